@@ -1,1 +1,3 @@
-//! x
+//! Keeps cross-account Amazon EventBridge topologies true.
+
+pub mod eventbridge;
