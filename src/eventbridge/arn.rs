@@ -44,11 +44,7 @@ impl Arn {
     /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoneventbridge.html>
     #[must_use]
     pub fn rule(region: &str, account: &str, bus: &str, rule: &str) -> Self {
-        let resource = if bus == DEFAULT_BUS {
-            format!("rule/{rule}")
-        } else {
-            format!("rule/{bus}/{rule}")
-        };
+        let resource = if bus == DEFAULT_BUS { format!("rule/{rule}") } else { format!("rule/{bus}/{rule}") };
         Self::regional("events", region, account, resource)
     }
 
@@ -143,25 +139,14 @@ impl Arn {
         if self.service != "events" {
             return None;
         }
-        self.resource
-            .strip_prefix(kind)
-            .filter(|name| !name.is_empty())
+        self.resource.strip_prefix(kind).filter(|name| !name.is_empty())
     }
 }
 
 impl fmt::Display for Arn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            partition,
-            service,
-            region,
-            account,
-            resource,
-        } = self;
-        write!(
-            formatter,
-            "arn:{partition}:{service}:{region}:{account}:{resource}"
-        )
+        let Self { partition, service, region, account, resource } = self;
+        write!(formatter, "arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 }
 
@@ -171,8 +156,7 @@ impl FromStr for Arn {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().unwrap_or_default().to_owned();
-        let (scheme, partition, service, region, account, resource) =
-            (next(), next(), next(), next(), next(), next());
+        let (scheme, partition, service, region, account, resource) = (next(), next(), next(), next(), next(), next());
         let fault = if scheme != "arn" {
             Some("it does not start with `arn:`")
         } else if partition.is_empty() {
@@ -185,18 +169,9 @@ impl FromStr for Arn {
             None
         };
         if let Some(fault) = fault {
-            return Err(ArnError {
-                text: text.to_owned(),
-                fault,
-            });
+            return Err(ArnError { text: text.to_owned(), fault });
         }
-        Ok(Self {
-            partition,
-            service,
-            region,
-            account,
-            resource,
-        })
+        Ok(Self { partition, service, region, account, resource })
     }
 }
 
@@ -216,10 +191,7 @@ pub struct ArnError {
 /// <https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>.
 #[must_use]
 pub fn partition_of_region(region: &str) -> &'static str {
-    PARTITION_PREFIXES
-        .iter()
-        .find(|(prefix, _)| region.starts_with(prefix))
-        .map_or("aws", |(_, partition)| partition)
+    PARTITION_PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }
 
 const PARTITION_PREFIXES: [(&str, &str); 8] = [
@@ -270,18 +242,14 @@ mod tests {
 
     #[test]
     fn a_resource_may_hold_colons() {
-        let arn: Arn = "arn:aws:lambda:us-east-1:111111111111:function:f:live"
-            .parse()
-            .unwrap();
+        let arn: Arn = "arn:aws:lambda:us-east-1:111111111111:function:f:live".parse().unwrap();
         assert_eq!(arn.resource, "function:f:live");
         assert_eq!(arn.bus_name(), None);
     }
 
     #[test]
     fn typed_names_are_only_given_for_their_own_kind() {
-        let role: Arn = "arn:aws:iam::111111111111:role/team/deliver"
-            .parse()
-            .unwrap();
+        let role: Arn = "arn:aws:iam::111111111111:role/team/deliver".parse().unwrap();
         assert_eq!(role.role_name(), Some("deliver"));
         assert_eq!(role.queue_name(), None);
         assert_eq!(role.bus_and_rule_name(), None);
@@ -290,12 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_no_arn_says_why() {
-        for (text, fault) in [
-            ("", "`arn:`"),
-            ("arn", "partition"),
-            ("arn:aws", "service"),
-            ("arn:aws:events:us-east-1:1", "resource"),
-        ] {
+        for (text, fault) in
+            [("", "`arn:`"), ("arn", "partition"), ("arn:aws", "service"), ("arn:aws:events:us-east-1:1", "resource")]
+        {
             let message = text.parse::<Arn>().unwrap_err().to_string();
             assert!(message.contains(fault), "{message}");
         }

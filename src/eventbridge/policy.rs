@@ -65,21 +65,14 @@ impl Statement {
     #[must_use]
     pub fn account_grant(sid: &str, partition: &str, account: &str, bus_arn: &str) -> Self {
         let _ = partition;
-        Self::grant(
-            sid,
-            Principal::Account(account.to_owned()),
-            bus_arn,
-            Conditions::new(),
-        )
+        Self::grant(sid, Principal::Account(account.to_owned()), bus_arn, Conditions::new())
     }
     /// What `PutPermission`'s shorthand writes for an organisation.
     #[must_use]
     pub fn organization_grant(sid: &str, org_id: &str, bus_arn: &str) -> Self {
-        let conditions = [(
-            "StringEquals".to_owned(),
-            [("aws:PrincipalOrgID".to_owned(), [org_id.to_owned()].into())].into(),
-        )]
-        .into();
+        let conditions =
+            [("StringEquals".to_owned(), [("aws:PrincipalOrgID".to_owned(), [org_id.to_owned()].into())].into())]
+                .into();
         Self::grant(sid, Principal::Everyone, bus_arn, conditions)
     }
     fn grant(sid: &str, principal: Principal, bus_arn: &str, conditions: Conditions) -> Self {
@@ -98,10 +91,7 @@ impl Statement {
     /// # Errors
     /// What is wrong with it.
     pub fn from_value(value: &Value) -> Result<Self, PolicyError> {
-        Err(PolicyError {
-            reason: format!("not yet: {value}"),
-            statement: None,
-        })
+        Err(PolicyError { reason: format!("not yet: {value}"), statement: None })
     }
     /// The statement as AWS returns it.
     #[must_use]
@@ -135,17 +125,12 @@ impl BusPolicy {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        Err(PolicyError {
-            reason: format!("not yet: {text}"),
-            statement: None,
-        })
+        Err(PolicyError { reason: format!("not yet: {text}"), statement: None })
     }
     /// The statement with an id.
     #[must_use]
     pub fn statement(&self, sid: &str) -> Option<&Statement> {
-        self.statements
-            .iter()
-            .find(|statement| statement.sid.as_deref() == Some(sid))
+        self.statements.iter().find(|statement| statement.sid.as_deref() == Some(sid))
     }
     /// The text that AWS returns on read.
     #[must_use]
@@ -160,9 +145,7 @@ impl BusPolicy {
     /// What the policy says to a `PutEvents`.
     #[must_use]
     pub fn evaluate(&self, _request: &PutEventsRequest<'_>) -> Decision {
-        Decision::ImplicitDeny {
-            unknown: Vec::new(),
-        }
+        Decision::ImplicitDeny { unknown: Vec::new() }
     }
 }
 

@@ -149,11 +149,7 @@ pub const EXTERNAL_ID_CHARACTERS: (usize, usize) = (2, 1_224);
 /// The default quota of rules on one bus in a Region.
 #[must_use]
 pub fn rules_per_bus(region: &str) -> usize {
-    if REGIONS_WITH_FEWER_RULES.contains(&region) {
-        RULES_PER_BUS_IN_SMALLER_REGIONS
-    } else {
-        RULES_PER_BUS
-    }
+    if REGIONS_WITH_FEWER_RULES.contains(&region) { RULES_PER_BUS_IN_SMALLER_REGIONS } else { RULES_PER_BUS }
 }
 
 /// The bytes that one `PutEvents` entry counts for: 14 for a time, and the UTF-8 bytes of source, detail-type, detail
@@ -191,19 +187,8 @@ pub struct NameError {
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html>
 pub fn valid_bus_name(name: &str) -> Result<(), NameError> {
     let kind = "bus name";
-    check(
-        kind,
-        name,
-        (1, BUS_NAME_CHARACTERS),
-        NAME_CHARACTERS,
-        "`.`, `-`, `_`, letters and digits",
-    )?;
-    refuse(
-        kind,
-        name,
-        name.starts_with("aws."),
-        "names that start with `aws.` are kept for partner buses",
-    )
+    check(kind, name, (1, BUS_NAME_CHARACTERS), NAME_CHARACTERS, "`.`, `-`, `_`, letters and digits")?;
+    refuse(kind, name, name.starts_with("aws."), "names that start with `aws.` are kept for partner buses")
 }
 
 /// 1–64 characters of `.-_A-Za-z0-9`.
@@ -212,13 +197,7 @@ pub fn valid_bus_name(name: &str) -> Result<(), NameError> {
 /// Says which of these the name breaks.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>
 pub fn valid_rule_name(name: &str) -> Result<(), NameError> {
-    check(
-        "rule name",
-        name,
-        (1, RULE_NAME_CHARACTERS),
-        NAME_CHARACTERS,
-        "`.`, `-`, `_`, letters and digits",
-    )
+    check("rule name", name, (1, RULE_NAME_CHARACTERS), NAME_CHARACTERS, "`.`, `-`, `_`, letters and digits")
 }
 
 /// 1–64 characters of `.-_A-Za-z0-9`.
@@ -227,13 +206,7 @@ pub fn valid_rule_name(name: &str) -> Result<(), NameError> {
 /// Says which of these the Id breaks.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>
 pub fn valid_target_id(name: &str) -> Result<(), NameError> {
-    check(
-        "target Id",
-        name,
-        (1, TARGET_ID_CHARACTERS),
-        NAME_CHARACTERS,
-        "`.`, `-`, `_`, letters and digits",
-    )
+    check("target Id", name, (1, TARGET_ID_CHARACTERS), NAME_CHARACTERS, "`.`, `-`, `_`, letters and digits")
 }
 
 /// 1–48 characters of `.-_A-Za-z0-9`.
@@ -242,13 +215,7 @@ pub fn valid_target_id(name: &str) -> Result<(), NameError> {
 /// Says which of these the name breaks.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateArchive.html>
 pub fn valid_archive_name(name: &str) -> Result<(), NameError> {
-    check(
-        "archive name",
-        name,
-        (1, ARCHIVE_NAME_CHARACTERS),
-        NAME_CHARACTERS,
-        "`.`, `-`, `_`, letters and digits",
-    )
+    check("archive name", name, (1, ARCHIVE_NAME_CHARACTERS), NAME_CHARACTERS, "`.`, `-`, `_`, letters and digits")
 }
 
 /// 1–64 characters of `-_A-Za-z0-9`.
@@ -257,13 +224,7 @@ pub fn valid_archive_name(name: &str) -> Result<(), NameError> {
 /// Says which of these the id breaks.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>
 pub fn valid_statement_id(name: &str) -> Result<(), NameError> {
-    check(
-        "statement id",
-        name,
-        (1, STATEMENT_ID_CHARACTERS),
-        "-_",
-        "`-`, `_`, letters and digits",
-    )
+    check("statement id", name, (1, STATEMENT_ID_CHARACTERS), "-_", "`-`, `_`, letters and digits")
 }
 
 /// Twelve digits.
@@ -273,12 +234,7 @@ pub fn valid_statement_id(name: &str) -> Result<(), NameError> {
 /// <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html>
 pub fn valid_account_id(name: &str) -> Result<(), NameError> {
     let digits = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
-    refuse(
-        "account id",
-        name,
-        !digits,
-        "write twelve digits, in quotes so that leading zeros stay",
-    )
+    refuse("account id", name, !digits, "write twelve digits, in quotes so that leading zeros stay")
 }
 
 /// The shape of a Region's name, such as `us-gov-west-1`. New Regions appear, so no list is kept.
@@ -289,13 +245,10 @@ pub fn valid_region(name: &str) -> Result<(), NameError> {
     let parts: Vec<&str> = name.split('-').collect();
     let words = parts.len().saturating_sub(1);
     let fits = words >= 2
+        && parts.iter().take(words).all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
         && parts
-            .iter()
-            .take(words)
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()))
-        && parts.last().is_some_and(|part| {
-            !part.is_empty() && part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit())
-        });
+            .last()
+            .is_some_and(|part| !part.is_empty() && part.len() <= 2 && part.bytes().all(|byte| byte.is_ascii_digit()));
     refuse("Region", name, !fits, "write it like `eu-west-1`")
 }
 
@@ -306,17 +259,9 @@ pub fn valid_region(name: &str) -> Result<(), NameError> {
 /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html>
 pub fn valid_organization_id(name: &str) -> Result<(), NameError> {
     let fits = name.strip_prefix("o-").is_some_and(|rest| {
-        (10..=32).contains(&rest.len())
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        (10..=32).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     });
-    refuse(
-        "organization id",
-        name,
-        !fits,
-        "write `o-` and 10 to 32 lower-case letters and digits",
-    )
+    refuse("organization id", name, !fits, "write `o-` and 10 to 32 lower-case letters and digits")
 }
 
 /// 2–64 characters of `+=,.@-_A-Za-z0-9`.
@@ -325,13 +270,7 @@ pub fn valid_organization_id(name: &str) -> Result<(), NameError> {
 /// Says which of these the name breaks.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 pub fn valid_role_session_name(name: &str) -> Result<(), NameError> {
-    check(
-        "role session name",
-        name,
-        ROLE_SESSION_NAME_CHARACTERS,
-        "+=,.@-_",
-        "`+=,.@-_`, letters and digits",
-    )
+    check("role session name", name, ROLE_SESSION_NAME_CHARACTERS, "+=,.@-_", "`+=,.@-_`, letters and digits")
 }
 
 /// 2–1,224 characters of `+=,.@:/-_A-Za-z0-9`.
@@ -340,13 +279,7 @@ pub fn valid_role_session_name(name: &str) -> Result<(), NameError> {
 /// Says which of these the id breaks.
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
 pub fn valid_external_id(name: &str) -> Result<(), NameError> {
-    check(
-        "external id",
-        name,
-        EXTERNAL_ID_CHARACTERS,
-        "+=,.@:/-_",
-        "`+=,.@:/-_`, letters and digits",
-    )
+    check("external id", name, EXTERNAL_ID_CHARACTERS, "+=,.@:/-_", "`+=,.@:/-_`, letters and digits")
 }
 
 /// 1–128 characters of letters, digits, spaces and `_.:/=+-@` in any script, not starting with `aws:`.
@@ -358,15 +291,8 @@ pub fn valid_tag_key(name: &str) -> Result<(), NameError> {
     let kind = "tag key";
     check_length(kind, name, (1, TAG_KEY_CHARACTERS))?;
     check_tag_characters(kind, name)?;
-    let reserved = name
-        .get(..4)
-        .is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
-    refuse(
-        kind,
-        name,
-        reserved,
-        "keys that start with `aws:` are AWS's own",
-    )
+    let reserved = name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+    refuse(kind, name, reserved, "keys that start with `aws:` are AWS's own")
 }
 
 /// 0–256 characters of letters, digits, spaces and `_.:/=+-@` in any script.
@@ -396,15 +322,8 @@ fn check(
     allowed: &str,
 ) -> Result<(), NameError> {
     check_length(kind, name, lengths)?;
-    match name
-        .chars()
-        .find(|character| !character.is_ascii_alphanumeric() && !punctuation.contains(*character))
-    {
-        Some(odd) => Err(fault(
-            kind,
-            name,
-            format!("{odd:?} is not allowed; use {allowed}"),
-        )),
+    match name.chars().find(|character| !character.is_ascii_alphanumeric() && !punctuation.contains(*character)) {
+        Some(odd) => Err(fault(kind, name, format!("{odd:?} is not allowed; use {allowed}"))),
         None => Ok(()),
     }
 }
@@ -415,22 +334,17 @@ fn check_length(kind: &'static str, name: &str, lengths: (usize, usize)) -> Resu
     if (least..=most).contains(&count) {
         return Ok(());
     }
-    Err(fault(
-        kind,
-        name,
-        format!("it has {count} characters; {least} to {most} are allowed"),
-    ))
+    Err(fault(kind, name, format!("it has {count} characters; {least} to {most} are allowed")))
 }
 
 fn check_tag_characters(kind: &'static str, name: &str) -> Result<(), NameError> {
-    match name.chars().find(|character| {
-        !character.is_alphanumeric() && *character != ' ' && !"_.:/=+-@".contains(*character)
-    }) {
-        Some(odd) => Err(fault(
-            kind,
-            name,
-            format!("{odd:?} is not allowed; use letters, digits, spaces and `_.:/=+-@`"),
-        )),
+    match name
+        .chars()
+        .find(|character| !character.is_alphanumeric() && *character != ' ' && !"_.:/=+-@".contains(*character))
+    {
+        Some(odd) => {
+            Err(fault(kind, name, format!("{odd:?} is not allowed; use letters, digits, spaces and `_.:/=+-@`")))
+        }
         None => Ok(()),
     }
 }
@@ -443,11 +357,7 @@ fn refuse(kind: &'static str, name: &str, refused: bool, why: &str) -> Result<()
 }
 
 fn fault(kind: &'static str, name: &str, fault: String) -> NameError {
-    NameError {
-        name: name.to_owned(),
-        kind,
-        fault,
-    }
+    NameError { name: name.to_owned(), kind, fault }
 }
 
 const NAME_CHARACTERS: &str = ".-_";
@@ -469,55 +379,23 @@ mod tests {
     fn names_are_accepted_and_refused_as_aws_does() {
         let long = "x".repeat(65);
         let fits = "x".repeat(64);
-        accepts(
-            valid_bus_name,
-            &["default", "org-events", "a.b_c", &long],
-            &["", "a b", "aws.partner", "a/b", "é"],
-        );
-        accepts(
-            valid_rule_name,
-            &["ww.a.b", &fits],
-            &["", &long, "a/b", "a:b"],
-        );
+        accepts(valid_bus_name, &["default", "org-events", "a.b_c", &long], &["", "a b", "aws.partner", "a/b", "é"]);
+        accepts(valid_rule_name, &["ww.a.b", &fits], &["", &long, "a/b", "a:b"]);
         accepts(valid_target_id, &["ww", &fits], &["", &long]);
         accepts(valid_archive_name, &["ww-a"], &["", &"x".repeat(49)]);
         accepts(valid_statement_id, &["ww-a_1", &fits], &["", "a.b", &long]);
-        accepts(
-            valid_account_id,
-            &["012345678901"],
-            &["12345678901", "1234567890123", "12345678901x"],
-        );
+        accepts(valid_account_id, &["012345678901"], &["12345678901", "1234567890123", "12345678901x"]);
         accepts(
             valid_region,
             &["eu-west-1", "us-gov-east-1", "ap-southeast-10"],
             &["", "eu-west", "EU-west-1", "eu--1"],
         );
-        accepts(
-            valid_organization_id,
-            &["o-a1b2c3d4e5"],
-            &["o-a1", "a1b2c3d4e5", "o-A1b2c3d4e5"],
-        );
-        accepts(
-            valid_role_session_name,
-            &["ww@x", "ab"],
-            &["a", "a b", &long],
-        );
+        accepts(valid_organization_id, &["o-a1b2c3d4e5"], &["o-a1", "a1b2c3d4e5", "o-A1b2c3d4e5"]);
+        accepts(valid_role_session_name, &["ww@x", "ab"], &["a", "a b", &long]);
         accepts(valid_external_id, &["a:b/c"], &["a", "a b"]);
-        accepts(
-            valid_tag_key,
-            &["wheelwright:owner", "équipe 1"],
-            &["", "aws:x", "AWS:x", "a#b"],
-        );
-        accepts(
-            valid_tag_value,
-            &["", "#".trim_start_matches('#'), "a b@c"],
-            &["#payments", &"x".repeat(257)],
-        );
-        accepts(
-            valid_description,
-            &["", &"é".repeat(512)],
-            &[&"x".repeat(513)],
-        );
+        accepts(valid_tag_key, &["wheelwright:owner", "équipe 1"], &["", "aws:x", "AWS:x", "a#b"]);
+        accepts(valid_tag_value, &["", "#".trim_start_matches('#'), "a b@c"], &["#payments", &"x".repeat(257)]);
+        accepts(valid_description, &["", &"é".repeat(512)], &[&"x".repeat(513)]);
     }
 
     #[test]
@@ -531,10 +409,7 @@ mod tests {
 
     #[test]
     fn an_entry_counts_bytes_not_characters() {
-        assert_eq!(
-            put_events_entry_size(true, "é", "t", "{}", ["ab", "c"]),
-            14 + 2 + 1 + 2 + 3
-        );
+        assert_eq!(put_events_entry_size(true, "é", "t", "{}", ["ab", "c"]), 14 + 2 + 1 + 2 + 3);
         assert_eq!(put_events_entry_size(false, "s", "t", "{}", []), 4);
     }
 

@@ -1,0 +1,83 @@
+//! Desired state: every AWS resource that the topology implies, each with the place that asked for it.
+
+use super::ids::{Owner, Scope, TeamName};
+use super::mark::Digest;
+use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, Grantee, ResourceId, RuleId, RuleSpec};
+use super::route::{Route, RouteId};
+use super::topology::Origin;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which topology this is. `sequence` orders topologies: whoever meets a mark with a higher one than its own
+/// writes nothing (finding `superseded`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revision {
+    /// A name for it: a commit, or a digest of the files.
+    pub id: String,
+    /// Its place in the order: seconds since 1970-01-01T00:00:00Z of the commit, or of the newest file.
+    pub sequence: u64,
+}
+
+/// A resource that the topology asks for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Wanted<T> {
+    /// What it should be.
+    pub spec: T,
+    /// Which entry asked for it.
+    pub origin: Origin,
+    /// The team that it is for; none for the hub's own.
+    pub team: Option<TeamName>,
+    /// The routes that need it.
+    pub routes: BTreeSet<RouteId>,
+}
+
+/// Every resource that a topology implies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// Whose marks we write and obey.
+    pub owner: Owner,
+    /// Which topology it is.
+    pub revision: Revision,
+    /// Every scope to sweep: where something is wanted, and where the roster's accounts could still bear our marks.
+    pub scopes: BTreeSet<Scope>,
+    /// Scopes in accounts with `access = "none"`: never read, never written.
+    pub no_access: BTreeSet<Scope>,
+    /// The buses that the topology names. A default bus is here with `create: false` in mind: it is never made.
+    pub buses: BTreeMap<BusId, Wanted<BusSpec>>,
+    /// The statements, by bus and statement id.
+    pub grants: BTreeMap<(BusId, String), Wanted<Grantee>>,
+    /// The rules with their targets.
+    pub rules: BTreeMap<RuleId, Wanted<RuleSpec>>,
+    /// The archives.
+    pub archives: BTreeMap<ArchiveId, Wanted<ArchiveSpec>>,
+    /// The paths that these make up.
+    pub routes: BTreeMap<RouteId, Route>,
+    /// Rules, policy characters and the like that AWS allows, where they are not the defaults.
+    pub quotas: BTreeMap<BusId, super::topology::HubQuotas>,
+}
+
+impl Desired {
+    /// Whether the topology asks for nothing at all: then nothing is taken away either (promise 3).
+    pub fn is_empty(&self) -> bool {
+        self.buses.is_empty() && self.rules.is_empty() && self.grants.is_empty() && self.archives.is_empty()
+    }
+
+    /// Where `resource` was asked for, if it was.
+    pub fn origin(&self, resource: &ResourceId) -> Option<&Origin> {
+        match resource {
+            ResourceId::Bus(bus) => self.buses.get(bus).map(|wanted| &wanted.origin),
+            ResourceId::Grant(bus, statement) => {
+                self.grants.get(&(bus.clone(), statement.clone())).map(|wanted| &wanted.origin)
+            }
+            ResourceId::Rule(rule) | ResourceId::Target(rule, _) => self.rules.get(rule).map(|wanted| &wanted.origin),
+            ResourceId::Archive(archive) => self.archives.get(archive).map(|wanted| &wanted.origin),
+            ResourceId::Scope(_) => None,
+        }
+    }
+}
+
+/// What a wanted resource's mark says of it: a digest over its identity and its spec.
+pub trait Digested {
+    /// The digest.
+    fn digest(&self, resource: &ResourceId) -> Digest;
+}

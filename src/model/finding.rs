@@ -1,0 +1,255 @@
+//! Findings: what a person should know, each with a stable code, what was done about it, and whom it concerns.
+
+use super::ids::TeamName;
+use super::resource::ResourceId;
+use super::topology::Origin;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Something should be looked at; no event is lost by it.
+    Warning,
+    /// Events are lost or could be, or the program could not see or act.
+    Error,
+}
+
+/// What was found; the text form (`rule-disabled`) is stable and is what alerts, plans and `explain` use.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::IntoStaticStr,
+    strum::EnumIter,
+    strum::EnumString,
+    strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum FindingCode {
+    /// A bus of ours is gone.
+    BusMissing,
+    /// A grant of ours is gone.
+    GrantMissing,
+    /// A grant of ours says something else.
+    GrantChanged,
+    /// A grant bears our id and nobody asks for it.
+    GrantSurplus,
+    /// A statement on our bus that is not ours.
+    ForeignGrant,
+    /// A rule of ours is gone.
+    RuleMissing,
+    /// A rule of ours does not match events any more.
+    RuleDisabled,
+    /// A rule of ours matches though it should not.
+    RuleEnabled,
+    /// A rule of ours matches other events.
+    PatternChanged,
+    /// A rule of ours has another description.
+    DescriptionChanged,
+    /// A thing of ours lost its mark, and its tags still say that it is ours.
+    MarkLost,
+    /// A rule of ours lost a tag, or has it with another value.
+    TagsChanged,
+    /// A rule bears our marks and nobody asks for it.
+    RuleSurplus,
+    /// A rule on our bus that is not ours.
+    ForeignRule,
+    /// A target of ours is gone.
+    TargetMissing,
+    /// A target of ours delivers elsewhere or otherwise.
+    TargetChanged,
+    /// A target bears our Id and nobody asks for it.
+    TargetSurplus,
+    /// A target on our rule that is not ours.
+    ForeignTarget,
+    /// An archive of ours is gone.
+    ArchiveMissing,
+    /// An archive of ours keeps events for another time, or is described otherwise.
+    ArchiveChanged,
+    /// A bus or archive bears our mark and nobody asks for it: left, for a person to retire.
+    Orphaned,
+    /// A wanted name is taken by something without our mark.
+    Adopt,
+    /// A thing with a wanted name bears another operator's mark.
+    OtherOwner,
+    /// A rule of ours has no targets yet.
+    Incomplete,
+    /// A newer topology was already applied.
+    Superseded,
+    /// A scope could not be read, or not all of it.
+    Unread,
+    /// A bus's policy could not be understood.
+    PolicyUnreadable,
+    /// A partner's account has to add something itself.
+    PartnerMustAdd,
+}
+
+impl FindingCode {
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::BusMissing
+            | Self::GrantMissing
+            | Self::GrantChanged
+            | Self::RuleMissing
+            | Self::RuleDisabled
+            | Self::PatternChanged
+            | Self::TargetMissing
+            | Self::TargetChanged
+            | Self::OtherOwner
+            | Self::Superseded
+            | Self::PolicyUnreadable
+            | Self::Unread => Severity::Error,
+            Self::GrantSurplus
+            | Self::RuleEnabled
+            | Self::MarkLost
+            | Self::TagsChanged
+            | Self::RuleSurplus
+            | Self::ForeignTarget
+            | Self::TargetSurplus
+            | Self::ArchiveMissing
+            | Self::ArchiveChanged
+            | Self::DescriptionChanged
+            | Self::Orphaned
+            | Self::PartnerMustAdd
+            | Self::Adopt => Severity::Warning,
+            Self::ForeignGrant | Self::ForeignRule | Self::Incomplete => Severity::Info,
+        }
+    }
+
+    /// What it means and what to do, for `wheelwright explain`.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::BusMissing => {
+                "A bus that the topology names and that was there is gone, with every rule and grant on it. It is created again, and what was on it is put back; events published meanwhile were dropped."
+            }
+            Self::GrantMissing => {
+                "A statement of ours in a bus's resource policy is gone, so an account's events are refused or a forward fails. It is put back."
+            }
+            Self::GrantChanged => {
+                "A statement with our id grants something else than what we wrote (perhaps it was widened by hand). It is written again as the topology asks."
+            }
+            Self::GrantSurplus => {
+                "A statement with our id that no part of the topology asks for any more. It is removed once everything that replaces it is in place."
+            }
+            Self::ForeignGrant => {
+                "A statement on one of our buses that wheelwright did not write. It is left exactly as it is. Look whether it lets somebody publish who should not."
+            }
+            Self::RuleMissing => {
+                "A rule of ours is gone, so a route delivers nothing. It is created again with its targets."
+            }
+            Self::RuleDisabled => {
+                "A rule of ours was disabled: events that it would have matched are dropped, not queued. It is enabled again. To hold a route off on purpose, write a [stop.NAME] into the topology."
+            }
+            Self::RuleEnabled => "A rule that the topology holds off is enabled. It is disabled again.",
+            Self::PatternChanged => {
+                "A rule of ours matches other events than the topology asks for. Formatting alone is never reported: patterns are compared by meaning. The pattern is written again."
+            }
+            Self::DescriptionChanged => {
+                "The text before our mark in a rule's description was edited. It is written again, with the whole rule."
+            }
+            Self::MarkLost => {
+                "A rule of ours lost the mark in its description (a console edit clears descriptions), and its tag wheelwright:owner still names us. The mark is written again."
+            }
+            Self::TagsChanged => {
+                "A rule of ours lost a tag, or bears another value. The tag is set again; other tags are left."
+            }
+            Self::RuleSurplus => {
+                "A rule with both our marks that no part of the topology asks for any more. It is taken away once everything that replaces it is in place."
+            }
+            Self::ForeignRule => {
+                "A rule on one of our buses that wheelwright did not write. It is left exactly as it is."
+            }
+            Self::TargetMissing => {
+                "A target of ours is gone from its rule: the events match and go nowhere. It is put back."
+            }
+            Self::TargetChanged => {
+                "A target of ours delivers to another place, or with another role or dead-letter queue. It is written again as the topology asks."
+            }
+            Self::TargetSurplus => {
+                "A target with our Id that the topology does not ask for any more. It is removed once its replacement is in place."
+            }
+            Self::ForeignTarget => {
+                "Somebody added a target to a rule of ours. It is left exactly as it is, and it receives our events: look whether it should."
+            }
+            Self::ArchiveMissing => {
+                "An archive of ours is gone, with the events in it. A new one is created; it is empty."
+            }
+            Self::ArchiveChanged => {
+                "An archive of ours keeps events for another number of days, or is described otherwise. It is set back."
+            }
+            Self::Orphaned => {
+                "A bus or an archive bears our mark and the topology does not name it any more. Plans never take these away; a person does, with what stands on them looked at."
+            }
+            Self::Adopt => {
+                "A name that the topology wants is taken by something without our mark. It is left alone, and what needs it waits, until a person allows taking it over with --allow adopt."
+            }
+            Self::OtherOwner => {
+                "A thing with a name that the topology wants bears the mark of another operator. It is left alone. Two topologies ask for the same resource: decide whose it is."
+            }
+            Self::Incomplete => {
+                "A rule of ours has no targets yet: an apply was cut short between the two calls. It is completed."
+            }
+            Self::Superseded => {
+                "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."
+            }
+            Self::Unread => {
+                "A scope could not be read, or not to the end. Nothing there is taken away, and what could not be seen is not judged. The reason and the mending are in the text."
+            }
+            Self::PolicyUnreadable => {
+                "A bus's resource policy is not a document that we understand. Nothing on that bus is written; look at it with `aws events describe-event-bus`."
+            }
+            Self::PartnerMustAdd => {
+                "An account with access = \"none\" has to add something to its own side for a route to deliver. The plan prints what."
+            }
+        }
+    }
+}
+
+/// What became of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr, strum::Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Outcome {
+    /// The plan has a step that mends it.
+    Mend,
+    /// It is left as it is: it is not ours, or never taken away by a plan.
+    Left,
+    /// A step would mend it, and a guard holds that step.
+    Held,
+    /// Nothing can be done before something else happens.
+    Waiting,
+}
+
+/// Something that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What it is about.
+    pub resource: ResourceId,
+    /// What was found.
+    pub code: FindingCode,
+    /// What becomes of it.
+    pub outcome: Outcome,
+    /// What exactly: live against wanted, in one or a few lines.
+    pub detail: String,
+    /// The team that it concerns.
+    pub team: Option<TeamName>,
+    /// Where the resource was asked for.
+    pub origin: Option<Origin>,
+}
+
+/// The codes of these findings, sorted, each once.
+pub fn codes(findings: &[Finding]) -> BTreeSet<FindingCode> {
+    findings.iter().map(|finding| finding.code).collect()
+}

@@ -1,0 +1,238 @@
+//! Marks: what shows that a live thing is ours.
+//!
+//! The first mark is in the Description, which listings return at no extra call:
+//! `… [ww1:<owner>:<sequence>:<digest>]`. The second is the tag `wheelwright:owner`, which survives a console
+//! edit (PutRule is a full replace and clears the Description). Grants and targets carry the owner in their ids.
+//! **Marks label; they never decide what to write**: the difference between live and desired does.
+//!
+//! ```
+//! use wheelwright::model::mark::{Digest, Mark};
+//! let mark = Mark { owner: "platform".parse()?, sequence: 7, digest: Digest::of(&["bus", "x"]) };
+//! let description = mark.stamp("Events of payments");
+//! let (text, read) = Mark::read(&description);
+//! assert_eq!((text, read), ("Events of payments", Some(mark)));
+//! # Ok::<(), wheelwright::model::ids::IdError>(())
+//! ```
+
+use super::desired::Digested;
+use super::ids::{AccountId, Owner};
+use super::resource::{BusSpec, Grantee, ResourceId, RuleSpec, TargetSpec};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+
+/// The tag that is the second mark; its value is the owner.
+pub const OWNER_TAG: &str = "wheelwright:owner";
+/// The tag that names the team that a resource is for.
+pub const TEAM_TAG: &str = "wheelwright:team";
+/// Longest description that AWS takes, in characters
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
+const DESCRIPTION_CHARACTERS_MAX: usize = 512;
+
+/// Eight hexadecimal digits over an identity or a spec: enough to tell apart what one owner wrote, and short
+/// enough for names of 64 characters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(u32);
+
+impl Digest {
+    /// The digest of `parts`, in this order. Parts are told apart: `["ab", "c"]` is not `["a", "bc"]`.
+    pub fn of(parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let bytes = hash.finalize();
+        Self(bytes.iter().take(4).fold(0, |number, &byte| (number << 8) | u32::from(byte)))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        (text.len() == 8).then(|| u32::from_str_radix(text, 16).ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Sixty-four hexadecimal digits over `parts`: the name of a plan, which a person approves.
+pub fn long_digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The mark in a Description.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The sequence of the topology that it was last written for.
+    pub sequence: u64,
+    /// What was asked for when it was last written: tells drift (same digest, another state) from intent.
+    pub digest: Digest,
+}
+
+impl Mark {
+    /// A description with this mark at its end; `text` is cut where AWS's 512 characters ask for it.
+    pub fn stamp(&self, text: &str) -> String {
+        let Self { owner, sequence, digest } = self;
+        let mark = format!(" [ww1:{owner}:{sequence}:{digest}]");
+        let room = DESCRIPTION_CHARACTERS_MAX.saturating_sub(mark.chars().count());
+        let cut: String = text.chars().take(room).collect();
+        format!("{}{mark}", cut.trim_end())
+    }
+
+    /// The text before the mark, and the mark if there is one.
+    pub fn read(description: &str) -> (&str, Option<Self>) {
+        let parsed = description.strip_suffix(']').and_then(|body| {
+            let (text, mark) = body.rsplit_once("[ww1:")?;
+            let mut parts = mark.split(':');
+            let owner = parts.next()?.parse().ok()?;
+            let sequence = parts.next()?.parse().ok()?;
+            let digest = Digest::parse(parts.next()?)?;
+            parts.next().is_none().then_some((text.trim_end(), Self { owner, sequence, digest }))
+        });
+        match parsed {
+            Some((text, mark)) => (text, Some(mark)),
+            None => (description, None),
+        }
+    }
+}
+
+/// The text that a description keeps of `text` once the mark is added: what a reading is compared with.
+pub fn kept_text(mark: &Mark, text: &str) -> String {
+    Mark::read(&mark.stamp(text)).0.to_owned()
+}
+
+impl Digested for BusSpec {
+    fn digest(&self, resource: &ResourceId) -> Digest {
+        Digest::of(&[&resource.to_string(), &self.description, &format!("{:?}", self.tags)])
+    }
+}
+
+impl Digested for RuleSpec {
+    fn digest(&self, resource: &ResourceId) -> Digest {
+        let Self { description, pattern, state, tags, targets } = self;
+        Digest::of(&[
+            &resource.to_string(),
+            description,
+            &pattern.to_string(),
+            &format!("{state:?}"),
+            &format!("{tags:?}"),
+            &format!("{targets:?}"),
+        ])
+    }
+}
+
+/// The statement id of a grant of ours: it ends in a digest of what it grants, so that a changed grant has
+/// another id and the new one goes in before the old one goes out.
+pub fn statement_id(owner: &Owner, grantee: &Grantee) -> String {
+    let short = match grantee {
+        Grantee::Account(account) => account.to_string(),
+        Grantee::Organization(_) => "org".into(),
+    };
+    format!("{}{short}-{}", statement_prefix(owner), Digest::of(&[owner.as_str(), &grantee.to_string()]))
+}
+
+/// What the ids of all statements of `owner` begin with. `_` ends it, which no owner's name holds, so that no
+/// owner's prefix is the beginning of another's.
+pub fn statement_prefix(owner: &Owner) -> String {
+    format!("ww_{owner}_")
+}
+
+/// The Id of a target of ours: the owner, and a digest of the destination, so that a moved destination is a
+/// second target beside the first until the first goes.
+pub fn target_id(owner: &Owner, target: &TargetSpec) -> String {
+    format!("{}{}", target_prefix(owner), Digest::of(&[owner.as_str(), &target.arn]))
+}
+
+/// What the Ids of all targets of `owner` begin with.
+pub fn target_prefix(owner: &Owner) -> String {
+    format!("ww_{owner}_")
+}
+
+/// What the names of all archives of `owner` begin with; archives bear no tags.
+pub fn archive_prefix(owner: &Owner) -> String {
+    format!("ww_{}_", Digest::of(&["archive-owner", owner.as_str()]))
+}
+
+/// The name of the archive of bus `bus` in `account`: at most 48 characters.
+pub fn archive_name(owner: &Owner, account: AccountId, bus: &str) -> String {
+    let kept: String = bus.chars().take(20).map(|c| if c == '/' { '.' } else { c }).collect();
+    format!("{}{kept}-{}", archive_prefix(owner), Digest::of(&[&account.to_string(), bus]))
+}
+
+/// The name of the rule `subscription` of `team`: `ww.<team>.<subscription>.<hash8>`, the hash over everything
+/// that makes it this rule and no other. At most 64 characters: the names are cut, the hash never.
+pub fn rule_name(team: &str, subscription: &str, identity: &[&str]) -> String {
+    let hash = Digest::of(identity).to_string();
+    let room = 64 - "ww...".len() - hash.len();
+    let team_kept: String = team.chars().take(room.saturating_sub(subscription.len()).max(room / 2)).collect();
+    let subscription_kept: String = subscription.chars().take(room.saturating_sub(team_kept.len())).collect();
+    format!("ww.{team_kept}.{subscription_kept}.{hash}")
+}
+
+/// What of a rule's name says whose subscription it is: all but the hash. Rules of one subscription that moved
+/// share it.
+pub fn rule_stem(name: &str) -> Option<&str> {
+    name.strip_prefix("ww.")?;
+    name.rsplit_once('.').map(|(stem, _)| stem)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_long_description_is_cut_and_the_mark_is_whole() {
+        let mark = Mark { owner: "platform".parse().unwrap(), sequence: 1, digest: Digest::of(&["x"]) };
+        let stamped = mark.stamp(&"é".repeat(600));
+        assert_eq!(stamped.chars().count(), 512);
+        let (text, read) = Mark::read(&stamped);
+        assert_eq!(read.as_ref(), Some(&mark));
+        assert_eq!(text, kept_text(&mark, &"é".repeat(600)));
+        assert_eq!(mark.stamp(text), stamped, "stamping what was read changes nothing");
+    }
+
+    #[test]
+    fn what_is_not_a_mark_is_text() {
+        for text in [
+            "",
+            "[ww1:]",
+            "a [ww1:platform:x:00000000]",
+            "a [ww1:platform:1:0000000]",
+            "a [ww1:P:1:00000000]",
+            "a [ww2:platform:1:00000000]",
+        ] {
+            assert_eq!(Mark::read(text), (text, None));
+        }
+    }
+
+    #[test]
+    fn rule_names_fit_and_differ() {
+        let long = rule_name(&"t".repeat(40), &"s".repeat(40), &["a"]);
+        assert_eq!(long.len(), 64);
+        assert_ne!(long, rule_name(&"t".repeat(40), &"s".repeat(40), &["b"]));
+        assert!(rule_name("ledger", "large", &["a"]).starts_with("ww.ledger.large."));
+        assert_eq!(rule_stem("ww.ledger.large.1a2b3c4d"), Some("ww.ledger.large"));
+    }
+}

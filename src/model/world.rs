@@ -1,0 +1,195 @@
+//! The world: what each scope answered, with its gaps and its time.
+//!
+//! Whether an observation may carry a break is a type: [`Fresh`] can only be had from a complete observation
+//! that is recent enough, and a break cannot be built without one.
+
+use super::ids::{Moment, Scope};
+use super::mark::Mark;
+use super::resource::{ArchiveSpec, BusId, RuleId, TargetSpec};
+use super::topology::Tags;
+use crate::eventbridge::{BusPolicy, Pattern};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The observations of all scopes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct World {
+    /// What each scope last answered.
+    pub scopes: BTreeMap<Scope, Observation>,
+}
+
+/// What one scope answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// Everything that we asked for, to the last page.
+    Complete {
+        /// When the first question was asked: nothing in it is older.
+        at: Moment,
+        /// What is there.
+        view: ScopeView,
+    },
+    /// A part: good for makes, never for breaks.
+    Partial {
+        /// When the first question was asked.
+        at: Moment,
+        /// What was read.
+        view: ScopeView,
+        /// What could not be read, and why.
+        missing: Vec<Gap>,
+    },
+    /// Nothing: the scope could not be asked.
+    Unreachable {
+        /// When it was tried.
+        at: Moment,
+        /// Why, as a person reads it.
+        why: Gap,
+    },
+    /// An account with `access = "none"`: never asked.
+    NoAccess,
+}
+
+/// One thing that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gap {
+    /// The IAM action that failed, as `events:ListRules`.
+    pub action: String,
+    /// A stable word for the reason: `denied`, `throttled`, ….
+    pub class: String,
+    /// What AWS or the network said.
+    pub message: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.action, self.class, self.message)
+    }
+}
+
+impl Observation {
+    /// What was read, complete or not.
+    pub fn view(&self) -> Option<&ScopeView> {
+        match self {
+            Self::Complete { view, .. } | Self::Partial { view, .. } => Some(view),
+            Self::Unreachable { .. } | Self::NoAccess => None,
+        }
+    }
+}
+
+/// Evidence that a scope was read to the end, recently: what a break needs (promise 3).
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh<'world> {
+    /// What is there, all of it.
+    pub view: &'world ScopeView,
+}
+
+impl World {
+    /// What was read of `scope`, complete or not.
+    pub fn view(&self, scope: &Scope) -> Option<&ScopeView> {
+        self.scopes.get(scope).and_then(Observation::view)
+    }
+
+    /// Evidence for a break in `scope`: only if its observation is complete and at most `age_max_ms`
+    /// milliseconds old at `now`.
+    pub fn fresh(&self, scope: &Scope, now: Moment, age_max_ms: u64) -> Option<Fresh<'_>> {
+        match self.scopes.get(scope)? {
+            Observation::Complete { at, view } if now.millis_since(*at) <= age_max_ms => Some(Fresh { view }),
+            _ => None,
+        }
+    }
+
+    /// The live bus `bus`, if it was seen.
+    pub fn bus(&self, bus: &BusId) -> Option<&LiveBus> {
+        self.view(&bus.scope)?.buses.get(&bus.name)
+    }
+
+    /// The live rule `rule`, if it was seen.
+    pub fn rule(&self, rule: &RuleId) -> Option<&LiveRule> {
+        self.bus(&rule.bus)?.rules.get(&rule.name)
+    }
+}
+
+/// What there is in one scope.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScopeView {
+    /// Every bus, by name.
+    pub buses: BTreeMap<String, LiveBus>,
+    /// Archives that bear our prefix or that we want, by name.
+    pub archives: BTreeMap<String, LiveArchive>,
+}
+
+/// A live bus.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveBus {
+    /// The description as it stands, mark and all.
+    pub description: String,
+    /// Its tags, where they were read (they are, when the description bears no mark and we want the bus).
+    pub tags: Option<Tags>,
+    /// Its resource policy; `Err` is the text that could not be understood: then nothing on it is broken.
+    pub policy: Option<Result<BusPolicy, String>>,
+    /// Every rule, by name, if the bus was one that matters.
+    pub rules: BTreeMap<String, LiveRule>,
+}
+
+impl LiveBus {
+    /// The mark in the description.
+    pub fn mark(&self) -> Option<Mark> {
+        Mark::read(&self.description).1
+    }
+}
+
+/// A live rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LiveRule {
+    /// The description as it stands, mark and all.
+    pub description: String,
+    /// Its pattern as it stands, and parsed; none for a schedule.
+    pub pattern: Option<LivePattern>,
+    /// Its state as AWS writes it: `ENABLED`, `DISABLED`, `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS`.
+    pub state: String,
+    /// The AWS service that manages it, if one does: such rules are never ours.
+    pub managed_by: Option<String>,
+    /// Its tags, where they were read: for rules that we want without a mark, and marked ones that we do not want.
+    pub tags: Option<Tags>,
+    /// Its targets by Id, where they were read: for marked and wanted rules.
+    pub targets: Option<BTreeMap<String, LiveTarget>>,
+}
+
+impl LiveRule {
+    /// The mark in the description.
+    pub fn mark(&self) -> Option<Mark> {
+        Mark::read(&self.description).1
+    }
+}
+
+/// A live rule's pattern.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LivePattern {
+    /// As AWS returned it, which is as it was put.
+    pub text: String,
+    /// As we understand it; none if we do not.
+    pub parsed: Option<Pattern>,
+}
+
+/// A live target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveTarget {
+    /// The fields that we set.
+    pub spec: TargetSpec,
+    /// The fields that we never set (input transformers and the like), so that a change of theirs shows.
+    pub other: BTreeMap<String, Value>,
+}
+
+/// A live archive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveArchive {
+    /// The fields that we set.
+    pub spec: ArchiveSpec,
+    /// Its pattern, if it has one; ours have none.
+    pub pattern: Option<String>,
+    /// Its state as AWS writes it.
+    pub state: String,
+}
