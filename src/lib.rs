@@ -7,4 +7,5 @@
 pub mod call;
 pub mod eventbridge;
 pub mod model;
+pub mod plan;
 pub mod port;
