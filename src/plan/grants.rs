@@ -14,7 +14,7 @@ use crate::eventbridge::quota;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The statement that PutPermission makes of a grant to `grantee` on `bus`.
-pub(super) fn statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
+pub fn statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
     match grantee {
         Grantee::Account(account) => {
             Statement::account_grant(sid, bus.scope.region.partition(), &account.to_string(), &bus.arn())

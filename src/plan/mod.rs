@@ -17,6 +17,7 @@ mod own;
 mod routes;
 mod rules;
 
+pub use grants::statement;
 pub use approve::{Approval, Approved, Refusal, approve};
 
 use crate::model::desired::Desired;
