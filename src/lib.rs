@@ -9,3 +9,4 @@ pub mod eventbridge;
 pub mod model;
 pub mod plan;
 pub mod port;
+pub mod reconcile;

@@ -112,7 +112,9 @@ impl World {
         let mut lacking = Vec::new();
         for scope in &scopes {
             match self.scopes.get(scope) {
-                Some(Observation::Complete { at, .. }) if now.millis_since(*at) <= age_max_ms => oldest = oldest.min(*at),
+                Some(Observation::Complete { at, .. }) if now.millis_since(*at) <= age_max_ms => {
+                    oldest = oldest.min(*at)
+                }
                 _ => lacking.push(scope.clone()),
             }
         }

@@ -30,13 +30,12 @@ impl Approved {
         self.left_out
     }
 
-    /// The same approval for a later plan of the same sweep, after the settle time: only steps that were approved.
+    /// Of these steps, those that were approved `earlier` too: what a sweep may still do after the settle time.
     #[must_use]
-    pub fn still(&self, later: &Plan) -> Self {
-        let approved: BTreeSet<StepKey> = self.steps.iter().map(Step::key).collect();
-        let steps: Vec<Step> =
-            later.steps.iter().filter(|step| approved.contains(&step.key())).cloned().collect();
-        let left_out = later.steps.len() - steps.len();
+    pub fn only_of(&self, earlier: &Self) -> Self {
+        let approved: BTreeSet<StepKey> = earlier.steps.iter().map(Step::key).collect();
+        let steps: Vec<Step> = self.steps.iter().filter(|step| approved.contains(&step.key())).cloned().collect();
+        let left_out = self.left_out + self.steps.len() - steps.len();
         Self { steps, left_out }
     }
 }
@@ -45,7 +44,9 @@ impl Approved {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The plan is another than the reviewed one.
-    #[error("the plan is now {actual}, and {reviewed} was reviewed: the topology or the accounts changed since; look at the new plan")]
+    #[error(
+        "the plan is now {actual}, and {reviewed} was reviewed: the topology or the accounts changed since; look at the new plan"
+    )]
     OtherPlan {
         /// The name that was given.
         reviewed: String,
@@ -65,9 +66,8 @@ pub fn approve(plan: &Plan, approval: &Approval) -> Result<Approved, Refusal> {
     if let Some(reviewed) = approval.plan_id.as_ref().filter(|reviewed| **reviewed != plan.id) {
         return Err(Refusal::OtherPlan { reviewed: reviewed.clone(), actual: plan.id.clone() });
     }
-    let named = |guard: Guard| {
-        guard.may_be_allowed() && (approval.plan_id.is_some() || approval.allow.contains(&guard))
-    };
+    let named =
+        |guard: Guard| guard.may_be_allowed() && (approval.plan_id.is_some() || approval.allow.contains(&guard));
     let mut out: BTreeSet<StepKey> = BTreeSet::new();
     let mut steps = Vec::new();
     // Steps come after those that they wait for, so one pass finds all that wait for a held one.

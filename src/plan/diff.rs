@@ -91,7 +91,14 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
 }
 
 impl Diff<'_> {
-    pub(super) fn find(&mut self, resource: ResourceId, code: FindingCode, outcome: Outcome, detail: String, asked: &Asked) {
+    pub(super) fn find(
+        &mut self,
+        resource: ResourceId,
+        code: FindingCode,
+        outcome: Outcome,
+        detail: String,
+        asked: &Asked,
+    ) {
         let Asked { team, origin, .. } = asked.clone();
         self.draft.findings.push(Finding { resource, code, outcome, detail, team, origin });
     }
@@ -132,7 +139,20 @@ impl Diff<'_> {
         let Asked { routes, team, origin } = asked.clone();
         let settles = matches!(kind, StepKind::Break(_)) && !routes.is_empty();
         let after = BTreeSet::new();
-        self.draft.steps.push(Step { action, seen, kind, cause, codes, after, settles, held_by, detail, routes, team, origin });
+        self.draft.steps.push(Step {
+            action,
+            seen,
+            kind,
+            cause,
+            codes,
+            after,
+            settles,
+            held_by,
+            detail,
+            routes,
+            team,
+            origin,
+        });
     }
 
     /// What could not be read, one finding a scope.
@@ -146,11 +166,23 @@ impl Diff<'_> {
                     format!("not read whole: {}", gaps.join(" / "))
                 }
             };
-            self.find(ResourceId::Scope(scope.clone()), FindingCode::Unread, Outcome::Waiting, detail, &Asked::default());
+            self.find(
+                ResourceId::Scope(scope.clone()),
+                FindingCode::Unread,
+                Outcome::Waiting,
+                detail,
+                &Asked::default(),
+            );
         }
         for scope in self.desired.scopes.iter().filter(|scope| !self.world.scopes.contains_key(*scope)) {
             let detail = "not read yet".to_owned();
-            self.find(ResourceId::Scope(scope.clone()), FindingCode::Unread, Outcome::Waiting, detail, &Asked::default());
+            self.find(
+                ResourceId::Scope(scope.clone()),
+                FindingCode::Unread,
+                Outcome::Waiting,
+                detail,
+                &Asked::default(),
+            );
         }
     }
 
@@ -226,7 +258,12 @@ impl Diff<'_> {
     }
 
     /// The finding that something of ours is gone, if it was there before.
-    pub(super) fn found_missing(&mut self, resource: &ResourceId, code: FindingCode, asked: &Asked) -> BTreeSet<FindingCode> {
+    pub(super) fn found_missing(
+        &mut self,
+        resource: &ResourceId,
+        code: FindingCode,
+        asked: &Asked,
+    ) -> BTreeSet<FindingCode> {
         if self.missing_cause() == Cause::Intent {
             return BTreeSet::new();
         }
@@ -245,13 +282,23 @@ impl Diff<'_> {
                 let cause = self.missing_cause();
                 let codes = self.found_missing(&resource, FindingCode::ArchiveMissing, &asked);
                 let action = Action::CreateArchive { archive: archive.clone(), spec: wanted.spec.clone() };
-                self.make(Change { action, seen: Seen::Absent, cause, codes, held_by: None, detail: Vec::new() }, &asked);
+                self.make(
+                    Change { action, seen: Seen::Absent, cause, codes, held_by: None, detail: Vec::new() },
+                    &asked,
+                );
             }
             None => {}
         }
     }
 
-    fn archive_change(&mut self, archive: &ArchiveId, wanted: &Wanted<ArchiveSpec>, live: &LiveArchive, resource: ResourceId, asked: &Asked) {
+    fn archive_change(
+        &mut self,
+        archive: &ArchiveId,
+        wanted: &Wanted<ArchiveSpec>,
+        live: &LiveArchive,
+        resource: ResourceId,
+        asked: &Asked,
+    ) {
         let LiveArchive { spec, pattern, state: _ } = live;
         if spec.source != wanted.spec.source || pattern.is_some() {
             let detail = "an archive of this name is there, of another bus or with a pattern".to_owned();
@@ -294,7 +341,9 @@ impl Diff<'_> {
             let Some(view) = world.view(scope) else { continue };
             for (name, live) in &view.buses {
                 let bus = BusId { scope: scope.clone(), name: name.clone() };
-                if !desired.buses.contains_key(&bus) && matches!(own::of_bus(&desired.owner, live), Ownership::Marked(_)) {
+                if !desired.buses.contains_key(&bus)
+                    && matches!(own::of_bus(&desired.owner, live), Ownership::Marked(_))
+                {
                     self.orphan(ResourceId::Bus(bus));
                 }
             }

@@ -1,6 +1,8 @@
 //! Statements of bus policies, one at a time: ours by their Sid, foreign ones left as they are.
 
 use super::diff::{Asked, Change, Diff, Footing};
+use crate::eventbridge::policy::{BusPolicy, Statement};
+use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::AccountId;
@@ -9,8 +11,6 @@ use crate::model::plan::{Action, Cause, Guard, Seen};
 use crate::model::resource::{BusId, Grantee, ResourceId};
 use crate::model::route::{Route, RouteId};
 use crate::model::world::LiveBus;
-use crate::eventbridge::policy::{BusPolicy, Statement};
-use crate::eventbridge::quota;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The statement that PutPermission makes of a grant to `grantee` on `bus`.
@@ -48,7 +48,13 @@ fn partner_must_add(diff: &mut Diff<'_>, bus: &BusId, sid: &str, wanted: &Wanted
     diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
 }
 
-fn wanted_grant(diff: &mut Diff<'_>, bus: &BusId, sid: &str, wanted: &Wanted<Grantee>, added: &mut BTreeMap<BusId, usize>) {
+fn wanted_grant(
+    diff: &mut Diff<'_>,
+    bus: &BusId,
+    sid: &str,
+    wanted: &Wanted<Grantee>,
+    added: &mut BTreeMap<BusId, usize>,
+) {
     let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
     let asked = Asked::by(wanted);
     let policy = match diff.world.bus(bus).and_then(|live| live.policy.as_ref()) {
@@ -148,8 +154,8 @@ fn routes_through(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> BT
         Some(Grantee::Organization(_)) | None => None,
     };
     let serves = |route: &Route| {
-        let as_publisher = route.hub_bus == *bus
-            && account.is_none_or(|account| route.publisher_accounts.contains(account));
+        let as_publisher =
+            route.hub_bus == *bus && account.is_none_or(|account| route.publisher_accounts.contains(account));
         let as_hub = route.destination_bus.as_ref() == Some(bus)
             && account.is_none_or(|account| route.hub_bus.scope.account == *account);
         as_publisher || as_hub

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 pub(super) fn guard(steps: &mut [Step], desired: &Desired, world: &World, settings: &PlanSettings) -> Vec<Hold> {
     let owned = owned(&desired.owner, world);
     let owned_in_all: usize = owned.values().sum();
-    let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, fresh_ms_max: _ } = settings;
+    let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, fresh_ms_max: _ } =
+        settings;
     let mut holds = Vec::new();
     let checks: [(Guard, fn(&Step) -> usize, u32, u32); 2] = [
         (Guard::TooManyBreaks, breaks, *breaks_percent_max, *breaks_floor),
@@ -51,7 +52,14 @@ impl Limit {
     }
 
     /// Holds the steps that are counted, in `scope` or everywhere.
-    fn hold(&self, scope: Option<Scope>, count: usize, owned: usize, steps: &mut [Step], counted: fn(&Step) -> usize) -> Hold {
+    fn hold(
+        &self,
+        scope: Option<Scope>,
+        count: usize,
+        owned: usize,
+        steps: &mut [Step],
+        counted: fn(&Step) -> usize,
+    ) -> Hold {
         let Self { guard, percent_max, floor } = self;
         let mut held = 0;
         for step in steps.iter_mut() {
@@ -84,9 +92,13 @@ fn told(steps: &[Step], known: &[Hold]) -> Vec<Hold> {
 
 pub(super) fn reason(guard: Guard) -> &'static str {
     match guard {
-        Guard::Adopt => "something without our mark has a name that the topology wants; look at it, then take it over by name",
+        Guard::Adopt => {
+            "something without our mark has a name that the topology wants; look at it, then take it over by name"
+        }
         Guard::NoRoom => "a quota leaves no room for the old and the new side by side: raise it, or make room first",
-        Guard::ForeignTargets => "a rule of ours that nobody asks for carries targets that are not ours: remove those first",
+        Guard::ForeignTargets => {
+            "a rule of ours that nobody asks for carries targets that are not ours: remove those first"
+        }
         Guard::BreaksRoute => "a step would leave a route that stays without a destination: please report this plan",
         Guard::Unread => "a scope was not read whole and lately, and nothing is taken away on doubt",
         Guard::Superseded => "a newer topology was already applied",

@@ -72,7 +72,8 @@ impl Wheel {
                     wheel.policies.insert(bus.clone(), policy.clone());
                 }
                 for (name, rule) in live.rules.iter().filter(|(_, rule)| rule.targets.is_some()) {
-                    let targets = rule.targets.iter().flatten().map(|(id, target)| (id.clone(), target.spec.arn.clone()));
+                    let targets =
+                        rule.targets.iter().flatten().map(|(id, target)| (id.clone(), target.spec.arn.clone()));
                     let spinning = Spinning {
                         enabled: rule.state != "DISABLED",
                         pattern: rule.pattern.as_ref().and_then(|pattern| pattern.parsed.clone()),
@@ -138,9 +139,17 @@ impl Wheel {
         route.publisher_accounts.iter().all(|&account| {
             let let_in = account == route.hub_bus.scope.account || self.lets_in(&route.hub_bus, account);
             let forwards = |rule: &&RuleId| {
-                self.rules.get(*rule).is_some_and(|rule| rule.enabled && rule.targets.values().any(|arn| *arn == hub_arn))
+                self.rules
+                    .get(*rule)
+                    .is_some_and(|rule| rule.enabled && rule.targets.values().any(|arn| *arn == hub_arn))
             };
-            let_in && (route.via == Via::Hub || route.forward_rules.iter().filter(|rule| rule.bus.scope.account == account).all(|rule| forwards(&rule)))
+            let_in
+                && (route.via == Via::Hub
+                    || route
+                        .forward_rules
+                        .iter()
+                        .filter(|rule| rule.bus.scope.account == account)
+                        .all(|rule| forwards(&rule)))
         })
     }
 

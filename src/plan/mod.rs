@@ -17,8 +17,8 @@ mod own;
 mod routes;
 mod rules;
 
-pub use grants::statement;
 pub use approve::{Approval, Approved, Refusal, approve};
+pub use grants::statement;
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};
@@ -79,8 +79,9 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
         return Some(Hold {
             guard: Guard::EmptyTopology,
             scope: None,
-            reason: "the topology asks for nothing at all; that takes nothing away: look whether the right folder was read"
-                .into(),
+            reason:
+                "the topology asks for nothing at all; that takes nothing away: look whether the right folder was read"
+                    .into(),
             steps,
         });
     }
@@ -97,7 +98,10 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
 }
 
 fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
-    let scope = desired.scopes.iter().find(|scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence))?;
+    let scope = desired
+        .scopes
+        .iter()
+        .find(|scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence))?;
     Some(Finding {
         resource: ResourceId::Scope(scope.clone()),
         code: FindingCode::Superseded,

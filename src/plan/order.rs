@@ -135,7 +135,8 @@ impl Index {
 
 /// Whether a grant of this id can be `account`'s: it names the account, or no account at all (an organisation's).
 fn may_name(statement_id: &str, account: AccountId) -> bool {
-    let names_one = statement_id.split(['_', '-']).any(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
+    let names_one =
+        statement_id.split(['_', '-']).any(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
     !names_one || statement_id.contains(&account.to_string())
 }
 

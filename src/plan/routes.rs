@@ -52,9 +52,9 @@ fn creates_delivery(step: &Step) -> bool {
         (Action::CreateBus { .. } | Action::PutGrant { .. } | Action::PutRule { .. }, Seen::Absent)
         | (Action::PutGrant { .. }, _) => true,
         (Action::PutRule { .. }, Seen::Rule { state, .. }) => state == "DISABLED",
-        (Action::PutTargets { targets, .. }, Seen::Targets { targets: seen }) => {
-            targets.iter().any(|(id, spec)| seen.get(id).is_none_or(|live| live.spec != *spec || !live.other.is_empty()))
-        }
+        (Action::PutTargets { targets, .. }, Seen::Targets { targets: seen }) => targets
+            .iter()
+            .any(|(id, spec)| seen.get(id).is_none_or(|live| live.spec != *spec || !live.other.is_empty())),
         _ => false,
     }
 }

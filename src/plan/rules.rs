@@ -57,7 +57,14 @@ fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, cr
     }
 }
 
-fn create(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, resource: ResourceId, asked: &Asked, created: &mut BTreeMap<BusId, usize>) {
+fn create(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    resource: ResourceId,
+    asked: &Asked,
+    created: &mut BTreeMap<BusId, usize>,
+) {
     let cause = diff.missing_cause();
     let codes = diff.found_missing(&resource, FindingCode::RuleMissing, asked);
     let held_by = no_room(diff, &rule.bus, created);
@@ -115,7 +122,14 @@ fn put_targets(
 }
 
 /// A live rule of ours (or one to be taken over) against what is wanted.
-fn compare(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked, held_by: Option<Guard>) {
+fn compare(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    live: &LiveRule,
+    asked: &Asked,
+    held_by: Option<Guard>,
+) {
     let resource = ResourceId::Rule(rule.clone());
     let ours = mark_of(diff.desired, rule, &wanted.spec);
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
@@ -159,15 +173,21 @@ fn seen_rule(live: &LiveRule) -> Seen {
 fn differences(spec: &RuleSpec, mark: &Mark, live: &LiveRule) -> Vec<(FindingCode, String)> {
     let LiveRule { description, pattern, state, managed_by: _, tags: _, targets: _, .. } = live;
     let mut found = Vec::new();
-    let same = pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()).is_some_and(|live| live.same_meaning(&spec.pattern));
+    let same = pattern
+        .as_ref()
+        .and_then(|pattern| pattern.parsed.as_ref())
+        .is_some_and(|live| live.same_meaning(&spec.pattern));
     if !same {
         let text = pattern.as_ref().map_or("none", |pattern| pattern.text.as_str());
         found.push((FindingCode::PatternChanged, format!("pattern {text} -> {}", spec.pattern)));
     }
     let wanted_state = state_text(spec.state);
     if state != wanted_state {
-        let code =
-            if spec.state == RuleState::Enabled && state == "DISABLED" { FindingCode::RuleDisabled } else { FindingCode::RuleEnabled };
+        let code = if spec.state == RuleState::Enabled && state == "DISABLED" {
+            FindingCode::RuleDisabled
+        } else {
+            FindingCode::RuleEnabled
+        };
         found.push((code, format!("state {state} -> {wanted_state}")));
     }
     match Mark::read(description) {
@@ -189,10 +209,22 @@ pub(super) fn state_text(state: RuleState) -> &'static str {
 }
 
 /// Tags of ours that are missing or other, where tags were read. Tags that we do not set are left.
-fn compare_tags(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked, held_by: Option<Guard>) {
+fn compare_tags(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    live: &LiveRule,
+    asked: &Asked,
+    held_by: Option<Guard>,
+) {
     let Some(tags) = &live.tags else { return };
-    let lacking: Tags =
-        wanted.spec.tags.iter().filter(|(key, value)| tags.get(*key) != Some(*value)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let lacking: Tags = wanted
+        .spec
+        .tags
+        .iter()
+        .filter(|(key, value)| tags.get(*key) != Some(*value))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     if lacking.is_empty() {
         return;
     }
@@ -212,7 +244,14 @@ fn compare_tags(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, l
     diff.make(change, asked);
 }
 
-fn compare_targets(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked, held_by: Option<Guard>) {
+fn compare_targets(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    live: &LiveRule,
+    asked: &Asked,
+    held_by: Option<Guard>,
+) {
     let Some(targets) = &live.targets else { return };
     let prefix = target_prefix(&diff.desired.owner);
     let surplus: BTreeMap<String, LiveTarget> = targets
@@ -237,7 +276,8 @@ fn compare_targets(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>
         };
         if let Some((code, detail)) = found.filter(|_| held_by.is_none()) {
             let about_rule = code == FindingCode::Incomplete;
-            let resource = if about_rule { ResourceId::Rule(rule.clone()) } else { ResourceId::Target(rule.clone(), id.clone()) };
+            let resource =
+                if about_rule { ResourceId::Rule(rule.clone()) } else { ResourceId::Target(rule.clone(), id.clone()) };
             diff.find(resource, code, Outcome::Mend, detail, asked);
             codes.insert(code);
         }
@@ -245,7 +285,13 @@ fn compare_targets(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>
     }
     for (id, target) in targets.iter().filter(|(id, _)| !id.starts_with(&prefix)) {
         let detail = format!("not ours, left as it is: it delivers to {}", target.spec.arn);
-        diff.find(ResourceId::Target(rule.clone(), id.clone()), FindingCode::ForeignTarget, Outcome::Left, detail, asked);
+        diff.find(
+            ResourceId::Target(rule.clone(), id.clone()),
+            FindingCode::ForeignTarget,
+            Outcome::Left,
+            detail,
+            asked,
+        );
     }
     if !puts.is_empty() {
         let new = puts.keys().filter(|id| !targets.contains_key(*id)).count();
@@ -279,7 +325,13 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
     parts.join("; ")
 }
 
-fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, cause: Cause, asked: &Asked) {
+fn remove_targets(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    surplus: BTreeMap<String, LiveTarget>,
+    cause: Cause,
+    asked: &Asked,
+) {
     let code = FindingCode::TargetSurplus;
     let mut detail = Vec::new();
     for (id, target) in &surplus {
@@ -329,7 +381,9 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     match own::tagged(&diff.desired.owner, live.tags.as_ref()) {
         Some(true) => {}
         Some(false) => {
-            let detail = format!("its description bears our mark and its tag {OWNER_TAG} does not: both are needed to take it away");
+            let detail = format!(
+                "its description bears our mark and its tag {OWNER_TAG} does not: both are needed to take it away"
+            );
             return diff.find(resource, code, Outcome::Left, detail, &asked);
         }
         None => return diff.find(resource, code, Outcome::Waiting, "its tags were not read".into(), &asked),
@@ -347,7 +401,13 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
     for id in foreign.keys() {
         let text = "not ours, left as it is, and the rule with it".to_owned();
-        diff.find(ResourceId::Target(rule.clone(), id.clone()), FindingCode::ForeignTarget, Outcome::Left, text, &asked);
+        diff.find(
+            ResourceId::Target(rule.clone(), id.clone()),
+            FindingCode::ForeignTarget,
+            Outcome::Left,
+            text,
+            &asked,
+        );
     }
     let change = Change {
         action: Action::DeleteRule { rule: rule.clone() },
@@ -396,7 +456,9 @@ impl RouteIndex {
             }
         };
         for target in live.targets.iter().flat_map(BTreeMap::values) {
-            for found in [self.by_destination.get(&target.spec.arn), self.by_hub.get(&target.spec.arn)].into_iter().flatten() {
+            for found in
+                [self.by_destination.get(&target.spec.arn), self.by_hub.get(&target.spec.arn)].into_iter().flatten()
+            {
                 // An audit takes everything: only its own rule replaces it.
                 let takes = |id: &&RouteId| !matches!(id.consumer, Consumer::Audit(_)) && overlaps(id);
                 routes.extend(found.iter().filter(takes).cloned());

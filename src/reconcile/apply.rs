@@ -92,7 +92,12 @@ enum Readiness {
     Blocked(StepKey),
 }
 
-fn readiness(step: &Step, outcomes: &BTreeMap<StepKey, StepOutcome>, known: &BTreeSet<StepKey>, pending: &BTreeSet<StepKey>) -> Readiness {
+fn readiness(
+    step: &Step,
+    outcomes: &BTreeMap<StepKey, StepOutcome>,
+    known: &BTreeSet<StepKey>,
+    pending: &BTreeSet<StepKey>,
+) -> Readiness {
     let mut waits = false;
     for key in &step.after {
         match outcomes.get(key) {

@@ -6,11 +6,13 @@
 use crate::call::{Answer, Call, CallError, ErrorClass, Page};
 use crate::eventbridge::{Arn, BusPolicy, Pattern};
 use crate::model::desired::Desired;
-use crate::model::ids::{Scope, AccountId, Region};
+use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::mark::archive_prefix;
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId};
 use crate::model::topology::Tags;
-use crate::model::world::{Gap, LiveArchive, LiveBus, LivePattern, LiveRule, LiveTarget, Observation, ScopeView, World};
+use crate::model::world::{
+    Gap, LiveArchive, LiveBus, LivePattern, LiveRule, LiveTarget, Observation, ScopeView, World,
+};
 use crate::port::{Clock, Fleet};
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +85,13 @@ impl<'a> Wanted<'a> {
     }
 }
 
-async fn observe<F: Fleet, C: Clock>(fleet: &F, clock: &C, wanted: &Wanted<'_>, scope: &Scope, deadline_ms: u64) -> Observation {
+async fn observe<F: Fleet, C: Clock>(
+    fleet: &F,
+    clock: &C,
+    wanted: &Wanted<'_>,
+    scope: &Scope,
+    deadline_ms: u64,
+) -> Observation {
     let at = clock.now();
     let reading = Reading { fleet, scope, wanted };
     match tokio::time::timeout(Duration::from_millis(deadline_ms), reading.all()).await {
@@ -130,7 +138,8 @@ impl<F: Fleet> Reading<'_, F> {
         let mut view = ScopeView { buses_read: cut.is_none(), ..ScopeView::default() };
         gaps.extend(cut.as_ref().map(gap));
         for summary in buses {
-            let policy = summary.policy.as_deref().map(|text| BusPolicy::parse(text).map_err(|error| error.to_string()));
+            let policy =
+                summary.policy.as_deref().map(|text| BusPolicy::parse(text).map_err(|error| error.to_string()));
             let bus = LiveBus { description: summary.description, policy, ..LiveBus::default() };
             view.buses.insert(summary.name, bus);
         }
@@ -178,7 +187,8 @@ impl<F: Fleet> Reading<'_, F> {
         let is_wanted = self.wanted.desired.rules.contains_key(&id);
         let is_marked = self.wanted.ours(rule.mark());
         if rule.managed_by.is_none() && (is_wanted || is_marked) {
-            let list = |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
+            let list =
+                |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
             let (targets, cut) = self.pages(list, as_targets).await;
             match cut {
                 None => rule.targets = Some(targets.into_iter().collect()),
@@ -213,11 +223,10 @@ impl<F: Fleet> Reading<'_, F> {
         let call = Call::DescribeArchive { archive: id.name.clone() };
         match self.fleet.call(self.scope, call.clone()).await? {
             Answer::Archive(archive) => {
-                let source = bus_of_arn(&archive.source_arn).unwrap_or_else(|| BusId {
-                    scope: self.scope.clone(),
-                    name: archive.source_arn.clone(),
-                });
-                let spec = ArchiveSpec { source, description: archive.description, retention_days: archive.retention_days };
+                let source = bus_of_arn(&archive.source_arn)
+                    .unwrap_or_else(|| BusId { scope: self.scope.clone(), name: archive.source_arn.clone() });
+                let spec =
+                    ArchiveSpec { source, description: archive.description, retention_days: archive.retention_days };
                 Ok(LiveArchive { spec, pattern: archive.pattern, state: archive.state })
             }
             _ => Err(unexpected(self.scope, &call)),
@@ -235,7 +244,11 @@ impl<F: Fleet> Reading<'_, F> {
         None
     }
 
-    async fn pages<T>(&self, call: impl Fn(Option<String>) -> Call, take: impl Fn(Answer) -> Option<Page<T>>) -> (Vec<T>, Option<CallError>) {
+    async fn pages<T>(
+        &self,
+        call: impl Fn(Option<String>) -> Call,
+        take: impl Fn(Answer) -> Option<Page<T>>,
+    ) -> (Vec<T>, Option<CallError>) {
         pages(self.fleet, self.scope, call, take).await
     }
 }

@@ -55,7 +55,8 @@ pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, C
 /// PutTargets and RemoveTargets answer 200 with the failures inside
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>).
 fn entries_failed(scope: &Scope, step: &Step, failed: &[crate::call::FailedEntry]) -> CallError {
-    let texts: Vec<String> = failed.iter().map(|entry| format!("{}: {} ({})", entry.target_id, entry.message, entry.code)).collect();
+    let texts: Vec<String> =
+        failed.iter().map(|entry| format!("{}: {} ({})", entry.target_id, entry.message, entry.code)).collect();
     let code = failed.first().map(|entry| entry.code.clone()).unwrap_or_default();
     CallError {
         class: ErrorClass::of_code(&code, 200),
@@ -171,7 +172,9 @@ fn judge_rule(live: Option<RuleSummary>, description: &str, pattern: &str, state
         (None, _) => Live::Other("the rule is gone".into()),
         (Some(live), _) if live.managed_by.is_some() => Live::Other("an AWS service manages the rule".into()),
         (Some(live), _)
-            if live.description == description && live.pattern.as_deref() == Some(pattern) && live.state == wanted_state =>
+            if live.description == description
+                && live.pattern.as_deref() == Some(pattern)
+                && live.state == wanted_state =>
         {
             Live::AsAsked
         }
@@ -190,11 +193,15 @@ fn judge_rule(live: Option<RuleSummary>, description: &str, pattern: &str, state
 }
 
 fn judge_targets(live: &BTreeMap<String, LiveTarget>, asked: &BTreeMap<String, TargetSpec>, seen: &Seen) -> Live {
-    let as_asked = |(id, spec): (&String, &TargetSpec)| live.get(id).is_some_and(|live| live.spec == *spec && live.other.is_empty());
+    let as_asked = |(id, spec): (&String, &TargetSpec)| {
+        live.get(id).is_some_and(|live| live.spec == *spec && live.other.is_empty())
+    };
     if asked.iter().all(as_asked) {
         return Live::AsAsked;
     }
-    let Seen::Targets { targets: seen } = seen else { return Live::Other("the plan did not look at the targets".into()) };
+    let Seen::Targets { targets: seen } = seen else {
+        return Live::Other("the plan did not look at the targets".into());
+    };
     match asked.keys().find(|id| live.get(*id) != seen.get(*id)) {
         None => Live::AsSeen,
         Some(id) => Live::Other(format!("target {id} is not what it was")),
@@ -202,7 +209,9 @@ fn judge_targets(live: &BTreeMap<String, LiveTarget>, asked: &BTreeMap<String, T
 }
 
 fn judge_removal(live: &BTreeMap<String, LiveTarget>, target_ids: &BTreeSet<String>, seen: &Seen) -> Live {
-    let Seen::Targets { targets: seen } = seen else { return Live::Other("the plan did not look at the targets".into()) };
+    let Seen::Targets { targets: seen } = seen else {
+        return Live::Other("the plan did not look at the targets".into());
+    };
     let there: Vec<&String> = target_ids.iter().filter(|id| live.contains_key(*id)).collect();
     if there.is_empty() {
         return Live::AsAsked;
@@ -231,7 +240,13 @@ async fn look_deletion<F: Fleet>(fleet: &F, scope: &Scope, rule: &RuleId, seen: 
     Ok(if left.is_empty() { Live::AsSeen } else { Live::Other(format!("it still has {} targets", left.len())) })
 }
 
-async fn look_archive<F: Fleet>(fleet: &F, scope: &Scope, archive: &ArchiveId, asked: &ArchiveSpec, seen: &Seen) -> Result<Live, CallError> {
+async fn look_archive<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    archive: &ArchiveId,
+    asked: &ArchiveSpec,
+    seen: &Seen,
+) -> Result<Live, CallError> {
     let call = Call::DescribeArchive { archive: archive.name.clone() };
     let live: Option<ArchiveSummary> = match fleet.call(scope, call.clone()).await {
         Ok(Answer::Archive(live)) => Some(live),
@@ -242,8 +257,12 @@ async fn look_archive<F: Fleet>(fleet: &F, scope: &Scope, archive: &ArchiveId, a
     Ok(match (live, seen) {
         (None, Seen::Absent) => Live::AsSeen,
         (None, _) => Live::Other("the archive is gone".into()),
-        (Some(live), _) if live.source_arn != asked.source.arn() => Live::Other(format!("it is now of {}", live.source_arn)),
-        (Some(live), _) if live.retention_days == asked.retention_days && live.description == asked.description => Live::AsAsked,
+        (Some(live), _) if live.source_arn != asked.source.arn() => {
+            Live::Other(format!("it is now of {}", live.source_arn))
+        }
+        (Some(live), _) if live.retention_days == asked.retention_days && live.description == asked.description => {
+            Live::AsAsked
+        }
         (Some(live), Seen::Archive { retention_days, description })
             if live.retention_days == *retention_days && live.description == *description =>
         {
