@@ -113,7 +113,7 @@ impl World {
         for scope in &scopes {
             match self.scopes.get(scope) {
                 Some(Observation::Complete { at, .. }) if now.millis_since(*at) <= age_max_ms => {
-                    oldest = oldest.min(*at)
+                    oldest = oldest.min(*at);
                 }
                 _ => lacking.push(scope.clone()),
             }

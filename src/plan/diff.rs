@@ -194,7 +194,7 @@ impl Diff<'_> {
         let resource = ResourceId::Bus(bus.clone());
         let asked = Asked::by(wanted);
         let Some(live) = view.buses.get(&bus.name) else {
-            return if view.buses_read { self.create_bus(bus, wanted, resource, &asked) } else { Footing::None };
+            return if view.buses_read { self.create_bus(bus, wanted, &resource, &asked) } else { Footing::None };
         };
         if bus.is_default() {
             return Footing::There;
@@ -230,16 +230,16 @@ impl Diff<'_> {
         }
     }
 
-    fn create_bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>, resource: ResourceId, asked: &Asked) -> Footing {
+    fn create_bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
         if bus.is_default() {
             return Footing::None;
         }
         let cause = self.missing_cause();
-        let codes = self.found_missing(&resource, FindingCode::BusMissing, asked);
+        let codes = self.found_missing(resource, FindingCode::BusMissing, asked);
         let mark = Mark {
             owner: self.desired.owner.clone(),
             sequence: self.desired.revision.sequence,
-            digest: wanted.spec.digest(&resource),
+            digest: wanted.spec.digest(resource),
         };
         let change = Change {
             action: Action::CreateBus {

@@ -14,7 +14,7 @@ pub(super) fn guard(steps: &mut [Step], desired: &Desired, world: &World, settin
     let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, fresh_ms_max: _ } =
         settings;
     let mut holds = Vec::new();
-    let checks: [(Guard, fn(&Step) -> usize, u32, u32); 2] = [
+    let checks: [(Guard, Count, u32, u32); 2] = [
         (Guard::TooManyBreaks, breaks, *breaks_percent_max, *breaks_floor),
         (Guard::TooManyChanges, changes, *changes_percent_max, *changes_floor),
     ];
@@ -40,6 +40,9 @@ pub(super) fn guard(steps: &mut [Step], desired: &Desired, world: &World, settin
     holds
 }
 
+/// How many things of ours a step counts for.
+type Count = fn(&Step) -> usize;
+
 struct Limit {
     guard: Guard,
     percent_max: u32,
@@ -52,14 +55,7 @@ impl Limit {
     }
 
     /// Holds the steps that are counted, in `scope` or everywhere.
-    fn hold(
-        &self,
-        scope: Option<Scope>,
-        count: usize,
-        owned: usize,
-        steps: &mut [Step],
-        counted: fn(&Step) -> usize,
-    ) -> Hold {
+    fn hold(&self, scope: Option<Scope>, count: usize, owned: usize, steps: &mut [Step], counted: Count) -> Hold {
         let Self { guard, percent_max, floor } = self;
         let mut held = 0;
         for step in steps.iter_mut() {

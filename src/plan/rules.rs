@@ -38,7 +38,7 @@ fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, cr
     let Some(live) = bus.and_then(|bus| bus.rules.get(&rule.name)) else {
         // A rule that a cut-short listing did not show may be there all the same.
         if bus.is_none_or(|bus| bus.rules_read) {
-            create(diff, rule, wanted, resource, &asked, created);
+            create(diff, rule, wanted, &resource, &asked, created);
         }
         return;
     };
@@ -61,12 +61,12 @@ fn create(
     diff: &mut Diff<'_>,
     rule: &RuleId,
     wanted: &Wanted<RuleSpec>,
-    resource: ResourceId,
+    resource: &ResourceId,
     asked: &Asked,
     created: &mut BTreeMap<BusId, usize>,
 ) {
     let cause = diff.missing_cause();
-    let codes = diff.found_missing(&resource, FindingCode::RuleMissing, asked);
+    let codes = diff.found_missing(resource, FindingCode::RuleMissing, asked);
     let held_by = no_room(diff, &rule.bus, created);
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];
     let action = put_rule(diff.desired, rule, &wanted.spec);

@@ -102,7 +102,7 @@ async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, C
         Action::TagBus { bus, tags } => look_tags(fleet, scope, bus.arn(), tags).await,
         Action::PutGrant { bus, statement_id, grantee } => {
             let live = statement(fleet, scope, bus, statement_id).await?;
-            Ok(judge_statement(live, Some(asked_statement(bus, statement_id, grantee)), &step.seen))
+            Ok(judge_statement(live, Some(&crate::plan::statement(bus, statement_id, grantee)), &step.seen))
         }
         Action::RemoveGrant { bus, statement_id } => {
             let live = statement(fleet, scope, bus, statement_id).await?;
@@ -142,12 +142,8 @@ async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags
     Ok(if all { Live::AsAsked } else { Live::AsSeen })
 }
 
-fn asked_statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
-    crate::plan::statement(bus, sid, grantee)
-}
-
-fn judge_statement(live: Option<Statement>, asked: Option<Statement>, seen: &Seen) -> Live {
-    if live == asked {
+fn judge_statement(live: Option<Statement>, asked: Option<&Statement>, seen: &Seen) -> Live {
+    if live.as_ref() == asked {
         return Live::AsAsked;
     }
     let as_seen = match (&live, seen) {
