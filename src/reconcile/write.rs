@@ -6,7 +6,7 @@ use crate::eventbridge::policy::{BusPolicy, Statement};
 use crate::model::ids::Scope;
 use crate::model::mark::OWNER_TAG;
 use crate::model::plan::{Action, Seen, Step};
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, Grantee, RuleId, RuleState, TargetSpec};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId, RuleState, TargetSpec};
 use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use crate::port::Fleet;
