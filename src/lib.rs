@@ -4,6 +4,7 @@
 //! [`eventbridge`] and [`model`] → [`config`](crate) and expansion → planning → [`call`], [`port`] →
 //! reconciling → the edges → the command line. See ARCHITECTURE.md.
 
+pub mod aws;
 pub mod call;
 pub mod eventbridge;
 pub mod model;
