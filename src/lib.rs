@@ -9,3 +9,5 @@ pub mod call;
 pub mod eventbridge;
 pub mod model;
 pub mod port;
+pub mod reconcile;
+pub mod recorder;
