@@ -4,6 +4,7 @@
 //! the AWS API only as [`crate::port::Fleet`].
 
 pub mod apply;
+pub mod pace;
 pub mod refresh;
 pub mod sweep;
 mod write;
