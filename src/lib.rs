@@ -8,3 +8,4 @@ pub mod call;
 pub mod eventbridge;
 pub mod model;
 pub mod port;
+pub mod sim;
