@@ -29,9 +29,12 @@
 
 mod archives;
 mod buses;
+pub mod call_door;
 mod delivery;
 mod errors;
 mod events;
+pub mod fault;
+pub mod http;
 mod iam;
 mod identifiers;
 mod input_transform;
@@ -42,6 +45,7 @@ mod policy_document;
 mod quotas;
 mod request;
 mod rules;
+pub mod sdk_door;
 mod settings;
 mod snapshot;
 mod sqs;
@@ -49,6 +53,7 @@ mod state;
 mod sts;
 mod tags;
 mod targets;
+pub mod tcp;
 mod throttle;
 mod trace;
 
@@ -275,15 +280,16 @@ impl SimulatedAws {
         self.received.get(target_arn).map_or(&[], Vec::as_slice)
     }
 
+    fn check_caller(&self, caller: &Caller) -> Result<(), AwsError> {
+        let known = match caller.role_name() {
+            None => self.accounts.contains_key(caller.account()),
+            Some(role) => self.role(caller.account(), role).is_some(),
+        };
+        if known { Ok(()) } else { Err(AwsError::unrecognized_client()) }
+    }
+
     fn admit(&mut self, request: &Request<'_>) -> Result<(), AwsError> {
-        if !self.accounts.contains_key(request.caller.account()) {
-            return Err(AwsError::unrecognized_client());
-        }
-        if let Some(role) = request.caller.role_name()
-            && self.role(request.caller.account(), role).is_none()
-        {
-            return Err(AwsError::unrecognized_client());
-        }
+        self.check_caller(request.caller)?;
         self.ensure_region(request.caller.account(), request.region);
         if request.service == Service::EventBridge && request.kind() != CallKind::Data {
             let scope = (request.caller.account().to_owned(), request.region.to_owned());

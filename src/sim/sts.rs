@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::errors::AwsError;
 use super::iam::{Role, Trusted};
 use super::request::{Constraints, Request};
-use super::{Caller, SimulatedAws};
+use super::{Caller, Service, SimulatedAws};
 use crate::eventbridge::Arn;
 
 /// An access key and what goes with it.
@@ -110,31 +110,30 @@ impl SimulatedAws {
         json!({"UserId": user_id, "Account": caller.account, "Arn": caller.arn()})
     }
 
+    /// Whom a caller becomes by assuming a role: every check of AssumeRole, but no key is minted.
+    ///
+    /// # Errors
+    ///
+    /// What AssumeRole answers: `AccessDenied` where the role does not exist, does not trust the caller, wants
+    /// another external id, or the caller may not; `UnrecognizedClientException` where the caller does not exist.
+    pub fn assume(
+        &self,
+        caller: &Caller,
+        role_arn: &str,
+        external_id: Option<&str>,
+        session: &str,
+    ) -> Result<Caller, AwsError> {
+        let input = json!({"RoleArn": role_arn, "ExternalId": external_id, "RoleSessionName": session});
+        let request = Request { caller, region: "", service: Service::Sts, operation: "AssumeRole", input: &input };
+        self.check_caller(caller)?;
+        self.assumed_role(&request).map(|(assumed, _)| assumed)
+    }
+
     fn assume_role(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
-        let seconds = request.number("DurationSeconds");
-        check_shape(request, seconds)?;
-        let role_arn = request.text("RoleArn").unwrap_or_default();
+        let (assumed, role) = self.assumed_role(request)?;
         let session = request.text("RoleSessionName").unwrap_or_default();
-        let refused = || {
-            AwsError::client(
-                "AccessDenied",
-                format!(
-                    "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-                    request.caller.arn()
-                ),
-            )
-            .with_status(403)
-        };
-        let arn: Arn =
-            role_arn.parse().map_err(|_| AwsError::client("ValidationError", format!("{role_arn} is invalid")))?;
-        let role = arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
-        if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
-            return Err(refused());
-        }
-        let seconds = seconds.unwrap_or(3_600);
-        check_duration(request, &role, seconds)?;
+        let seconds = request.number("DurationSeconds").unwrap_or(3_600);
         let expires_ms = self.now_ms.saturating_add(seconds.saturating_mul(1_000));
-        let assumed = Caller::role(&arn.account, &role.name, session);
         let minted = self.mint(assumed.clone(), Some(expires_ms));
         Ok(json!({
             "Credentials": {
@@ -148,6 +147,29 @@ impl SimulatedAws {
                 "Arn": assumed.arn(),
             },
         }))
+    }
+
+    fn assumed_role(&self, request: &Request<'_>) -> Result<(Caller, Arc<Role>), AwsError> {
+        let seconds = request.number("DurationSeconds");
+        check_shape(request, seconds)?;
+        let role_arn = request.text("RoleArn").unwrap_or_default();
+        let session = request.text("RoleSessionName").unwrap_or_default();
+        let refused = || {
+            let message = format!(
+                "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
+                request.caller.arn()
+            );
+            AwsError::client("AccessDenied", message).with_status(403)
+        };
+        let arn: Arn =
+            role_arn.parse().map_err(|_| AwsError::client("ValidationError", format!("{role_arn} is invalid")))?;
+        let role =
+            arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
+        if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
+            return Err(refused());
+        }
+        check_duration(request, &role, seconds.unwrap_or(3_600))?;
+        Ok((Caller::role(&arn.account, &role.name, session), role))
     }
 
     /// The caller's own side. A trust policy that names the very role suffices within an account; a trust in
