@@ -5,6 +5,9 @@
 //! reconciling → the edges → the command line. See ARCHITECTURE.md.
 
 pub mod call;
+pub mod config;
 pub mod eventbridge;
+pub mod expand;
 pub mod model;
 pub mod port;
+pub mod source;
