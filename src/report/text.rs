@@ -18,6 +18,13 @@ pub fn plan(plan: &Plan, names: &AccountNames, style: Style) -> String {
     out
 }
 
+/// What the plan does to routes, and nothing else.
+pub fn routes_only(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    routes(&mut out, plan, style);
+    out
+}
+
 /// One line: what the plan comes to.
 pub fn summary(plan: &Plan) -> String {
     let routes = count(plan.routes_total, "route");
