@@ -42,7 +42,8 @@ impl Accounts {
         aws.set_now_ms(i64::try_from(MachineClock.now().0).unwrap_or_default());
         let key = aws.mint_root_key(stage::OPERATOR_ACCOUNT);
         let world = Arc::new(Mutex::new(aws));
-        let credentials = Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "simulated");
+        let credentials =
+            Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "simulated");
         let connection = Connection::new(
             SharedHttpClient::new(SimHttpClient::new(Arc::clone(&world))),
             SharedCredentialsProvider::new(credentials),
@@ -74,7 +75,13 @@ impl Accounts {
     }
 
     /// A call by a person in an account.
-    pub(super) fn by_hand(&self, account: AccountId, region: &str, operation: &str, input: &Value) -> anyhow::Result<Value> {
+    pub(super) fn by_hand(
+        &self,
+        account: AccountId,
+        region: &str,
+        operation: &str,
+        input: &Value,
+    ) -> anyhow::Result<Value> {
         let caller = Caller::root(&account.to_string());
         let answer = self.world().call(&caller, region, Service::EventBridge, operation, input);
         answer.with_context(|| format!("{operation} by hand in {account}"))
@@ -84,7 +91,8 @@ impl Accounts {
     pub(super) fn publish(&self, context: &Context, event: &EventEntry, publisher: &str) -> anyhow::Result<Came> {
         let topology = &context.topology;
         let hub = topology.hubs.iter().find(|(name, _)| name.as_str() == "us").map(|(_, hub)| hub).context("hub us")?;
-        let account = topology.accounts.iter().find(|(name, _)| name.as_str() == publisher).context("the publisher")?.1.id;
+        let account =
+            topology.accounts.iter().find(|(name, _)| name.as_str() == publisher).context("the publisher")?.1.id;
         let region = hub.scope.region.as_str();
         let bus = Arn::bus(region, &hub.scope.account.to_string(), &hub.bus).to_string();
         let entry = EventEntry { bus, ..event.clone() };
@@ -96,12 +104,20 @@ impl Accounts {
     fn mailboxes(&self, desired: &Desired, needle: &str, event: &EventEntry) -> Came {
         let world = self.world();
         let mut came = Came { arrived: BTreeSet::new(), places: BTreeMap::new(), mailboxes: 0 };
-        let delivered: BTreeSet<(&str, &str)> =
-            world.trace().iter().rev().take(64).map(|record| (record.rule.as_str(), record.target_arn.as_str())).collect();
+        let delivered: BTreeSet<(&str, &str)> = world
+            .trace()
+            .iter()
+            .rev()
+            .take(64)
+            .map(|record| (record.rule.as_str(), record.target_arn.as_str()))
+            .collect();
         for (id, route) in &desired.routes {
             came.mailboxes += 1;
             let Some(queue) = stage::mailbox(desired, &id.consumer) else { continue };
-            let has = world.messages(&queue).iter().any(|message| message.body.contains(needle) && message.body.contains(&event.source));
+            let has = world
+                .messages(&queue)
+                .iter()
+                .any(|message| message.body.contains(needle) && message.body.contains(&event.source));
             if has && delivered.contains(&(route.rule.name.as_str(), route.destination_arn.as_str())) {
                 came.arrived.insert(id.consumer.to_string());
                 came.places.insert(id.consumer.to_string(), queue);
@@ -116,7 +132,9 @@ impl Accounts {
         self.world().snapshot(|item: &SnapshotItem<'_>| match item.kind {
             SnapshotKind::Statement => !item.name.starts_with(&statements),
             SnapshotKind::Target => !item.name.starts_with(&targets),
-            SnapshotKind::Rule => !desired.rules.keys().any(|rule| rule.name == item.name) && !marked(item.value, desired),
+            SnapshotKind::Rule => {
+                !desired.rules.keys().any(|rule| rule.name == item.name) && !marked(item.value, desired)
+            }
             SnapshotKind::Bus => !marked(item.value, desired),
             SnapshotKind::Archive => !desired.archives.keys().any(|archive| archive.name == item.name),
             SnapshotKind::Queue => true,

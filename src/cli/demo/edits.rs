@@ -65,7 +65,13 @@ impl Hand<'_> {
 
     fn route(&self, consumer: &str) -> anyhow::Result<&Route> {
         let is_it = |found: &Consumer| found.to_string() == consumer;
-        let (_, route) = self.context.desired.routes.iter().find(|(id, _)| is_it(&id.consumer)).with_context(|| format!("the example has no {consumer}"))?;
+        let (_, route) = self
+            .context
+            .desired
+            .routes
+            .iter()
+            .find(|(id, _)| is_it(&id.consumer))
+            .with_context(|| format!("the example has no {consumer}"))?;
         Ok(route)
     }
 
@@ -102,7 +108,8 @@ impl Hand<'_> {
             format!("removes a publisher's statement from the policy of bus {}", hub.name),
             Expected::Mended(ResourceId::Grant(hub.clone(), lost), FindingCode::GrantMissing),
         );
-        let everybody = json!({"EventBusName": spoke.name, "StatementId": widened, "Action": "events:PutEvents", "Principal": "*"});
+        let everybody =
+            json!({"EventBusName": spoke.name, "StatementId": widened, "Action": "events:PutEvents", "Principal": "*"});
         self.call(&spoke, "PutPermission", &everybody)?;
         self.note(
             format!("opens bus {} of the ledger to everybody, under our statement's id", spoke.name),
@@ -120,11 +127,17 @@ impl Hand<'_> {
     fn rules(&mut self) -> anyhow::Result<()> {
         let disabled = self.rule("ledger.large")?;
         self.call(&disabled.bus, "DisableRule", &json!({"Name": disabled.name, "EventBusName": disabled.bus.name}))?;
-        self.note("disables the rule of ledger.large", Expected::Mended(ResourceId::Rule(disabled), FindingCode::RuleDisabled));
+        self.note(
+            "disables the rule of ledger.large",
+            Expected::Mended(ResourceId::Rule(disabled), FindingCode::RuleDisabled),
+        );
 
         let narrowed = self.rule("fraud.settled")?;
         self.put_rule(&narrowed, |rule| rule["EventPattern"] = json!(r#"{"source":["com.acme.payments.test"]}"#))?;
-        self.note("changes the pattern of fraud.settled", Expected::Mended(ResourceId::Rule(narrowed), FindingCode::PatternChanged));
+        self.note(
+            "changes the pattern of fraud.settled",
+            Expected::Mended(ResourceId::Rule(narrowed), FindingCode::PatternChanged),
+        );
 
         let formatted = self.rule("orders.settled")?;
         self.put_rule(&formatted, |rule| {
@@ -144,20 +157,31 @@ impl Hand<'_> {
 
         let deleted = self.rule("payments.verdicts")?;
         let ids = self.target_ids(&deleted)?;
-        self.call(&deleted.bus, "RemoveTargets", &json!({"Rule": deleted.name, "EventBusName": deleted.bus.name, "Ids": ids}))?;
+        self.call(
+            &deleted.bus,
+            "RemoveTargets",
+            &json!({"Rule": deleted.name, "EventBusName": deleted.bus.name, "Ids": ids}),
+        )?;
         self.call(&deleted.bus, "DeleteRule", &json!({"Name": deleted.name, "EventBusName": deleted.bus.name}))?;
-        self.note("deletes the rule of payments.verdicts", Expected::Mended(ResourceId::Rule(deleted.clone()), FindingCode::RuleMissing));
+        self.note(
+            "deletes the rule of payments.verdicts",
+            Expected::Mended(ResourceId::Rule(deleted.clone()), FindingCode::RuleMissing),
+        );
 
         let bus = deleted.bus;
         let debug = json!({"Name": "debug-everything", "EventBusName": bus.name, "EventPattern": r#"{"source":[{"prefix":"com.acme"}]}"#});
         self.call(&bus, "PutRule", &debug)?;
         let rule = RuleId { bus, name: "debug-everything".into() };
-        self.note("adds a rule of their own to the hub", Expected::Left(ResourceId::Rule(rule), FindingCode::ForeignRule));
+        self.note(
+            "adds a rule of their own to the hub",
+            Expected::Left(ResourceId::Rule(rule), FindingCode::ForeignRule),
+        );
         Ok(())
     }
 
     fn target_ids(&self, rule: &RuleId) -> anyhow::Result<Vec<String>> {
-        let targets = self.call(&rule.bus, "ListTargetsByRule", &json!({"Rule": rule.name, "EventBusName": rule.bus.name}))?;
+        let targets =
+            self.call(&rule.bus, "ListTargetsByRule", &json!({"Rule": rule.name, "EventBusName": rule.bus.name}))?;
         let targets = targets["Targets"].as_array().cloned().unwrap_or_default();
         Ok(targets.iter().filter_map(|target| target["Id"].as_str().map(str::to_owned)).collect())
     }
@@ -165,7 +189,13 @@ impl Hand<'_> {
     fn targets(&mut self) -> anyhow::Result<()> {
         let route = self.route("analytics.settlements")?.clone();
         let rule = route.rule.clone();
-        let target = self.context.desired.rules.get(&rule).and_then(|wanted| wanted.spec.targets.get(&route.target_id)).context("its target")?;
+        let target = self
+            .context
+            .desired
+            .rules
+            .get(&rule)
+            .and_then(|wanted| wanted.spec.targets.get(&route.target_id))
+            .context("its target")?;
         let elsewhere = self.route("fraud.settled")?.destination_arn.clone();
         let moved = json!({"Rule": rule.name, "EventBusName": rule.bus.name,
             "Targets": [{"Id": route.target_id, "Arn": elsewhere, "RoleArn": target.role_arn}]});
@@ -179,7 +209,10 @@ impl Hand<'_> {
         let queue = self.route("audit of hub us")?.destination_arn.clone();
         let extra = json!({"Rule": rule.name, "EventBusName": rule.bus.name, "Targets": [{"Id": "tap", "Arn": queue}]});
         self.call(&rule.bus, "PutTargets", &extra)?;
-        self.note("taps ledger.settlements with a target of their own", Expected::Left(ResourceId::Target(rule, "tap".into()), FindingCode::ForeignTarget));
+        self.note(
+            "taps ledger.settlements with a target of their own",
+            Expected::Left(ResourceId::Target(rule, "tap".into()), FindingCode::ForeignTarget),
+        );
         Ok(())
     }
 
@@ -187,7 +220,10 @@ impl Hand<'_> {
         let archive = self.context.desired.archives.keys().next().cloned().context("an archive")?;
         let input = json!({"ArchiveName": archive.name, "RetentionDays": 1});
         self.accounts.by_hand(archive.scope.account, archive.scope.region.as_str(), "UpdateArchive", &input)?;
-        self.note("cuts an archive's retention to one day", Expected::Mended(ResourceId::Archive(archive), FindingCode::ArchiveChanged));
+        self.note(
+            "cuts an archive's retention to one day",
+            Expected::Mended(ResourceId::Archive(archive), FindingCode::ArchiveChanged),
+        );
         Ok(())
     }
 }
@@ -196,7 +232,9 @@ impl Hand<'_> {
 pub(super) fn judge(made: &[Made], plan: &Plan, swept: &Swept, foreign_untouched: bool) -> Judgement {
     let mut judged = Judgement { foreign_untouched, ..Judgement::default() };
     let found = |plan: &Plan, resource: &ResourceId, code: FindingCode, outcome: Outcome| {
-        plan.findings.iter().any(|finding| finding.resource == *resource && finding.code == code && finding.outcome == outcome)
+        plan.findings
+            .iter()
+            .any(|finding| finding.resource == *resource && finding.code == code && finding.outcome == outcome)
     };
     let any = |plan: &Plan, resource: &ResourceId| plan.findings.iter().any(|finding| finding.resource == *resource);
     for edit in made {

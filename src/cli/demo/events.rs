@@ -12,7 +12,14 @@ pub(super) fn settled(mark: &str) -> EventEntry {
 
 /// Who should get it: `expect.large-euro` in config/topology/teams/ledger.toml says the same, and the hub's audit.
 pub(super) fn expected() -> BTreeSet<String> {
-    ["analytics.settlements", "audit of hub us", "fraud.settled", "ledger.large", "ledger.settlements", "orders.settled"]
-        .map(str::to_owned)
-        .into()
+    [
+        "analytics.settlements",
+        "audit of hub us",
+        "fraud.settled",
+        "ledger.large",
+        "ledger.settlements",
+        "orders.settled",
+    ]
+    .map(str::to_owned)
+    .into()
 }

@@ -6,8 +6,8 @@
 
 mod accounts;
 mod edits;
-mod example;
 mod events;
+mod example;
 mod story;
 
 use super::Exit;
@@ -91,11 +91,13 @@ impl Demo {
             self.story.tell(&format!("{key}: {outcome:?}")).await?;
         }
         let writes = self.accounts.writes() - calls_before;
-        self.story.tell(&format!(
-            "{} steps done in {} accounts, {writes} writes, each read before and after.",
-            swept.outcomes.len(),
-            self.context.topology.accounts.len(),
-        )).await?;
+        self.story
+            .tell(&format!(
+                "{} steps done in {} accounts, {writes} writes, each read before and after.",
+                swept.outcomes.len(),
+                self.context.topology.accounts.len(),
+            ))
+            .await?;
         self.story.tell(&format!("A second plan: {}", text::summary(&swept.after))).await?;
         if !swept.in_step() {
             bail!("the example did not converge");
@@ -113,8 +115,15 @@ impl Demo {
         for (consumer, place) in &came.places {
             self.story.good(&format!("-> {consumer:24} {place}")).await?;
         }
-        self.story.tell(&format!("in {} of {} mailboxes, as the topology asks; in no other", came.arrived.len(), came.mailboxes)).await?;
-        let spoofed = self.accounts.publish(&self.context, &events::settled(&format!("{mark}-spoofed")), "orders-prod")?;
+        self.story
+            .tell(&format!(
+                "in {} of {} mailboxes, as the topology asks; in no other",
+                came.arrived.len(),
+                came.mailboxes
+            ))
+            .await?;
+        let spoofed =
+            self.accounts.publish(&self.context, &events::settled(&format!("{mark}-spoofed")), "orders-prod")?;
         // The audit keeps what every publishing account sent, a spoofed source too: that is what it is for.
         let reached: Vec<&String> = spoofed.arrived.iter().filter(|consumer| !consumer.starts_with("audit")).collect();
         right &= reached.is_empty();
@@ -153,14 +162,23 @@ impl Demo {
         for missed in &judged.missed {
             self.story.tell(&format!("not as it should be: {missed}")).await?;
         }
-        let events = if delivered { "events delivered as asked before and after" } else { "events NOT delivered as asked" };
+        let events =
+            if delivered { "events delivered as asked before and after" } else { "events NOT delivered as asked" };
         let foreign = if judged.foreign_untouched { "byte for byte" } else { "NOT as it was" };
         let line = format!(
             "{} of {} edits found: {} mended, {} foreign left alone ({foreign}), {} no drift; {events}.",
-            judged.found, made.len(), judged.mended, judged.left, judged.no_drift
+            judged.found,
+            made.len(),
+            judged.mended,
+            judged.left,
+            judged.no_drift
         );
         self.story.last(&line)?;
-        Ok(if judged.missed.is_empty() && judged.foreign_untouched && delivered { Exit::Done } else { Exit::UserCanMend })
+        Ok(if judged.missed.is_empty() && judged.foreign_untouched && delivered {
+            Exit::Done
+        } else {
+            Exit::UserCanMend
+        })
     }
 
     fn sweeper(&self) -> Sweeper<'_, impl Fleet, MachineClock, Silent> {
