@@ -26,10 +26,8 @@ struct Refusal {
 
 #[test]
 fn patterns_are_read_and_matched_as_aws_does() {
-    let shared = std::env::var_os("WHEELWRIGHT_SHARED").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
+    let shared = std::env::var_os("WHEELWRIGHT_SHARED")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let file = shared.join("oracle/patterns.json");
     let Ok(text) = std::fs::read_to_string(&file) else {
         println!("skipped: no recorded answers at {}", file.display());

@@ -42,9 +42,7 @@ impl BusPolicy {
     /// The statement with an id.
     #[must_use]
     pub fn statement(&self, sid: &str) -> Option<&Statement> {
-        self.statements
-            .iter()
-            .find(|statement| statement.sid.as_deref() == Some(sid))
+        self.statements.iter().find(|statement| statement.sid.as_deref() == Some(sid))
     }
 
     /// The text that AWS returns on read: compact, members in AWS's order, one-element lists as scalars, accounts as
@@ -101,20 +99,14 @@ impl Statement {
     /// What `PutPermission` writes for a twelve-digit account.
     #[must_use]
     pub fn account_grant(sid: &str, partition: &str, account: &str, bus_arn: &str) -> Self {
-        let account = Principal::Account {
-            partition: partition.to_owned(),
-            account: account.to_owned(),
-        };
+        let account = Principal::Account { partition: partition.to_owned(), account: account.to_owned() };
         Self::grant(sid, account, bus_arn, Conditions::new())
     }
 
     /// What `PutPermission` writes for `*` with an organisation as its condition.
     #[must_use]
     pub fn organization_grant(sid: &str, org_id: &str, bus_arn: &str) -> Self {
-        let member = BTreeMap::from([(
-            "aws:PrincipalOrgID".to_owned(),
-            BTreeSet::from([org_id.to_owned()]),
-        )]);
+        let member = BTreeMap::from([("aws:PrincipalOrgID".to_owned(), BTreeSet::from([org_id.to_owned()]))]);
         let conditions = Conditions::from([("StringEquals".to_owned(), member)]);
         Self::grant(sid, Principal::Everyone, bus_arn, conditions)
     }
@@ -124,10 +116,7 @@ impl Statement {
     /// # Errors
     /// Says which member is missing or of the wrong kind.
     pub fn from_value(value: &Value) -> Result<Self, PolicyError> {
-        text::read_statement(value).map_err(|reason| PolicyError {
-            reason,
-            statement: None,
-        })
+        text::read_statement(value).map_err(|reason| PolicyError { reason, statement: None })
     }
 
     /// The statement as AWS returns it.
@@ -142,9 +131,7 @@ impl Statement {
     #[must_use]
     pub fn has_dead_principal(&self) -> bool {
         let (Scope::Only(principals) | Scope::AllBut(principals)) = &self.principals;
-        principals
-            .iter()
-            .any(|principal| matches!(principal, Principal::Dead(_)))
+        principals.iter().any(|principal| matches!(principal, Principal::Dead(_)))
     }
 
     fn grant(sid: &str, principal: Principal, bus_arn: &str, conditions: Conditions) -> Self {

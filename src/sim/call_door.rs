@@ -10,9 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value, json};
 
 use super::{AwsError, Caller, Service, SimulatedAws};
-use crate::call::{
-    Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, FailedEntry, Page, RuleSummary,
-};
+use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, FailedEntry, Page, RuleSummary};
 use crate::model::ids::Scope;
 use crate::model::resource::{Grantee, RuleState, TargetSpec};
 use crate::model::topology::{Retry, Tags};

@@ -217,8 +217,8 @@ impl<F: Fleet> Fleet for FaultyFleet<F> {
             return Err(crashed_error(scope, &call));
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let cut = token_of(&call)
-            .is_some_and(|token| self.memory().cut_tokens.remove(&(scope.clone(), token.to_owned())));
+        let cut =
+            token_of(&call).is_some_and(|token| self.memory().cut_tokens.remove(&(scope.clone(), token.to_owned())));
         if cut {
             return self.befall(Fault::ServerError, scope, call).await;
         }

@@ -56,8 +56,7 @@ fn read(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
     let input = if body.is_empty() {
         json!({})
     } else {
-        serde_json::from_slice(body)
-            .map_err(|_| AwsError::client("SerializationException", "The body is not JSON."))?
+        serde_json::from_slice(body).map_err(|_| AwsError::client("SerializationException", "The body is not JSON."))?
     };
     Ok(Inbound { service, operation: operation.to_owned(), input })
 }
@@ -65,8 +64,7 @@ fn read(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
 fn read_query(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
     let body = String::from_utf8_lossy(request.body());
     let query = request.uri().query().unwrap_or_default();
-    let fields: BTreeMap<String, String> =
-        form_fields(&body).into_iter().chain(form_fields(query)).collect();
+    let fields: BTreeMap<String, String> = form_fields(&body).into_iter().chain(form_fields(query)).collect();
     let operation = fields.get("Action").cloned().unwrap_or_default();
     if !["AssumeRole", "GetCallerIdentity"].contains(&operation.as_str()) {
         return Err(AwsError::unknown_operation(&operation));
@@ -83,14 +81,9 @@ fn read_query(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
 }
 
 /// The caller and the Region that the `Authorization` header names.
-fn identify(
-    world: &SimulatedAws,
-    request: &Request<Bytes>,
-    service: Service,
-) -> Result<(Caller, String), AwsError> {
-    let missing = || {
-        AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403)
-    };
+fn identify(world: &SimulatedAws, request: &Request<Bytes>, service: Service) -> Result<(Caller, String), AwsError> {
+    let missing =
+        || AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403);
     let authorization = header(request, "authorization").ok_or_else(missing)?;
     let (_, credential) = authorization.split_once("Credential=").ok_or_else(missing)?;
     let scope = credential.split(',').next().unwrap_or_default();
@@ -98,10 +91,9 @@ fn identify(
     let key = parts.next().ok_or_else(missing)?;
     let region = parts.nth(1).ok_or_else(missing)?;
     let caller = world.caller_of_key(key).map_err(|error| match (error, service) {
-        (KeyError::Unknown, Service::Sts) => AwsError {
-            code: "InvalidClientTokenId".to_owned(),
-            ..AwsError::unrecognized_client().with_status(403)
-        },
+        (KeyError::Unknown, Service::Sts) => {
+            AwsError { code: "InvalidClientTokenId".to_owned(), ..AwsError::unrecognized_client().with_status(403) }
+        }
         (KeyError::Expired, Service::Sts) => {
             AwsError { code: "ExpiredToken".to_owned(), ..AwsError::expired_token().with_status(403) }
         }
@@ -157,10 +149,8 @@ fn response(
         Service::Sqs => "application/x-amz-json-1.0",
         Service::Sts => "text/xml",
     };
-    let mut builder = Response::builder()
-        .status(status)
-        .header("content-type", content_type)
-        .header("x-amzn-requestid", request_id);
+    let mut builder =
+        Response::builder().status(status).header("content-type", content_type).header("x-amzn-requestid", request_id);
     if let Some(code) = error_code {
         builder = builder.header("x-amzn-errortype", code);
         if service == Service::Sqs {
@@ -252,13 +242,9 @@ mod tests {
     fn the_key_says_who_and_the_credential_scope_says_where() {
         let mut world = SimulatedAws::default();
         let key = world.mint_root_key(ACCOUNT).access_key_id;
-        let created =
-            respond(&mut world, &request(&key, Some("AWSEvents.CreateEventBus"), r#"{"Name": "orders"}"#));
+        let created = respond(&mut world, &request(&key, Some("AWSEvents.CreateEventBus"), r#"{"Name": "orders"}"#));
         assert_eq!(created.status(), 200);
-        assert_eq!(
-            json_body(&created)["EventBusArn"],
-            "arn:aws:events:eu-west-1:111111111111:event-bus/orders"
-        );
+        assert_eq!(json_body(&created)["EventBusArn"], "arn:aws:events:eu-west-1:111111111111:event-bus/orders");
         assert!(!created.headers()["x-amzn-requestid"].is_empty());
     }
 
@@ -266,8 +252,7 @@ mod tests {
     fn errors_carry_their_type_in_the_body_and_in_a_header() {
         let mut world = SimulatedAws::default();
         let key = world.mint_root_key(ACCOUNT).access_key_id;
-        let missing =
-            respond(&mut world, &request(&key, Some("AWSEvents.DescribeEventBus"), r#"{"Name": "nope"}"#));
+        let missing = respond(&mut world, &request(&key, Some("AWSEvents.DescribeEventBus"), r#"{"Name": "nope"}"#));
         assert_eq!(missing.status(), 400);
         assert_eq!(json_body(&missing)["__type"], "ResourceNotFoundException");
         assert_eq!(missing.headers()["x-amzn-errortype"], "ResourceNotFoundException");
@@ -278,7 +263,8 @@ mod tests {
         let mut world = SimulatedAws::default();
         let key = world.mint_root_key(ACCOUNT).access_key_id;
         let list = |key: &str| request(key, Some("AWSEvents.ListEventBuses"), "{}");
-        let code = |world: &mut SimulatedAws, request: &Request<Bytes>| json_body(&respond(world, request))["__type"].clone();
+        let code =
+            |world: &mut SimulatedAws, request: &Request<Bytes>| json_body(&respond(world, request))["__type"].clone();
         assert_eq!(code(&mut world, &list("AKIAUNKNOWN")), "UnrecognizedClientException");
         world.expire_key(&key);
         assert_eq!(code(&mut world, &list(&key)), "ExpiredTokenException");

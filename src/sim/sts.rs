@@ -163,8 +163,7 @@ impl SimulatedAws {
         };
         let arn: Arn =
             role_arn.parse().map_err(|_| AwsError::client("ValidationError", format!("{role_arn} is invalid")))?;
-        let role =
-            arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
+        let role = arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
         if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
             return Err(refused());
         }

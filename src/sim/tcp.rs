@@ -30,7 +30,9 @@ pub async fn serve(
     if !address.ip().is_loopback() {
         return Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
-            format!("the simulated AWS lets everybody in and so listens on loopback alone, not on {address}: use 127.0.0.1"),
+            format!(
+                "the simulated AWS lets everybody in and so listens on loopback alone, not on {address}: use 127.0.0.1"
+            ),
         ));
     }
     let router = Router::new().fallback(answer).with_state(world);

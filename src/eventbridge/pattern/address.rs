@@ -18,17 +18,14 @@ impl Block {
         let (Some(network), Some(bits), None) = (parts.next(), parts.next(), parts.next()) else {
             return Err("Malformed CIDR, one '/' required".to_owned());
         };
-        let bits: i32 = bits
-            .parse()
-            .map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
+        let bits: i32 = bits.parse().map_err(|_| "Malformed CIDR, mask bits must be an integer".to_owned())?;
         if bits < 0 {
             return Err("Malformed CIDR, mask bits must not be negative".to_owned());
         }
         if !looks_like_address(network) {
             return Err(format!("Nonstandard IP address: {network}"));
         }
-        let address =
-            parse_address(network).ok_or_else(|| format!("Invalid IP address: {network}"))?;
+        let address = parse_address(network).ok_or_else(|| format!("Invalid IP address: {network}"))?;
         let (limit, family) = match address {
             IpAddr::V4(_) => (32, "IPv4"),
             IpAddr::V6(_) => (128, "IPv6"),
@@ -37,10 +34,7 @@ impl Block {
         if bits >= limit {
             return Err(format!("{family} mask bits must be < {limit}"));
         }
-        Ok(Self {
-            network: masked(address, bits),
-            bits,
-        })
+        Ok(Self { network: masked(address, bits), bits })
     }
 
     /// Whether the address is in the block.
@@ -62,11 +56,7 @@ pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
     if text.contains(':') {
         let address: Ipv6Addr = text.parse().ok()?;
         // EventBridge's platform reads a mapped address as the IPv4 address it maps.
-        return Some(
-            address
-                .to_ipv4_mapped()
-                .map_or(IpAddr::V6(address), IpAddr::V4),
-        );
+        return Some(address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4));
     }
     // Leading zeros are read as decimal, which Rust's own parser refuses.
     let mut octets = [0_u8; 4];
@@ -78,28 +68,20 @@ pub(super) fn parse_address(text: &str) -> Option<IpAddr> {
 
 fn looks_like_address(text: &str) -> bool {
     if text.contains(':') {
-        return text
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b':');
+        return text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b':');
     }
     text.split('.').count() == 4
-        && text
-            .split('.')
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {
-            let mask = u32::MAX
-                .checked_shl(32_u32.saturating_sub(u32::from(bits)))
-                .unwrap_or(0);
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(u32::from(bits))).unwrap_or(0);
             IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
         }
         IpAddr::V6(address) => {
-            let mask = u128::MAX
-                .checked_shl(128_u32.saturating_sub(u32::from(bits)))
-                .unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(u32::from(bits))).unwrap_or(0);
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
         }
     }
@@ -117,11 +99,7 @@ mod tests {
             ("10.0.0.0/24", "10.0.0.255", "10.0.1.0"),
             ("10.0.0.77/24", "10.0.0.0", "11.0.0.0"),
             ("0.0.0.0/0", "255.255.255.255", "::1"),
-            (
-                "2001:db8:1234:1a00::/64",
-                "2001:0db8:1234:1a00:0:0:0:1",
-                "2001:db8:1234:1a01::",
-            ),
+            ("2001:db8:1234:1a00::/64", "2001:0db8:1234:1a00:0:0:0:1", "2001:db8:1234:1a01::"),
             ("::/0", "ffff::", "1.2.3.4"),
         ] {
             let block = Block::parse(block).unwrap();
@@ -137,10 +115,7 @@ mod tests {
             ("10.0.0.0/", "Malformed CIDR, one '/' required"),
             ("10.0.0.0/8/8", "Malformed CIDR, one '/' required"),
             ("10.0.0.0/x", "Malformed CIDR, mask bits must be an integer"),
-            (
-                "10.0.0.0/-1",
-                "Malformed CIDR, mask bits must not be negative",
-            ),
+            ("10.0.0.0/-1", "Malformed CIDR, mask bits must not be negative"),
             ("10.0.0.0/32", "IPv4 mask bits must be < 32"),
             ("10.0.0.0/300", "IPv4 mask bits must be < 32"),
             ("::/128", "IPv6 mask bits must be < 128"),

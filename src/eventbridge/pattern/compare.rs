@@ -33,16 +33,11 @@ pub(super) fn may_overlap(one: &Branch, two: &Branch) -> bool {
 /// Whether whatever matches the inner branch certainly matches the outer.
 pub(super) fn branch_covers(outer: &Branch, inner: &Branch) -> bool {
     outer.iter().all(|(path, mine)| {
-        let covered = inner.get(path).is_some_and(|theirs| {
-            theirs
-                .iter()
-                .all(|one| mine.iter().any(|outer| outer.covers(one)))
-        });
+        let covered =
+            inner.get(path).is_some_and(|theirs| theirs.iter().all(|one| mine.iter().any(|outer| outer.covers(one))));
         covered
             && (!mine.contains(&Matcher::Absent)
-                || inner
-                    .keys()
-                    .all(|other| outer.contains_key(other) || !may_share_array(path, other)))
+                || inner.keys().all(|other| outer.contains_key(other) || !may_share_array(path, other)))
     })
 }
 
@@ -52,9 +47,7 @@ pub(super) fn branch_covers(outer: &Branch, inner: &Branch) -> bool {
 /// other fields may lie in the same array can call a field absent that another element has.
 fn requires_absence(branch: &Branch, path: &str, matchers: &Field) -> bool {
     matchers.iter().all(|one| *one == Matcher::Absent)
-        && branch
-            .keys()
-            .all(|other| **other == *path || !may_share_array(path, other))
+        && branch.keys().all(|other| **other == *path || !may_share_array(path, other))
 }
 
 /// Fields share an array only below a common beginning.
@@ -63,10 +56,7 @@ fn may_share_array(one: &str, two: &str) -> bool {
 }
 
 fn canonical_branch(branch: Branch) -> Branch {
-    branch
-        .into_iter()
-        .map(|(path, matchers)| (path, canonical_field(matchers)))
-        .collect()
+    branch.into_iter().map(|(path, matchers)| (path, canonical_field(matchers))).collect()
 }
 
 fn canonical_field(matchers: Arc<Field>) -> Arc<Field> {
@@ -82,10 +72,7 @@ fn without_covered<T>(members: Vec<T>, covers: impl Fn(&T, &T) -> bool) -> Vec<T
     let mut kept: Vec<T> = Vec::with_capacity(members.len());
     let mut rest = members.into_iter();
     while let Some(member) = rest.next() {
-        let covered = kept
-            .iter()
-            .chain(rest.as_slice())
-            .any(|other| covers(other, &member));
+        let covered = kept.iter().chain(rest.as_slice()).any(|other| covers(other, &member));
         if !covered {
             kept.push(member);
         }
@@ -100,16 +87,7 @@ fn is_single_valued(path: &str) -> bool {
 /// Fields of the envelope that hold one text in every event. Any other may be an array, and an array can match two
 /// patterns with two different elements.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
-const SINGLE_VALUED: [&str; 8] = [
-    "account",
-    "detail-type",
-    "id",
-    "region",
-    "replay-name",
-    "source",
-    "time",
-    "version",
-];
+const SINGLE_VALUED: [&str; 8] = ["account", "detail-type", "id", "region", "replay-name", "source", "time", "version"];
 
 /// Above these counts a set is left as it was read: comparing each with each would take longer than it is worth.
 const BRANCHES_COMPARED_MAX: usize = 64;

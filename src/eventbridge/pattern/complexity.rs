@@ -24,11 +24,8 @@ fn complexity(wildcards: &BTreeSet<Vec<Step>>, enough: usize) -> usize {
     let wildcards: Vec<&Vec<Step>> = wildcards.iter().collect();
     let letters: BTreeSet<Step> = wildcards.iter().copied().flatten().copied().collect();
     let starts_with_wildcard = |steps: &[Step]| steps.first() == Some(&Step::Any);
-    let start: Positions = wildcards
-        .iter()
-        .enumerate()
-        .map(|(index, steps)| (index, usize::from(starts_with_wildcard(steps))))
-        .collect();
+    let start: Positions =
+        wildcards.iter().enumerate().map(|(index, steps)| (index, usize::from(starts_with_wildcard(steps)))).collect();
     let mut seen = BTreeSet::from([start.clone()]);
     let mut queue = VecDeque::from([start]);
     let mut greatest = 0;
@@ -57,8 +54,7 @@ fn advance(wildcards: &[&Vec<Step>], positions: &Positions, letter: Step) -> Pos
         let Some(steps) = wildcards.get(*index) else {
             continue;
         };
-        let at_wildcard =
-            |position: usize| steps.get(position).is_some_and(|step| *step == Step::Any);
+        let at_wildcard = |position: usize| steps.get(position).is_some_and(|step| *step == Step::Any);
         let mut enter = |position: usize| {
             next.insert((*index, position));
             if at_wildcard(position) {
@@ -89,17 +85,7 @@ mod tests {
     fn measure(texts: &[&str]) -> usize {
         let wildcards = texts
             .iter()
-            .map(|text| {
-                text.bytes()
-                    .map(|byte| {
-                        if byte == b'*' {
-                            Step::Any
-                        } else {
-                            Step::Byte(byte)
-                        }
-                    })
-                    .collect()
-            })
+            .map(|text| text.bytes().map(|byte| if byte == b'*' { Step::Any } else { Step::Byte(byte) }).collect())
             .collect();
         complexity(&wildcards, 100)
     }

@@ -58,12 +58,7 @@ struct Container {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            position: 0,
-            token_start: 0,
-            open: Vec::new(),
-        }
+        Self { text, position: 0, token_start: 0, open: Vec::new() }
     }
 
     /// The byte where the last token starts.
@@ -107,20 +102,14 @@ impl<'a> Reader<'a> {
             character = self.peek().ok_or_else(|| end_of_input(container))?;
         }
         if character != '"' {
-            return Err(unexpected(
-                character,
-                "was expecting double-quote to start field name",
-            ));
+            return Err(unexpected(character, "was expecting double-quote to start field name"));
         }
         let key = self.string("in field name")?;
         self.skip_whitespace();
         match self.peek() {
             Some(':') => self.advance(':'),
             Some(other) => {
-                return Err(unexpected(
-                    other,
-                    "was expecting a colon to separate field name and value",
-                ));
+                return Err(unexpected(other, "was expecting a colon to separate field name and value"));
             }
             None => return Err(end_of_input(container)),
         }
@@ -163,47 +152,32 @@ impl<'a> Reader<'a> {
             '"' => Ok(Token::Text(self.string("for a string value")?)),
             '-' | '0'..='9' => self.number(),
             _ if character.is_alphabetic() => self.word(),
-            _ => Err(unexpected(
-                character,
-                &format!("expected a valid value {VALUE_KINDS}"),
-            )),
+            _ => Err(unexpected(character, &format!("expected a valid value {VALUE_KINDS}"))),
         }
     }
 
     fn opened(&mut self, is_object: bool) -> Result<Token, SyntaxError> {
         self.advance(if is_object { '{' } else { '[' });
-        self.open.push(Container {
-            is_object,
-            entries: 0,
-            key_read: false,
-        });
+        self.open.push(Container { is_object, entries: 0, key_read: false });
         if self.open.len() > DEPTH_MAX {
             return Err(SyntaxError(format!(
                 "Document nesting depth ({}) exceeds the maximum allowed ({DEPTH_MAX})",
                 self.open.len()
             )));
         }
-        Ok(if is_object {
-            Token::ObjectStart
-        } else {
-            Token::ArrayStart
-        })
+        Ok(if is_object { Token::ObjectStart } else { Token::ArrayStart })
     }
 
     fn word(&mut self) -> Result<Token, SyntaxError> {
         let rest = self.rest();
-        let end = rest
-            .find(|character: char| !character.is_alphanumeric() && character != '_')
-            .unwrap_or(rest.len());
+        let end = rest.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(rest.len());
         let word = rest.get(..end).unwrap_or(rest);
         let token = match word {
             "true" => Token::True,
             "false" => Token::False,
             "null" => Token::Null,
             _ => {
-                return Err(SyntaxError(format!(
-                    "Unrecognized token '{word}': was expecting {VALUE_KINDS}"
-                )));
+                return Err(SyntaxError(format!("Unrecognized token '{word}': was expecting {VALUE_KINDS}")));
             }
         };
         self.position += end;
@@ -213,19 +187,12 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<Token, SyntaxError> {
         let rest = self.rest();
         let end = rest
-            .find(|character: char| {
-                !character.is_ascii_digit() && !matches!(character, '+' | '-' | '.' | 'e' | 'E')
-            })
+            .find(|character: char| !character.is_ascii_digit() && !matches!(character, '+' | '-' | '.' | 'e' | 'E'))
             .unwrap_or(rest.len());
         let number = rest.get(..end).unwrap_or(rest);
         let digits = number.strip_prefix('-').unwrap_or(number);
-        if digits.len() > 1
-            && digits.starts_with('0')
-            && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit)
-        {
-            return Err(SyntaxError(
-                "Invalid numeric value: Leading zeroes not allowed".to_owned(),
-            ));
+        if digits.len() > 1 && digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit) {
+            return Err(SyntaxError("Invalid numeric value: Leading zeroes not allowed".to_owned()));
         }
         if serde_json::from_str::<serde::de::IgnoredAny>(number).is_err() {
             return Err(SyntaxError(format!("Invalid numeric value: {number}")));
@@ -239,9 +206,7 @@ impl<'a> Reader<'a> {
         let mut text = String::new();
         loop {
             let Some(character) = self.peek() else {
-                return Err(SyntaxError(format!(
-                    "Unexpected end-of-input: was expecting closing quote {place}"
-                )));
+                return Err(SyntaxError(format!("Unexpected end-of-input: was expecting closing quote {place}")));
             };
             self.advance(character);
             match character {
@@ -259,9 +224,9 @@ impl<'a> Reader<'a> {
     }
 
     fn escape(&mut self) -> Result<char, SyntaxError> {
-        let character = self.peek().ok_or_else(|| {
-            SyntaxError("Unexpected end-of-input in character escape sequence".to_owned())
-        })?;
+        let character = self
+            .peek()
+            .ok_or_else(|| SyntaxError("Unexpected end-of-input in character escape sequence".to_owned()))?;
         self.advance(character);
         Ok(match character {
             '"' | '\\' | '/' => character,
@@ -301,10 +266,7 @@ impl<'a> Reader<'a> {
     }
 
     fn four_hex_digits(&mut self) -> Result<u32, SyntaxError> {
-        let digits = self
-            .rest()
-            .get(..4)
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let digits = self.rest().get(..4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
         self.position += if code.is_some() { 4 } else { 0 };
         code.ok_or_else(|| {
@@ -344,20 +306,12 @@ impl<'a> Reader<'a> {
 
 fn unexpected(character: char, wanted: &str) -> SyntaxError {
     let code = u32::from(character);
-    SyntaxError(format!(
-        "Unexpected character ('{character}' (code {code})): {wanted}"
-    ))
+    SyntaxError(format!("Unexpected character ('{character}' (code {code})): {wanted}"))
 }
 
 fn end_of_input(container: Container) -> SyntaxError {
-    let kind = if container.is_object {
-        "Object"
-    } else {
-        "Array"
-    };
-    SyntaxError(format!(
-        "Unexpected end-of-input: expected close marker for {kind}"
-    ))
+    let kind = if container.is_object { "Object" } else { "Array" };
+    SyntaxError(format!("Unexpected end-of-input: expected close marker for {kind}"))
 }
 
 /// EventBridge takes a thousand levels.
@@ -403,58 +357,32 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        assert_eq!(
-            tokens(r#""\u003e\ud83d\ude80\n\ud83d""#).unwrap(),
-            vec![Token::Text(">🚀\n\u{fffd}".into())]
-        );
+        assert_eq!(tokens(r#""\u003e\ud83d\ude80\n\ud83d""#).unwrap(), vec![Token::Text(">🚀\n\u{fffd}".into())]);
     }
 
     #[test]
     fn each_fault_of_syntax_is_named() {
         for (text, wanted) in [
-            (
-                "{",
-                "Unexpected end-of-input: expected close marker for Object",
-            ),
-            (
-                "[1",
-                "Unexpected end-of-input: expected close marker for Array",
-            ),
-            (
-                "{a:1}",
-                "Unexpected character ('a' (code 97)): was expecting double-quote to start field name",
-            ),
+            ("{", "Unexpected end-of-input: expected close marker for Object"),
+            ("[1", "Unexpected end-of-input: expected close marker for Array"),
+            ("{a:1}", "Unexpected character ('a' (code 97)): was expecting double-quote to start field name"),
             (
                 "{\"a\" 1}",
                 "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value",
             ),
-            (
-                "[1 2]",
-                "Unexpected character ('2' (code 50)): was expecting comma to separate Array entries",
-            ),
-            (
-                "{\"a\":1,}",
-                "Unexpected character ('}' (code 125)): was expecting double-quote to start field name",
-            ),
+            ("[1 2]", "Unexpected character ('2' (code 50)): was expecting comma to separate Array entries"),
+            ("{\"a\":1,}", "Unexpected character ('}' (code 125)): was expecting double-quote to start field name"),
             (
                 "nope",
                 "Unrecognized token 'nope': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
             ),
-            (
-                "\"abc",
-                "Unexpected end-of-input: was expecting closing quote for a string value",
-            ),
+            ("\"abc", "Unexpected end-of-input: was expecting closing quote for a string value"),
             ("[01]", "Invalid numeric value: Leading zeroes not allowed"),
             ("[1.]", "Invalid numeric value: 1."),
             ("\"\\x\"", "Unrecognized character escape 'x' (code 120)"),
         ] {
             assert_eq!(tokens(text).unwrap_err().0, wanted, "{text}");
         }
-        assert!(
-            tokens(&"[".repeat(2_000))
-                .unwrap_err()
-                .0
-                .contains("nesting depth (1001)")
-        );
+        assert!(tokens(&"[".repeat(2_000)).unwrap_err().0.contains("nesting depth (1001)"));
     }
 }

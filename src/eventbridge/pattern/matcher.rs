@@ -115,11 +115,7 @@ impl Matcher {
         if pieces.is_empty() && first.is_empty() {
             return Self::suffix(&last);
         }
-        Self::Wildcard(Wildcard {
-            first,
-            middle: pieces,
-            last,
-        })
+        Self::Wildcard(Wildcard { first, middle: pieces, last })
     }
 
     pub(super) fn anything_but(excluded: BTreeSet<Self>) -> Self {
@@ -148,8 +144,7 @@ impl Matcher {
             Self::Prefix(prefix) => text.starts_with(prefix.as_str()),
             Self::Suffix(suffix) => text.ends_with(suffix.as_str()),
             Self::TextIgnoringCase(wanted) => {
-                lengths_ignoring_case(wanted.chars(), &text.chars().collect::<Vec<_>>())
-                    .contains(&text.chars().count())
+                lengths_ignoring_case(wanted.chars(), &text.chars().collect::<Vec<_>>()).contains(&text.chars().count())
             }
             Self::PrefixIgnoringCase(prefix) => {
                 !lengths_ignoring_case(prefix.chars(), &text.chars().collect::<Vec<_>>()).is_empty()
@@ -160,9 +155,7 @@ impl Matcher {
             }
             Self::Wildcard(wildcard) => wildcard.matches(text),
             Self::Address(wanted) => parse_address(text) == Some(*wanted),
-            Self::Block(block) => {
-                parse_address(text).is_some_and(|address| block.contains(address))
-            }
+            Self::Block(block) => parse_address(text).is_some_and(|address| block.contains(address)),
             _ => false,
         }
     }
@@ -175,21 +168,17 @@ impl Matcher {
         match (self, other) {
             (Self::Absent, _) | (_, Self::Absent) => false,
             (Self::Present, _) => true,
-            (Self::AnythingBut(mine), Self::AnythingBut(theirs)) => mine
-                .iter()
-                .all(|one| theirs.iter().any(|other| other.covers(one))),
+            (Self::AnythingBut(mine), Self::AnythingBut(theirs)) => {
+                mine.iter().all(|one| theirs.iter().any(|other| other.covers(one)))
+            }
             (Self::AnythingBut(mine), _) => mine.iter().all(|one| one.is_disjoint_from(other)),
             (_, Self::Present | Self::AnythingBut(_)) => false,
             (Self::Prefix(prefix), _) if prefix.is_empty() => other.is_textual(),
             (Self::Range(range), Self::Range(inner)) => range.covers(inner),
             (Self::Block(block), Self::Block(inner)) => block.contains_block(inner),
             (Self::Block(block), Self::Address(address)) => block.contains(*address),
-            (Self::Prefix(prefix), _) => other
-                .literal_prefix()
-                .is_some_and(|text| text.starts_with(prefix.as_str())),
-            (Self::Suffix(suffix), _) => other
-                .literal_suffix()
-                .is_some_and(|text| text.ends_with(suffix.as_str())),
+            (Self::Prefix(prefix), _) => other.literal_prefix().is_some_and(|text| text.starts_with(prefix.as_str())),
+            (Self::Suffix(suffix), _) => other.literal_suffix().is_some_and(|text| text.ends_with(suffix.as_str())),
             _ => other.leaf().is_some_and(|leaf| self.matches(leaf)),
         }
     }
@@ -206,8 +195,9 @@ impl Matcher {
             }
             (Self::Range(one), Self::Range(two)) => return one.is_disjoint_from(two),
             (Self::Address(one), Self::Address(two)) => return one != two,
-            (Self::Block(block), Self::Address(address))
-            | (Self::Address(address), Self::Block(block)) => return !block.contains(*address),
+            (Self::Block(block), Self::Address(address)) | (Self::Address(address), Self::Block(block)) => {
+                return !block.contains(*address);
+            }
             (Self::Block(one), Self::Block(two)) => {
                 return !one.contains_block(two) && !two.contains_block(one);
             }
@@ -266,10 +256,7 @@ impl Matcher {
     }
 
     fn ignores_case(&self) -> bool {
-        matches!(
-            self,
-            Self::TextIgnoringCase(_) | Self::PrefixIgnoringCase(_) | Self::SuffixIgnoringCase(_)
-        )
+        matches!(self, Self::TextIgnoringCase(_) | Self::PrefixIgnoringCase(_) | Self::SuffixIgnoringCase(_))
     }
 
     /// What every match starts with, letter for letter.
@@ -332,9 +319,7 @@ impl Matcher {
 /// All members of an `anything-but` come from one operator, so the first tells which.
 fn excluded_value(excluded: &BTreeSet<Matcher>) -> Value {
     use serde_json::json;
-    let plain = excluded
-        .iter()
-        .all(|one| matches!(one, Matcher::Text(_) | Matcher::Number(_)));
+    let plain = excluded.iter().all(|one| matches!(one, Matcher::Text(_) | Matcher::Number(_)));
     if plain {
         return excluded
             .iter()
@@ -380,11 +365,8 @@ impl Range {
         let Number::Double(_) = number else {
             return false;
         };
-        self.bottom
-            .is_none_or(|(bottom, open)| number > bottom || (!open && number == bottom))
-            && self
-                .top
-                .is_none_or(|(top, open)| number < top || (!open && number == top))
+        self.bottom.is_none_or(|(bottom, open)| number > bottom || (!open && number == bottom))
+            && self.top.is_none_or(|(top, open)| number < top || (!open && number == top))
     }
 
     fn covers(&self, inner: &Self) -> bool {
@@ -432,9 +414,8 @@ impl Range {
 impl Wildcard {
     /// Leftmost piece by piece between the fixed ends; never more than one pass for each piece.
     fn matches(&self, text: &str) -> bool {
-        let Some(mut rest) = text
-            .strip_prefix(self.first.as_str())
-            .and_then(|rest| rest.strip_suffix(self.last.as_str()))
+        let Some(mut rest) =
+            text.strip_prefix(self.first.as_str()).and_then(|rest| rest.strip_suffix(self.last.as_str()))
         else {
             return false;
         };
@@ -448,13 +429,8 @@ impl Wildcard {
     }
 
     fn to_text(&self) -> String {
-        let pieces = std::iter::once(&self.first)
-            .chain(&self.middle)
-            .chain(std::iter::once(&self.last));
-        pieces
-            .map(|piece| escaped(piece))
-            .collect::<Vec<_>>()
-            .join("*")
+        let pieces = std::iter::once(&self.first).chain(&self.middle).chain(std::iter::once(&self.last));
+        pieces.map(|piece| escaped(piece)).collect::<Vec<_>>().join("*")
     }
 }
 
@@ -481,10 +457,7 @@ fn lengths_ignoring_case(wanted: impl Iterator<Item = char>, text: &[char]) -> B
     for character in wanted {
         let mut forms: Vec<Vec<char>> = vec![vec![character]];
         if u32::from(character) <= 0xFFFF {
-            forms = vec![
-                character.to_lowercase().collect(),
-                character.to_uppercase().collect(),
-            ];
+            forms = vec![character.to_lowercase().collect(), character.to_uppercase().collect()];
         }
         let mut next = BTreeSet::new();
         for length in lengths {
@@ -504,9 +477,5 @@ fn lengths_ignoring_case(wanted: impl Iterator<Item = char>, text: &[char]) -> B
 }
 
 fn contradict(one: &str, two: &str, at_end: bool) -> bool {
-    if at_end {
-        !one.ends_with(two) && !two.ends_with(one)
-    } else {
-        !one.starts_with(two) && !two.starts_with(one)
-    }
+    if at_end { !one.ends_with(two) && !two.ends_with(one) } else { !one.starts_with(two) && !two.starts_with(one) }
 }

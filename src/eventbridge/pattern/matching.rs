@@ -33,9 +33,7 @@ impl<'a> Values<'a> {
             match value {
                 Value::Object(fields) => {
                     for (key, value) in fields {
-                        let path = path
-                            .as_ref()
-                            .map_or_else(|| key.clone(), |path| format!("{path}.{key}"));
+                        let path = path.as_ref().map_or_else(|| key.clone(), |path| format!("{path}.{key}"));
                         if leads_to(wanted, &path) {
                             pending.push((value, Some(path.into()), Arc::clone(&place)));
                         }
@@ -89,8 +87,7 @@ impl<'a> Values<'a> {
             let mut next = BTreeSet::new();
             for place in &places {
                 let mut keep = |mut joined: Place| {
-                    joined
-                        .retain(|(array, _)| last_use.get(array).is_some_and(|use_| *use_ > index));
+                    joined.retain(|(array, _)| last_use.get(array).is_some_and(|use_| *use_ > index));
                     if next.len() < PLACES_MAX {
                         next.insert(joined);
                     }
@@ -126,12 +123,7 @@ impl<'a> Choices<'a> {
         for place in places {
             match place.first() {
                 None => anywhere = true,
-                Some((array, index)) => by_array
-                    .entry(*array)
-                    .or_default()
-                    .entry(*index)
-                    .or_default()
-                    .push(place),
+                Some((array, index)) => by_array.entry(*array).or_default().entry(*index).or_default().push(place),
             }
         }
         Self { anywhere, by_array }
@@ -143,11 +135,7 @@ impl<'a> Choices<'a> {
         }
         for (array, elements) in &self.by_array {
             match element_of(place, *array) {
-                Some(index) => elements
-                    .get(&index)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|place| visit(place)),
+                Some(index) => elements.get(&index).into_iter().flatten().for_each(|place| visit(place)),
                 None => elements.values().flatten().for_each(|place| visit(place)),
             }
         }
@@ -155,16 +143,11 @@ impl<'a> Choices<'a> {
 }
 
 fn element_of(place: &Place, array: usize) -> Option<usize> {
-    place
-        .binary_search_by_key(&array, |(array, _)| *array)
-        .ok()
-        .and_then(|at| place.get(at))
-        .map(|(_, index)| *index)
+    place.binary_search_by_key(&array, |(array, _)| *array).ok().and_then(|at| place.get(at)).map(|(_, index)| *index)
 }
 
 fn agree(one: &Place, two: &Place) -> bool {
-    two.iter()
-        .all(|(array, index)| element_of(one, *array).is_none_or(|chosen| chosen == *index))
+    two.iter().all(|(array, index)| element_of(one, *array).is_none_or(|chosen| chosen == *index))
 }
 
 fn join(one: &Place, two: &Place) -> Option<Place> {

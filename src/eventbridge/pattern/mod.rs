@@ -77,24 +77,15 @@ impl Pattern {
     /// # Errors
     /// As [`Pattern::parse`], without an offset.
     pub fn from_value(value: &Value) -> Result<Self, PatternError> {
-        Self::parse(&value.to_string()).map_err(|error| PatternError {
-            offset: None,
-            ..error
-        })
+        Self::parse(&value.to_string()).map_err(|error| PatternError { offset: None, ..error })
     }
 
     /// Whether EventBridge would match the event, which is the whole envelope as a JSON object.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
-        let wanted: BTreeSet<Arc<str>> = self
-            .branches
-            .iter()
-            .flat_map(|branch| branch.keys().cloned())
-            .collect();
+        let wanted: BTreeSet<Arc<str>> = self.branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
         let values = matching::Values::collect(event, &wanted);
-        self.branches
-            .iter()
-            .any(|branch| values.match_branch(branch))
+        self.branches.iter().any(|branch| values.match_branch(branch))
     }
 
     /// Whether both certainly match the same events. `false` may also be doubt.
@@ -107,22 +98,13 @@ impl Pattern {
     /// detail-type, account and Region are single texts); `true` may also be doubt.
     #[must_use]
     pub fn may_overlap(&self, other: &Self) -> bool {
-        self.branches.iter().any(|mine| {
-            other
-                .branches
-                .iter()
-                .any(|theirs| compare::may_overlap(mine, theirs))
-        })
+        self.branches.iter().any(|mine| other.branches.iter().any(|theirs| compare::may_overlap(mine, theirs)))
     }
 
     /// Whether every event that `other` matches is certainly matched by this. `false` may also be doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.branches.iter().all(|inner| {
-            self.branches
-                .iter()
-                .any(|outer| compare::branch_covers(outer, inner))
-        })
+        other.branches.iter().all(|inner| self.branches.iter().any(|outer| compare::branch_covers(outer, inner)))
     }
 
     /// How many wildcards it uses, those in `anything-but` too. A rule with any counts against

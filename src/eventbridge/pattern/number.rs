@@ -21,10 +21,7 @@ impl Number {
         if is_exact(text, double) {
             return Some(Self::from_double(double));
         }
-        let integer = text
-            .parse::<i64>()
-            .map(i128::from)
-            .or_else(|_| text.parse::<u64>().map(i128::from));
+        let integer = text.parse::<i64>().map(i128::from).or_else(|_| text.parse::<u64>().map(i128::from));
         Some(integer.map_or(Self::from_double(double), Self::Integer))
     }
 
@@ -42,10 +39,7 @@ impl Number {
 
     /// A number of an event.
     pub(super) fn of_event(number: &JsonNumber) -> Self {
-        number
-            .as_f64()
-            .and_then(|_| Self::literal(&number.to_string()))
-            .unwrap_or(Self::Integer(i128::MAX))
+        number.as_f64().and_then(|_| Self::literal(&number.to_string())).unwrap_or(Self::Integer(i128::MAX))
     }
 
     /// The double whose key this is; for a large integer the nearest.
@@ -71,15 +65,9 @@ fn is_exact(text: &str, double: f64) -> bool {
 
 /// Sign, significant digits without zeros at either end, and the power of ten of the last of them.
 fn decimal(text: &str) -> Option<(bool, String, i64)> {
-    let (negative, unsigned) = text
-        .strip_prefix('-')
-        .map_or((false, text), |rest| (true, rest));
+    let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let exponent: i64 = exponent
-        .strip_prefix('+')
-        .unwrap_or(exponent)
-        .parse()
-        .ok()?;
+    let exponent: i64 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
     let kept = digits.trim_end_matches('0');
@@ -112,21 +100,13 @@ mod tests {
             assert_eq!(Number::literal(text), one, "{text}");
         }
         assert_eq!(Number::literal("-0.0"), Number::literal("0"));
-        assert_ne!(
-            Number::literal("9007199254740993"),
-            Number::literal("9007199254740992")
-        );
+        assert_ne!(Number::literal("9007199254740993"), Number::literal("9007199254740992"));
     }
 
     #[test]
     fn the_order_is_that_of_the_doubles() {
-        let texts = [
-            "-5e9", "-1.5", "-1", "-1e-300", "0", "1e-300", "0.1", "301.8", "5e9",
-        ];
-        let numbers: Vec<_> = texts
-            .iter()
-            .map(|text| Number::operand(text).unwrap())
-            .collect();
+        let texts = ["-5e9", "-1.5", "-1", "-1e-300", "0", "1e-300", "0.1", "301.8", "5e9"];
+        let numbers: Vec<_> = texts.iter().map(|text| Number::operand(text).unwrap()).collect();
         assert!(numbers.is_sorted());
         for (text, number) in texts.iter().zip(&numbers) {
             assert_eq!(number.to_double(), text.parse::<f64>().unwrap());
@@ -136,16 +116,8 @@ mod tests {
     #[test]
     fn operands_are_bounded_and_comparable() {
         assert!(Number::operand("5000000000").is_ok());
-        assert!(
-            Number::operand("5000000000.1")
-                .unwrap_err()
-                .starts_with("Value must be between")
-        );
-        assert!(
-            Number::operand("0.10000000000000000001")
-                .unwrap_err()
-                .starts_with("Cannot compare")
-        );
+        assert!(Number::operand("5000000000.1").unwrap_err().starts_with("Value must be between"));
+        assert!(Number::operand("0.10000000000000000001").unwrap_err().starts_with("Cannot compare"));
         assert_eq!(Number::literal("1e999"), None);
     }
 }

@@ -41,11 +41,9 @@ pub(super) fn parse(text: &str) -> Result<Parsed, PatternError> {
             wildcard_count: parser.wildcard_count,
             repeats_key: parser.repeats_key,
         }),
-        Err(SyntaxError(reason)) => Err(PatternError {
-            reason,
-            path: parser.path,
-            offset: Some(parser.reader.token_start()),
-        }),
+        Err(SyntaxError(reason)) => {
+            Err(PatternError { reason, path: parser.path, offset: Some(parser.reader.token_start()) })
+        }
     }
 }
 
@@ -60,16 +58,8 @@ struct Parser<'a> {
 
 /// An object or a `$or` that is not closed yet. Kept on a stack of our own, so that depth cannot overflow the thread's.
 enum Open {
-    Object {
-        keys: BTreeSet<String>,
-        inside_or: bool,
-        has_key: bool,
-    },
-    Or {
-        before: Vec<Branch>,
-        collected: Vec<Branch>,
-        count: usize,
-    },
+    Object { keys: BTreeSet<String>, inside_or: bool, has_key: bool },
+    Or { before: Vec<Branch>, collected: Vec<Branch>, count: usize },
 }
 
 type Parse<T> = Result<T, SyntaxError>;
@@ -86,23 +76,11 @@ impl Parser<'_> {
         let mut open = vec![object(false, false)];
         while let Some(innermost) = open.pop() {
             match innermost {
-                Open::Object {
-                    keys,
-                    inside_or,
-                    has_key,
-                } => self.object_step(&mut open, keys, inside_or, has_key)?,
-                Open::Or {
-                    before,
-                    collected,
-                    count,
-                } => self.or_step(&mut open, before, collected, count)?,
+                Open::Object { keys, inside_or, has_key } => self.object_step(&mut open, keys, inside_or, has_key)?,
+                Open::Or { before, collected, count } => self.or_step(&mut open, before, collected, count)?,
             }
         }
-        match self
-            .wildcards
-            .iter()
-            .find(|(_, wildcards)| is_too_complex(wildcards))
-        {
+        match self.wildcards.iter().find(|(_, wildcards)| is_too_complex(wildcards)) {
             Some((path, _)) => {
                 self.path = path.split('.').map(str::to_owned).collect();
                 refuse(TOO_COMPLEX)
@@ -124,26 +102,16 @@ impl Parser<'_> {
             _ => return self.close_object(open, has_key),
         };
         self.repeats_key |= !keys.insert(name.clone());
-        open.push(Open::Object {
-            keys,
-            inside_or,
-            has_key,
-        });
+        open.push(Open::Object { keys, inside_or, has_key });
         if name == "$or" {
             if self.reader.next()? != Token::ArrayStart {
                 return refuse("It must be an Array followed with $or.");
             }
-            open.push(Open::Or {
-                before: std::mem::take(&mut self.branches),
-                collected: Vec::new(),
-                count: 0,
-            });
+            open.push(Open::Or { before: std::mem::take(&mut self.branches), collected: Vec::new(), count: 0 });
             return Ok(());
         }
         if inside_or && RESERVED_INSIDE_OR.contains(&name.as_str()) {
-            return refuse(format!(
-                "{name} is Ruler reserved fieldName which cannot be used inside $or."
-            ));
+            return refuse(format!("{name} is Ruler reserved fieldName which cannot be used inside $or."));
         }
         self.path.push(name);
         match self.reader.next()? {
@@ -167,9 +135,7 @@ impl Parser<'_> {
         if let Some(Open::Or { collected, .. }) = open.last_mut() {
             collected.append(&mut self.branches);
             if collected.len() > OR_COMBINATIONS_MAX {
-                return refuse(format!(
-                    "Rule is too complex - $or gives more than {OR_COMBINATIONS_MAX} combinations"
-                ));
+                return refuse(format!("Rule is too complex - $or gives more than {OR_COMBINATIONS_MAX} combinations"));
             }
         }
         Ok(())
@@ -188,17 +154,11 @@ impl Parser<'_> {
                 if self.branches.is_empty() {
                     self.branches.push(Branch::new());
                 }
-                open.push(Open::Or {
-                    before,
-                    collected,
-                    count: count + 1,
-                });
+                open.push(Open::Or { before, collected, count: count + 1 });
                 open.push(object(true, false));
                 Ok(())
             }
-            Token::ArrayEnd if count < 2 => {
-                refuse("There must have at least 2 Objects in $or relationship.")
-            }
+            Token::ArrayEnd if count < 2 => refuse("There must have at least 2 Objects in $or relationship."),
             Token::ArrayEnd => {
                 self.branches = collected;
                 Ok(())
@@ -256,9 +216,9 @@ impl Parser<'_> {
                 (text, false) => Matcher::suffix(&text),
                 (text, true) => Matcher::suffix_ignoring_case(&text),
             },
-            "equals-ignore-case" => Matcher::text_ignoring_case(
-                &self.text("equals-ignore-case match pattern must be a string")?,
-            ),
+            "equals-ignore-case" => {
+                Matcher::text_ignoring_case(&self.text("equals-ignore-case match pattern must be a string")?)
+            }
             "wildcard" => {
                 let text = self.text("wildcard match pattern must be a string")?;
                 self.wildcard(&text)?
@@ -322,10 +282,7 @@ impl Parser<'_> {
     fn wildcard(&mut self, text: &str) -> Parse<Matcher> {
         let (pieces, steps) = wildcard_pieces(text)?;
         self.wildcard_count += 1;
-        self.wildcards
-            .entry(self.path.join("."))
-            .or_default()
-            .insert(steps);
+        self.wildcards.entry(self.path.join(".")).or_default().insert(steps);
         Ok(Matcher::wildcard(pieces))
     }
 
@@ -336,10 +293,7 @@ impl Parser<'_> {
         let operator = match self.reader.next()? {
             Token::Text(operator) => operator,
             other => {
-                return refuse(format!(
-                    "Invalid member in numeric match: {}",
-                    other.spelling()
-                ));
+                return refuse(format!("Invalid member in numeric match: {}", other.spelling()));
             }
         };
         if !["=", ">=", ">", "<=", "<"].contains(&operator.as_str()) {
@@ -364,14 +318,8 @@ impl Parser<'_> {
         let end = Some((number, operator.len() == 1));
         Ok(match operator.as_str() {
             "=" => Matcher::Number(number),
-            _ if is_bottom => Matcher::Range(Range {
-                bottom: end,
-                top: None,
-            }),
-            _ => Matcher::Range(Range {
-                bottom: None,
-                top: end,
-            }),
+            _ if is_bottom => Matcher::Range(Range { bottom: end, top: None }),
+            _ => Matcher::Range(Range { bottom: None, top: end }),
         })
     }
 
@@ -394,10 +342,7 @@ impl Parser<'_> {
         if bottom >= top {
             return refuse("Bottom must be less than top");
         }
-        Ok(Matcher::Range(Range {
-            bottom: Some((bottom, open_bottom)),
-            top: Some((top, operator == "<")),
-        }))
+        Ok(Matcher::Range(Range { bottom: Some((bottom, open_bottom)), top: Some((top, operator == "<")) }))
     }
 
     fn anything_but(&mut self) -> Parse<Matcher> {
@@ -420,9 +365,7 @@ impl Parser<'_> {
             Token::ArrayStart => self.excluded_list(kind)?,
             Token::Text(_) | Token::Number(_) => [self.excluded_one(kind, &first)?].into(),
             _ => {
-                return refuse(
-                    "Value of anything-but must be an array or single string/number value.",
-                );
+                return refuse("Value of anything-but must be an array or single string/number value.");
             }
         };
         self.end_of_object(TOO_MANY_ELEMENTS)?;
@@ -441,10 +384,7 @@ impl Parser<'_> {
             }
             excluded.insert(self.excluded_one(kind, &token)?);
         }
-        let numbers = excluded
-            .iter()
-            .filter(|one| matches!(one, Matcher::Number(_)))
-            .count();
+        let numbers = excluded.iter().filter(|one| matches!(one, Matcher::Number(_))).count();
         let mixed = numbers > 0 && numbers < excluded.len();
         if kind == Excluded::Values && (excluded.is_empty() || mixed) {
             return refuse(
@@ -456,9 +396,7 @@ impl Parser<'_> {
 
     fn excluded_one(&mut self, kind: Excluded, token: &Token) -> Parse<Matcher> {
         match (kind, token) {
-            (Excluded::Values, Token::Number(text)) => {
-                Ok(Matcher::Number(Number::operand(text).map_err(SyntaxError)?))
-            }
+            (Excluded::Values, Token::Number(text)) => Ok(Matcher::Number(Number::operand(text).map_err(SyntaxError)?)),
             (Excluded::Prefix | Excluded::Suffix, Token::Text(text)) if text.is_empty() => {
                 refuse("Null prefix/suffix not allowed")
             }
@@ -467,16 +405,12 @@ impl Parser<'_> {
             (Excluded::Suffix, Token::Text(text)) => Ok(Matcher::suffix(text)),
             (Excluded::IgnoringCase, Token::Text(text)) => Ok(Matcher::text_ignoring_case(text)),
             (Excluded::Wildcard, Token::Text(text)) => self.wildcard(text),
-            (Excluded::Values, _) => {
-                refuse("Inside anything but list, start|null|boolean is not supported.")
+            (Excluded::Values, _) => refuse("Inside anything but list, start|null|boolean is not supported."),
+            (Excluded::IgnoringCase, _) => {
+                refuse("Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.")
             }
-            (Excluded::IgnoringCase, _) => refuse(
-                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported.",
-            ),
             (Excluded::Wildcard, _) => refuse("wildcard match pattern must be a string"),
-            (Excluded::Prefix | Excluded::Suffix, _) => {
-                refuse("prefix/suffix match pattern must be a string")
-            }
+            (Excluded::Prefix | Excluded::Suffix, _) => refuse("prefix/suffix match pattern must be a string"),
         }
     }
 }
@@ -492,11 +426,7 @@ enum Excluded {
 }
 
 fn object(inside_or: bool, has_key: bool) -> Open {
-    Open::Object {
-        keys: BTreeSet::new(),
-        inside_or,
-        has_key,
-    }
+    Open::Object { keys: BTreeSet::new(), inside_or, has_key }
 }
 
 /// The literal pieces between the `*`s, and the same as steps between quotes, which is how EventBridge counts

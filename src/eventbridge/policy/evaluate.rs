@@ -73,16 +73,10 @@ pub(super) fn evaluate(statements: &[Statement], request: &PutEventsRequest<'_>)
         match (statement.effect, applies) {
             (_, Truth::No) => {}
             (Effect::Deny, Truth::Yes) => {
-                return Decision::ExplicitDeny {
-                    sid: statement.sid.clone(),
-                    unknown: Vec::new(),
-                };
+                return Decision::ExplicitDeny { sid: statement.sid.clone(), unknown: Vec::new() };
             }
             (Effect::Deny, Truth::Unknown(unknown)) => {
-                return Decision::ExplicitDeny {
-                    sid: statement.sid.clone(),
-                    unknown,
-                };
+                return Decision::ExplicitDeny { sid: statement.sid.clone(), unknown };
             }
             (Effect::Allow, Truth::Yes) => {
                 allowed.get_or_insert_with(|| statement.sid.clone());
@@ -157,10 +151,7 @@ fn applies(statement: &Statement, request: &PutEventsRequest<'_>) -> Truth {
 }
 
 fn in_scope<T: Ord>(scope: &Scope<T>, names: impl Fn(&T) -> Truth) -> Truth {
-    let any = |set: &BTreeSet<T>| {
-        set.iter()
-            .fold(Truth::No, |truth, member| truth.or(names(member)))
-    };
+    let any = |set: &BTreeSet<T>| set.iter().fold(Truth::No, |truth, member| truth.or(names(member)));
     match scope {
         Scope::Only(set) => any(set),
         Scope::AllBut(set) => any(set).negated(),
@@ -174,32 +165,18 @@ fn is_principal(principal: &Principal, request: &PutEventsRequest<'_>) -> Truth 
         Principal::Account { account, .. } => (*account == caller.account).into(),
         Principal::Arn(arn) => match &caller.arn {
             Some(caller) => (arn == caller).into(),
-            None if arn
-                .parse::<Arn>()
-                .is_ok_and(|arn| arn.account != caller.account) =>
-            {
-                Truth::No
-            }
+            None if arn.parse::<Arn>().is_ok_and(|arn| arn.account != caller.account) => Truth::No,
             None => Truth::unknown(format!("whether the caller is `{arn}`")),
         },
         Principal::Dead(_) | Principal::Service(_) => Truth::No,
-        Principal::Other { kind, value } => {
-            Truth::unknown(format!("principal `{value}` of kind `{kind}`"))
-        }
+        Principal::Other { kind, value } => Truth::unknown(format!("principal `{value}` of kind `{kind}`")),
     }
 }
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
-fn condition(
-    operator: &str,
-    key: &str,
-    values: &BTreeSet<String>,
-    request: &PutEventsRequest<'_>,
-) -> Truth {
+fn condition(operator: &str, key: &str, values: &BTreeSet<String>, request: &PutEventsRequest<'_>) -> Truth {
     let (quantifier, plain) = operator.split_once(':').unwrap_or(("", operator));
-    let (plain, if_exists) = plain
-        .strip_suffix("IfExists")
-        .map_or((plain, false), |plain| (plain, true));
+    let (plain, if_exists) = plain.strip_suffix("IfExists").map_or((plain, false), |plain| (plain, true));
     let (base, is_negated) = match plain.split_once("Not") {
         Some((before, after)) => (format!("{before}{after}"), true),
         None => (plain.to_owned(), false),
@@ -220,9 +197,7 @@ fn condition(
             _ => (if_exists || is_negated).into(),
         };
     };
-    let truth = values.iter().fold(Truth::No, |truth, value| {
-        truth.or(compare(&base, value, &actual))
-    });
+    let truth = values.iter().fold(Truth::No, |truth, value| truth.or(compare(&base, value, &actual)));
     if is_negated { truth.negated() } else { truth }
 }
 
@@ -240,12 +215,8 @@ fn compare(base: &str, wanted: &str, actual: &str) -> Truth {
         _ => {
             let parts = |text: &str| text.splitn(6, ':').map(str::to_owned).collect::<Vec<_>>();
             let (wanted, actual) = (parts(wanted), parts(actual));
-            (wanted.len() == actual.len()
-                && wanted
-                    .iter()
-                    .zip(&actual)
-                    .all(|(wanted, actual)| glob(wanted, actual)))
-            .into()
+            (wanted.len() == actual.len() && wanted.iter().zip(&actual).all(|(wanted, actual)| glob(wanted, actual)))
+                .into()
         }
     }
 }
@@ -261,9 +232,7 @@ fn key_value(key: &str, request: &PutEventsRequest<'_>) -> Result<Option<String>
             None => return Err(Truth::unknown("the caller's `aws:PrincipalArn`")),
         },
         "aws:sourcearn" => source_arn,
-        "aws:sourceaccount" => source_arn
-            .and_then(|arn| arn.parse::<Arn>().ok())
-            .map(|arn| arn.account),
+        "aws:sourceaccount" => source_arn.and_then(|arn| arn.parse::<Arn>().ok()).map(|arn| arn.account),
         "events:source" => Some(request.source.to_owned()),
         "events:detail-type" => Some(request.detail_type.to_owned()),
         "events:eventbusinvocation" => Some(request.forwarded.to_string()),
@@ -305,17 +274,8 @@ fn glob(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern
-        .get(at..)
-        .is_some_and(|rest| rest.iter().all(|character| *character == '*'))
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|character| *character == '*'))
 }
 
-const KNOWN_OPERATORS: [&str; 7] = [
-    "StringEquals",
-    "StringEqualsIgnoreCase",
-    "StringLike",
-    "ArnEquals",
-    "ArnLike",
-    "Bool",
-    "Null",
-];
+const KNOWN_OPERATORS: [&str; 7] =
+    ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool", "Null"];

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn read_policy(text: &str) -> Result<BusPolicy, PolicyError> {
     let fault = |reason: String, statement| PolicyError { reason, statement };
-    let document: Value =
-        serde_json::from_str(text).map_err(|error| fault(error.to_string(), None))?;
+    let document: Value = serde_json::from_str(text).map_err(|error| fault(error.to_string(), None))?;
     let Some(members) = document.as_object() else {
         return Err(fault("it is not a JSON object".to_owned(), None));
     };
@@ -26,9 +25,7 @@ pub(super) fn read_policy(text: &str) -> Result<BusPolicy, PolicyError> {
 }
 
 pub(super) fn read_statement(value: &Value) -> Result<Statement, String> {
-    let members = value
-        .as_object()
-        .ok_or_else(|| "a statement has to be an object".to_owned())?;
+    let members = value.as_object().ok_or_else(|| "a statement has to be an object".to_owned())?;
     let effect = match members.get("Effect").and_then(Value::as_str) {
         Some("Allow") => Effect::Allow,
         Some("Deny") => Effect::Deny,
@@ -49,9 +46,7 @@ pub(super) fn read_statement(value: &Value) -> Result<Statement, String> {
     Ok(Statement {
         sid,
         effect,
-        principals: scope(members, "Principal", |value| {
-            read_principals(value, &partition)
-        })?,
+        principals: scope(members, "Principal", |value| read_principals(value, &partition))?,
         actions: scope(members, "Action", |value| texts(value, "Action"))?,
         resources,
         conditions: read_conditions(members.get("Condition"))?,
@@ -103,34 +98,20 @@ fn read_principal(kind: &str, value: String, partition: &str) -> Principal {
         "Service" => return Principal::Service(value),
         "AWS" => {}
         _ => {
-            return Principal::Other {
-                kind: kind.to_owned(),
-                value,
-            };
+            return Principal::Other { kind: kind.to_owned(), value };
         }
     }
     if value == "*" {
         return Principal::Everyone;
     }
     if value.len() == 12 && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Principal::Account {
-            partition: partition.to_owned(),
-            account: value,
-        };
+        return Principal::Account { partition: partition.to_owned(), account: value };
     }
     match value.parse::<Arn>() {
-        Ok(arn) if arn.is_account_root() => Principal::Account {
-            partition: arn.partition,
-            account: arn.account,
-        },
+        Ok(arn) if arn.is_account_root() => Principal::Account { partition: arn.partition, account: arn.account },
         Ok(_) => Principal::Arn(value),
-        Err(_) if UNIQUE_ID_PREFIXES.iter().any(|one| value.starts_with(one)) => {
-            Principal::Dead(value)
-        }
-        Err(_) => Principal::Other {
-            kind: kind.to_owned(),
-            value,
-        },
+        Err(_) if UNIQUE_ID_PREFIXES.iter().any(|one| value.starts_with(one)) => Principal::Dead(value),
+        Err(_) => Principal::Other { kind: kind.to_owned(), value },
     }
 }
 
@@ -168,15 +149,7 @@ pub(super) fn write_policy(statements: &[Statement]) -> Value {
 }
 
 pub(super) fn write_statement(statement: &Statement) -> Value {
-    let Statement {
-        sid,
-        effect,
-        principals,
-        actions,
-        resources,
-        conditions,
-        unknown,
-    } = statement;
+    let Statement { sid, effect, principals, actions, resources, conditions, unknown } = statement;
     let mut members = Map::new();
     if let Some(sid) = sid {
         members.insert("Sid".to_owned(), json!(sid));
@@ -191,9 +164,7 @@ pub(super) fn write_statement(statement: &Statement) -> Value {
     put_scope(&mut members, "Resource", resources, scalar_or_list);
     if !conditions.is_empty() {
         let operators = conditions.iter().map(|(operator, keys)| {
-            let keys = keys
-                .iter()
-                .map(|(key, values)| (key.clone(), scalar_or_list(values)));
+            let keys = keys.iter().map(|(key, values)| (key.clone(), scalar_or_list(values)));
             (operator.clone(), Value::Object(keys.collect()))
         });
         members.insert("Condition".to_owned(), Value::Object(operators.collect()));
@@ -225,19 +196,14 @@ fn write_principals(principals: &BTreeSet<Principal>) -> Value {
     for principal in principals {
         let (kind, value) = match principal {
             Principal::Everyone => ("AWS", "*".to_owned()),
-            Principal::Account { partition, account } => {
-                ("AWS", Arn::account_root(partition, account).to_string())
-            }
+            Principal::Account { partition, account } => ("AWS", Arn::account_root(partition, account).to_string()),
             Principal::Arn(value) | Principal::Dead(value) => ("AWS", value.clone()),
             Principal::Service(value) => ("Service", value.clone()),
             Principal::Other { kind, value } => (kind.as_str(), value.clone()),
         };
         kinds.entry(kind).or_default().insert(value);
     }
-    kinds
-        .into_iter()
-        .map(|(kind, values)| (kind.to_owned(), scalar_or_list(&values)))
-        .collect()
+    kinds.into_iter().map(|(kind, values)| (kind.to_owned(), scalar_or_list(&values))).collect()
 }
 
 fn scalar_or_list(values: &BTreeSet<String>) -> Value {
@@ -247,17 +213,8 @@ fn scalar_or_list(values: &BTreeSet<String>) -> Value {
     }
 }
 
-const KNOWN_MEMBERS: [&str; 9] = [
-    "Sid",
-    "Effect",
-    "Principal",
-    "NotPrincipal",
-    "Action",
-    "NotAction",
-    "Resource",
-    "NotResource",
-    "Condition",
-];
+const KNOWN_MEMBERS: [&str; 9] =
+    ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
 /// Unique ids of roles and users.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
