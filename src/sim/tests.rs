@@ -1,6 +1,6 @@
 //! The core through its one door: what a client of AWS would notice.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::needless_pass_by_value)]
 
 use serde_json::{Value, json};
 
