@@ -89,7 +89,7 @@ async fn the_sdk_works_against_it_and_reads_its_errors() {
     assert_eq!(created.event_bus_arn(), Some("arn:aws:events:us-east-1:111111111111:event-bus/org"));
     let described = client.describe_event_bus().name("org").send().await.unwrap();
     assert_eq!(described.description(), Some("the hub"));
-    assert_eq!(described.creation_time().map(|time| time.secs()), Some(0));
+    assert_eq!(described.creation_time().map(aws_sdk_eventbridge::primitives::DateTime::secs), Some(0));
     let missing = client.describe_event_bus().name("nope").send().await.unwrap_err().into_service_error();
     assert!(missing.is_resource_not_found_exception(), "{missing:?}");
     client.put_rule().event_bus_name("org").name("r").event_pattern(r#"{"source":["a"]}"#).send().await.unwrap();
