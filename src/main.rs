@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The program. Everything is in the library; see [`wheelwright::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wheelwright::cli::run()
+}

@@ -1,0 +1,137 @@
+//! The SDK's outputs as answers.
+//!
+//! Knows which field of an output is which of ours. An entry without a name is an error, not left out: a listing
+//! that loses entries in silence would look complete.
+
+use super::errors::Failure;
+use super::target::live_target;
+use crate::call::{Answer, ArchiveSummary, BusSummary, ErrorClass, FailedEntry, Page, RuleSummary};
+use aws_sdk_eventbridge::operation::describe_archive::DescribeArchiveOutput;
+use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusOutput;
+use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
+use aws_sdk_eventbridge::operation::list_archives::ListArchivesOutput;
+use aws_sdk_eventbridge::operation::list_event_buses::ListEventBusesOutput;
+use aws_sdk_eventbridge::operation::list_rules::ListRulesOutput;
+use aws_sdk_eventbridge::operation::list_tags_for_resource::ListTagsForResourceOutput;
+use aws_sdk_eventbridge::operation::list_targets_by_rule::ListTargetsByRuleOutput;
+use aws_sdk_eventbridge::operation::put_targets::PutTargetsOutput;
+use aws_sdk_eventbridge::operation::remove_targets::RemoveTargetsOutput;
+use aws_sdk_eventbridge::types;
+
+pub(super) fn buses(output: ListEventBusesOutput) -> Result<Answer, Failure> {
+    page(output.event_buses, output.next_token, |bus: types::EventBus| {
+        bus_summary(bus.name, bus.description, bus.policy)
+    })
+    .map(Answer::Buses)
+}
+
+pub(super) fn bus(output: DescribeEventBusOutput) -> Result<Answer, Failure> {
+    bus_summary(output.name, output.description, output.policy).map(Answer::Bus)
+}
+
+pub(super) fn rules(output: ListRulesOutput) -> Result<Answer, Failure> {
+    page(output.rules, output.next_token, |rule: types::Rule| {
+        rule_summary(rule.name, rule.description, rule.event_pattern, rule.state, rule.managed_by)
+    })
+    .map(Answer::Rules)
+}
+
+pub(super) fn rule(output: DescribeRuleOutput) -> Result<Answer, Failure> {
+    rule_summary(output.name, output.description, output.event_pattern, output.state, output.managed_by)
+        .map(Answer::Rule)
+}
+
+pub(super) fn targets(output: ListTargetsByRuleOutput) -> Answer {
+    let items = output.targets.unwrap_or_default().into_iter().map(live_target).collect();
+    Answer::Targets(Page { items, next_token: output.next_token })
+}
+
+pub(super) fn archives(output: ListArchivesOutput) -> Result<Answer, Failure> {
+    page(output.archives, output.next_token, |archive: types::Archive| named(archive.archive_name, "an archive"))
+        .map(Answer::Archives)
+}
+
+pub(super) fn archive(output: DescribeArchiveOutput) -> Result<Answer, Failure> {
+    let days = output.retention_days.unwrap_or_default();
+    Ok(Answer::Archive(ArchiveSummary {
+        name: named(output.archive_name, "an archive")?,
+        source_arn: output.event_source_arn.unwrap_or_default(),
+        description: output.description.unwrap_or_default(),
+        pattern: output.event_pattern,
+        retention_days: u32::try_from(days)
+            .map_err(|_| Failure::new(ErrorClass::NotAws, format!("an archive that keeps events {days} days")))?,
+        state: output.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+    }))
+}
+
+pub(super) fn tags(output: ListTagsForResourceOutput) -> Answer {
+    Answer::Tags(output.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
+}
+
+pub(super) fn put_failures(output: PutTargetsOutput) -> Answer {
+    let entries = output.failed_entries.unwrap_or_default().into_iter();
+    let entries = entries.map(|entry| failed_entry(entry.target_id, entry.error_code, entry.error_message));
+    failures(output.failed_entry_count, entries.collect())
+}
+
+pub(super) fn remove_failures(output: RemoveTargetsOutput) -> Answer {
+    let entries = output.failed_entries.unwrap_or_default().into_iter();
+    let entries = entries.map(|entry| failed_entry(entry.target_id, entry.error_code, entry.error_message));
+    failures(output.failed_entry_count, entries.collect())
+}
+
+/// The failed entries. AWS says their number twice; if it names none of those that it counted, one without an Id
+/// stands for them, so that a failure is never taken for success.
+fn failures(count: i32, mut entries: Vec<FailedEntry>) -> Answer {
+    if entries.is_empty() && count > 0 {
+        let message = format!("AWS counted {count} failed entries and named none");
+        entries.push(FailedEntry { target_id: String::new(), code: "Unnamed".into(), message });
+    }
+    Answer::Entries(entries)
+}
+
+fn failed_entry(target_id: Option<String>, code: Option<String>, message: Option<String>) -> FailedEntry {
+    FailedEntry {
+        target_id: target_id.unwrap_or_default(),
+        code: code.unwrap_or_default(),
+        message: message.unwrap_or_default(),
+    }
+}
+
+fn bus_summary(
+    name: Option<String>,
+    description: Option<String>,
+    policy: Option<String>,
+) -> Result<BusSummary, Failure> {
+    Ok(BusSummary { name: named(name, "a bus")?, description: description.unwrap_or_default(), policy })
+}
+
+fn rule_summary(
+    name: Option<String>,
+    description: Option<String>,
+    pattern: Option<String>,
+    state: Option<types::RuleState>,
+    managed_by: Option<String>,
+) -> Result<RuleSummary, Failure> {
+    Ok(RuleSummary {
+        name: named(name, "a rule")?,
+        description: description.unwrap_or_default(),
+        pattern,
+        state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        managed_by,
+    })
+}
+
+fn page<From, To>(
+    entries: Option<Vec<From>>,
+    next_token: Option<String>,
+    translate: impl Fn(From) -> Result<To, Failure>,
+) -> Result<Page<To>, Failure> {
+    let items = entries.unwrap_or_default().into_iter().map(translate).collect::<Result<_, _>>()?;
+    Ok(Page { items, next_token })
+}
+
+fn named(name: Option<String>, what: &str) -> Result<String, Failure> {
+    name.filter(|name| !name.is_empty())
+        .ok_or_else(|| Failure::new(ErrorClass::NotAws, format!("the answer holds {what} without a name")))
+}

@@ -1,0 +1,204 @@
+//! Calls as SDK requests: one small function for each operation.
+//!
+//! Knows the parameters of each operation. Every field that a [`Call`] has is sent, empty ones too: PutRule and
+//! PutTargets replace the whole thing, so that a parameter left out clears what was there. Never sent: `Force`
+//! (it overrides AWS's protection of managed rules), `Policy` (it replaces a bus's whole policy) and
+//! `RemoveAllPermissions`.
+
+use super::errors::Failure;
+use super::translate_answer as answer;
+use crate::call::{Answer, Call, ErrorClass, PAGE_ENTRIES_MAX};
+use crate::model::resource::{Grantee, RuleState, TargetSpec};
+use crate::model::topology::{Retry, Tags};
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::operation::put_rule::builders::PutRuleFluentBuilder;
+use aws_sdk_eventbridge::types;
+
+/// Sends `call` with `client`.
+#[rustfmt::skip] // One line an operation reads as the table that it is.
+pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure> {
+    match call {
+        Call::ListEventBuses { next_token } => list_event_buses(client, next_token).await,
+        Call::ListRules { bus, next_token } => list_rules(client, bus, next_token).await,
+        Call::DescribeRule { bus, rule } => describe_rule(client, bus, rule).await,
+        Call::ListTargetsByRule { bus, rule, next_token } => list_targets(client, bus, rule, next_token).await,
+        Call::ListArchives { name_prefix, next_token } => list_archives(client, name_prefix, next_token).await,
+        Call::DescribeArchive { archive } => describe_archive(client, archive).await,
+        Call::ListTagsForResource { arn } => list_tags(client, arn).await,
+        Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
+        Call::CreateEventBus { bus, description, tags } => create_event_bus(client, bus, description, tags).await,
+        Call::PutPermission { bus, statement_id, grantee } => put_permission(client, bus, statement_id, grantee).await,
+        Call::RemovePermission { bus, statement_id } => remove_permission(client, bus, statement_id).await,
+        Call::PutRule { bus, rule, description, pattern, state, tags } => {
+            let request = client.put_rule().event_bus_name(bus).name(rule).description(description);
+            put_rule(request.event_pattern(pattern), state, tags).await
+        }
+        Call::PutTargets { bus, rule, targets } => put_targets(client, bus, rule, targets).await,
+        Call::RemoveTargets { bus, rule, target_ids } => remove_targets(client, bus, rule, target_ids).await,
+        Call::DeleteRule { bus, rule } => delete_rule(client, bus, rule).await,
+        Call::TagResource { arn, tags } => tag_resource(client, arn, tags).await,
+        Call::CreateArchive { archive, source_arn, description, retention_days } => {
+            create_archive(client, archive, source_arn, description, retention_days).await
+        }
+        Call::UpdateArchive { archive, description, retention_days } => {
+            update_archive(client, archive, description, retention_days).await
+        }
+    }
+}
+
+async fn list_event_buses(client: &Client, next_token: Option<String>) -> Result<Answer, Failure> {
+    let request = client.list_event_buses().limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::buses(request.send().await?)
+}
+
+async fn list_rules(client: &Client, bus: String, next_token: Option<String>) -> Result<Answer, Failure> {
+    let request = client.list_rules().event_bus_name(bus).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::rules(request.send().await?)
+}
+
+async fn describe_rule(client: &Client, bus: String, rule: String) -> Result<Answer, Failure> {
+    answer::rule(client.describe_rule().event_bus_name(bus).name(rule).send().await?)
+}
+
+async fn list_targets(
+    client: &Client,
+    bus: String,
+    rule: String,
+    next_token: Option<String>,
+) -> Result<Answer, Failure> {
+    let request = client.list_targets_by_rule().event_bus_name(bus).rule(rule);
+    Ok(answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?))
+}
+
+async fn list_archives(client: &Client, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
+    // AWS refuses an empty prefix; none means all.
+    let prefix = (!prefix.is_empty()).then_some(prefix);
+    let request = client.list_archives().set_name_prefix(prefix).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::archives(request.send().await?)
+}
+
+async fn describe_archive(client: &Client, archive: String) -> Result<Answer, Failure> {
+    answer::archive(client.describe_archive().archive_name(archive).send().await?)
+}
+
+async fn list_tags(client: &Client, arn: String) -> Result<Answer, Failure> {
+    Ok(answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?))
+}
+
+async fn describe_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
+    answer::bus(client.describe_event_bus().name(bus).send().await?)
+}
+
+async fn create_event_bus(client: &Client, bus: String, description: String, tags: Tags) -> Result<Answer, Failure> {
+    let request = client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
+    request.send().await?;
+    Ok(Answer::Done)
+}
+
+/// The two shapes that the parameters of PutPermission can say: an account, or everybody of an organisation
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>).
+async fn put_permission(
+    client: &Client,
+    bus: String,
+    statement_id: String,
+    grantee: Grantee,
+) -> Result<Answer, Failure> {
+    let request = client.put_permission().event_bus_name(bus).statement_id(statement_id).action("events:PutEvents");
+    let request = match grantee {
+        Grantee::Account(account) => request.principal(account.to_string()),
+        Grantee::Organization(organization) => request.principal("*").condition(
+            types::Condition::builder().r#type("StringEquals").key("aws:PrincipalOrgID").value(organization).build()?,
+        ),
+    };
+    request.send().await?;
+    Ok(Answer::Done)
+}
+
+async fn remove_permission(client: &Client, bus: String, statement_id: String) -> Result<Answer, Failure> {
+    client.remove_permission().event_bus_name(bus).statement_id(statement_id).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn put_rule(request: PutRuleFluentBuilder, state: RuleState, tags: Tags) -> Result<Answer, Failure> {
+    let state = match state {
+        RuleState::Enabled => types::RuleState::Enabled,
+        RuleState::Disabled => types::RuleState::Disabled,
+    };
+    request.state(state).set_tags(Some(tag_list(tags)?)).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn put_targets(
+    client: &Client,
+    bus: String,
+    rule: String,
+    targets: Vec<(String, TargetSpec)>,
+) -> Result<Answer, Failure> {
+    let targets = targets.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
+    let request = client.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
+    Ok(answer::put_failures(request.send().await?))
+}
+
+async fn remove_targets(client: &Client, bus: String, rule: String, ids: Vec<String>) -> Result<Answer, Failure> {
+    let request = client.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids));
+    Ok(answer::remove_failures(request.send().await?))
+}
+
+async fn delete_rule(client: &Client, bus: String, rule: String) -> Result<Answer, Failure> {
+    client.delete_rule().event_bus_name(bus).name(rule).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn tag_resource(client: &Client, arn: String, tags: Tags) -> Result<Answer, Failure> {
+    client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn create_archive(
+    client: &Client,
+    archive: String,
+    source_arn: String,
+    description: String,
+    retention_days: u32,
+) -> Result<Answer, Failure> {
+    let request = client.create_archive().archive_name(archive).event_source_arn(source_arn);
+    request.description(description).retention_days(whole(retention_days)?).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn update_archive(
+    client: &Client,
+    archive: String,
+    description: String,
+    retention_days: u32,
+) -> Result<Answer, Failure> {
+    let request = client.update_archive().archive_name(archive).description(description);
+    request.retention_days(whole(retention_days)?).send().await?;
+    Ok(Answer::Done)
+}
+
+fn target((id, spec): (String, TargetSpec)) -> Result<types::Target, Failure> {
+    // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
+    let TargetSpec { arn, role_arn, dead_letter_arn, retry } = spec;
+    let dead_letter = dead_letter_arn.map(|arn| types::DeadLetterConfig::builder().arn(arn).build());
+    let retry = retry.map(retry_policy).transpose()?;
+    let target = types::Target::builder().id(id).arn(arn).set_role_arn(role_arn);
+    Ok(target.set_dead_letter_config(dead_letter).set_retry_policy(retry).build()?)
+}
+
+fn retry_policy(retry: Retry) -> Result<types::RetryPolicy, Failure> {
+    let Retry { attempts_max, event_age_seconds_max } = retry;
+    let policy = types::RetryPolicy::builder().maximum_retry_attempts(whole(attempts_max)?);
+    Ok(policy.maximum_event_age_in_seconds(whole(event_age_seconds_max)?).build())
+}
+
+fn tag_list(tags: Tags) -> Result<Vec<types::Tag>, Failure> {
+    let tag = |(key, value)| Ok(types::Tag::builder().key(key).value(value).build()?);
+    tags.into_iter().map(tag).collect()
+}
+
+/// The number as AWS's integers are: every one that AWS takes is far below their end.
+fn whole(number: u32) -> Result<i32, Failure> {
+    i32::try_from(number)
+        .map_err(|_| Failure::new(ErrorClass::Invalid, format!("{number} is more than AWS can take; nothing was sent")))
+}

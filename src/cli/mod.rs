@@ -1,0 +1,197 @@
+//! The command line: what a person types, and what they read.
+//!
+//! Layer 6. Data goes to standard output, talk to standard error. Exit codes: 0 in step or done · 1 something that the
+//! user can mend (a bad topology, a held plan, a scope that refused) · 2 unexpected · 3 changes pending under
+//! `plan --expect-no-changes`.
+
+mod apply;
+mod clock;
+mod context;
+mod demo;
+mod offline;
+mod plan;
+mod progress;
+mod simulate;
+
+use crate::model::plan::Guard;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Keeps an organisation's Amazon EventBridge buses true: cross-account hub and spoke routing, declared in TOML.
+#[derive(Debug, Parser)]
+#[command(name = "wheelwright", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 in step or done; 1 something that you can mend (a bad topology, a held plan, a \
+scope that refused); 2 unexpected; 3 changes pending under `plan --expect-no-changes`.")]
+struct Cli {
+    /// The config folder: wheelwright.toml, and topology/**/*.toml below it.
+    #[arg(long, global = true, value_name = "DIR", default_value = "config", env = "WHEELWRIGHT_CONFIG")]
+    config: PathBuf,
+    /// When to colour: meaning is never in colour alone.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the topology: every mistake with its place and what to do. Needs no AWS.
+    Check,
+    /// Show what would be done to the accounts, routes first. Writes nothing.
+    Plan(PlanArgs),
+    /// Do what the plan says, as far as no guard holds it, then look again.
+    Apply(ApplyArgs),
+    /// Explain a code of a mistake or a finding: what it means, why, what to do.
+    Explain {
+        /// The code, as `second-hop`; without one, every code in a line each.
+        code: Option<String>,
+    },
+    /// Print the JSON Schema of the topology files, for editors.
+    Schema,
+    /// Draw the topology.
+    Graph {
+        /// The language of the picture.
+        #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+        format: GraphFormat,
+    },
+    /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending.
+    Demo {
+        /// Run to the end without pauses; exit 0 only if every edit was found and mended, and everything foreign left.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Serve a simulated AWS of the topology's accounts on a loopback port, for trying things out.
+    Sim {
+        /// Where to listen: a loopback address.
+        #[arg(long, default_value = "127.0.0.1:4599", value_name = "ADDRESS")]
+        listen: std::net::SocketAddr,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AwsArgs {
+    /// Where STS and EventBridge are, instead of AWS's endpoints (AWS_ENDPOINT_URL is honoured too).
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// How to print the plan.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    format: PlanFormat,
+    /// Exit with 3 if the plan is not empty.
+    #[arg(long)]
+    expect_no_changes: bool,
+}
+
+#[derive(Debug, Args)]
+struct ApplyArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// Do not ask. Guards hold all the same.
+    #[arg(long)]
+    yes: bool,
+    /// Apply this reviewed plan and no other; naming it lets its guards go.
+    #[arg(long, value_name = "ID")]
+    plan_id: Option<String>,
+    /// Let what this guard holds go: too-many-breaks, too-many-changes or adopt. May be given more than once.
+    #[arg(long, value_name = "GUARD")]
+    allow: Vec<Guard>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For a comment on a pull request.
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum GraphFormat {
+    /// Mermaid, which GitHub and GitLab draw.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+/// How a command ended, where it did not fail outright.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// In step, or done.
+    Done,
+    /// Something that the user can mend; it was said what.
+    UserCanMend,
+    /// There are changes, and none were expected.
+    ChangesPending,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::UserCanMend => Self::from(1),
+            Exit::ChangesPending => Self::from(3),
+        }
+    }
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not mistakes.
+            let mistake = error.use_stderr();
+            _ = error.print();
+            return if mistake { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the program could not start its runtime: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match runtime.block_on(dispatch(&cli)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
+    let screen = context::Screen::new(cli.color);
+    match &cli.command {
+        Command::Check => offline::check(&cli.config, screen),
+        Command::Explain { code } => offline::explain(code.as_deref()),
+        Command::Schema => offline::schema(),
+        Command::Graph { format } => offline::graph(&cli.config, screen, *format),
+        Command::Plan(args) => plan::run(&cli.config, screen, args).await,
+        Command::Apply(args) => apply::run(&cli.config, screen, args).await,
+        Command::Demo { once } => demo::run(screen, *once).await,
+        Command::Sim { listen } => simulate::run(&cli.config, screen, *listen).await,
+    }
+}

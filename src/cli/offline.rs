@@ -1,0 +1,89 @@
+//! Commands that need no AWS: check, explain, schema, graph.
+
+use super::context::{Read, Screen, diagnostic_style, load, read};
+use super::{Exit, GraphFormat};
+use crate::config::{self, DiagnosticCode};
+use crate::model::finding::{FindingCode, Severity};
+use crate::report::graph;
+use anyhow::Context as _;
+use std::fmt::Write as _;
+use std::path::Path;
+use strum::IntoEnumIterator;
+
+/// `wheelwright check`.
+pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
+    let Some(Read { files, loaded, .. }) = read(folder, screen) else { return Ok(Exit::UserCanMend) };
+    let diagnostics = &loaded.diagnostics;
+    screen.print(&config::render(diagnostics, &files, diagnostic_style(screen.out)))?;
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = diagnostics.len() - errors;
+    if let Some(topology) = &loaded.topology {
+        let teams = topology.teams.len();
+        let subscriptions: usize = topology.teams.values().map(|team| team.subscriptions.len()).sum();
+        let publications: usize = topology.teams.values().map(|team| team.publications.len()).sum();
+        let hubs = topology.hubs.len();
+        screen.say(&format!(
+            "{} {hubs} hubs, {teams} teams, {publications} publications, {subscriptions} subscriptions: nothing wrong{}.",
+            screen.talk.good("ok"),
+            if warnings > 0 { format!(", {warnings} warnings") } else { String::new() }
+        ));
+        return Ok(Exit::Done);
+    }
+    let codes: std::collections::BTreeSet<String> = diagnostics.iter().map(|diagnostic| diagnostic.code.to_string()).collect();
+    let first = codes.iter().next().cloned().unwrap_or_default();
+    screen.say(&format!("{errors} errors, {warnings} warnings. `wheelwright explain {first}` tells more about a code."));
+    Ok(Exit::UserCanMend)
+}
+
+/// `wheelwright explain`.
+pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
+    let screen = Screen::new(super::Colour::Auto);
+    let Some(code) = code else {
+        let mut out = String::from("Mistakes in a topology:\n");
+        for code in DiagnosticCode::iter() {
+            _ = writeln!(out, "  {code}");
+        }
+        out.push_str("Findings in accounts:\n");
+        for code in FindingCode::iter() {
+            _ = writeln!(out, "  {code}");
+        }
+        screen.print(&out)?;
+        return Ok(Exit::Done);
+    };
+    if let Ok(found) = code.parse::<DiagnosticCode>() {
+        screen.print(&format!("{found}\n\n{}\n", found.explanation().trim_end()))?;
+        return Ok(Exit::Done);
+    }
+    if let Ok(found) = code.parse::<FindingCode>() {
+        screen.print(&format!("{found}\n\n{}\n", found.explanation()))?;
+        return Ok(Exit::Done);
+    }
+    let all = DiagnosticCode::iter().map(|code| code.to_string()).chain(FindingCode::iter().map(|code| code.to_string()));
+    let nearest = all.max_by(|a, b| strsim::jaro_winkler(a, code).total_cmp(&strsim::jaro_winkler(b, code)));
+    screen.say(&format!(
+        "error: there is no code `{code}`; did you mean `{}`? `wheelwright explain` lists them all",
+        nearest.unwrap_or_default()
+    ));
+    Ok(Exit::UserCanMend)
+}
+
+/// `wheelwright schema`.
+pub(super) fn schema() -> anyhow::Result<Exit> {
+    let text = serde_json::to_string_pretty(&config::schema()).context("writing the schema")?;
+    Screen::new(super::Colour::Never).print(&format!("{text}\n"))?;
+    Ok(Exit::Done)
+}
+
+/// `wheelwright graph`.
+pub(super) fn graph(folder: &Path, screen: Screen, format: GraphFormat) -> anyhow::Result<Exit> {
+    let context = match load(folder, screen) {
+        Ok(context) => context,
+        Err(exit) => return Ok(exit),
+    };
+    let text = match format {
+        GraphFormat::Mermaid => graph::mermaid(&context.topology, &context.desired),
+        GraphFormat::Dot => graph::dot(&context.topology, &context.desired),
+    };
+    screen.print(&text)?;
+    Ok(Exit::Done)
+}

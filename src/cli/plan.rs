@@ -1,0 +1,54 @@
+//! `wheelwright plan`.
+
+use super::clock::MachineClock;
+use super::context::{Context, Screen, load};
+use super::progress::Progress;
+use super::{Exit, PlanArgs, PlanFormat};
+use crate::model::finding::FindingCode;
+use crate::model::plan::Plan;
+use crate::model::world::World;
+use crate::port::Fleet;
+use crate::reconcile::sweep::Sweeper;
+use crate::report::{markdown, text};
+use anyhow::Context as _;
+use std::path::Path;
+
+pub(super) async fn run(folder: &Path, screen: Screen, args: &PlanArgs) -> anyhow::Result<Exit> {
+    let context = match load(folder, screen) {
+        Ok(context) => context,
+        Err(exit) => return Ok(exit),
+    };
+    let fleet = context.fleet(args.aws.endpoint_url.as_deref()).await;
+    let (_, plan) = look_and_plan(&context, screen, &fleet).await;
+    screen.print(&rendered(&plan, &context, screen, args.format)?)?;
+    let exit = exit_of(&plan);
+    if exit == Exit::Done && args.expect_no_changes && !plan.is_empty() {
+        return Ok(Exit::ChangesPending);
+    }
+    Ok(exit)
+}
+
+/// Reads every scope and plans.
+pub(super) async fn look_and_plan<F: Fleet>(context: &Context, screen: Screen, fleet: &F) -> (World, Plan) {
+    let settings = context.sweep_settings();
+    let progress = Progress::reading(screen, &context.names, context.desired.scopes.len());
+    let sweeper =
+        Sweeper { fleet, clock: &MachineClock, listener: &progress, desired: &context.desired, settings: &settings };
+    let world = sweeper.look().await;
+    let plan = sweeper.plan(&world);
+    (world, plan)
+}
+
+fn rendered(plan: &Plan, context: &Context, screen: Screen, format: PlanFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        PlanFormat::Text => text::plan(plan, &context.names, screen.out),
+        PlanFormat::Markdown => markdown::plan(plan, &context.names),
+        PlanFormat::Json => serde_json::to_string_pretty(plan).context("writing the plan as JSON")? + "\n",
+    })
+}
+
+/// A held plan, or a scope that refused, is for the user to mend.
+pub(super) fn exit_of(plan: &Plan) -> Exit {
+    let unread = plan.findings.iter().any(|finding| finding.code == FindingCode::Unread);
+    if unread || !plan.holds.is_empty() { Exit::UserCanMend } else { Exit::Done }
+}
