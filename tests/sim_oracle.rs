@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::needless_pass_by_value)]
+#![allow(clippy::disallowed_methods)] // The recordings are files, found through the environment.
 
 use std::path::PathBuf;
 

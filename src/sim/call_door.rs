@@ -62,7 +62,6 @@ impl SimFleet {
     ///
     /// What the real fleet would report: [`ErrorClass::RoleRefused`] where the operator role cannot be assumed,
     /// otherwise the class of AWS's error code.
-    #[allow(clippy::result_large_err)] // The shape is that of `Fleet::call`.
     pub fn call_now(&self, scope: &Scope, call: &Call) -> Result<Answer, CallError> {
         let mut world = self.world();
         let account = scope.account.to_string();
