@@ -1,12 +1,15 @@
 //! wheelwright keeps an organisation's Amazon EventBridge buses true.
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
-//! [`eventbridge`] and [`model`] → config and expansion → [`plan`] and [`report`] → [`call`] and [`port`] →
-//! [`reconcile`] → the edges ([`aws`], [`sim`]) → the command line. See ARCHITECTURE.md.
+//! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan) and [`report`] → [`call`] and
+//! [`port`] → [`reconcile`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
 pub mod call;
+pub mod cli;
+pub mod config;
 pub mod eventbridge;
+pub mod expand;
 pub mod model;
 pub mod plan;
 pub mod port;
@@ -14,3 +17,5 @@ pub mod reconcile;
 pub mod recorder;
 pub mod report;
 pub mod sim;
+pub mod source;
+pub mod stage;

@@ -42,11 +42,13 @@ pub struct Desired {
     pub scopes: BTreeSet<Scope>,
     /// Scopes in accounts with `access = "none"`: never read, never written.
     pub no_access: BTreeSet<Scope>,
-    /// The buses that the topology names. A default bus is here with `create: false` in mind: it is never made.
+    /// The buses that the topology names, but for default buses: those are never made, and show only as the buses
+    /// of rules and grants.
     pub buses: BTreeMap<BusId, Wanted<BusSpec>>,
     /// The statements, by bus and statement id.
     pub grants: BTreeMap<(BusId, String), Wanted<Grantee>>,
-    /// The rules with their targets.
+    /// The rules with their targets. Those in a scope of `no_access`, like grants and buses there, are what the
+    /// account's people have to add themselves.
     pub rules: BTreeMap<RuleId, Wanted<RuleSpec>>,
     /// The archives.
     pub archives: BTreeMap<ArchiveId, Wanted<ArchiveSpec>>,

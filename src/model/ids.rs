@@ -186,6 +186,13 @@ names! {
     Owner;
 }
 
+impl Default for Owner {
+    /// The owner where the settings name none.
+    fn default() -> Self {
+        Self("wheelwright".into())
+    }
+}
+
 const NAME_RULE: &str = "a name: 1 to 40 lower-case letters, digits and hyphens, a letter or digit first and last";
 
 fn is_name(text: &str) -> bool {

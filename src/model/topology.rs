@@ -73,6 +73,8 @@ pub struct Hub {
     pub account: AccountName,
     /// The bus's name.
     pub bus: String,
+    /// What the bus is for, if something is said.
+    pub description: Option<String>,
     /// How publishers are let in.
     pub grant: HubGrant,
     /// Days that the archive keeps events (0: for ever), if there is an archive.
@@ -157,6 +159,8 @@ pub struct Publication {
     pub via: Via,
     /// At each hub where it is published, the spokes it is published from, and those spokes' accounts.
     pub hubs: BTreeMap<HubName, BTreeSet<SpokeName>>,
+    /// Further accounts that publish it on the hubs' buses (a gateway's, a partner's).
+    pub accounts: BTreeSet<AccountId>,
     /// Where it was written.
     pub origin: Origin,
 }

@@ -17,7 +17,11 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let desired = diff.desired;
     let mut created: BTreeMap<BusId, usize> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
-        if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
+        if desired.no_access.contains(&rule.bus.scope) {
+            let detail = format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
+            let resource = ResourceId::Rule(rule.clone());
+            diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
+        } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
             wanted_rule(diff, rule, wanted, &mut created);
         }
     }

@@ -1,0 +1,260 @@
+//! What is wrong with a config, where, and what to do about it.
+//!
+//! A diagnostic points at the text that a person has to change; a second label shows the other place that it does
+//! not go together with.
+
+use super::source::Place;
+use crate::model::finding::Severity;
+use serde::Serialize;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What kind of mistake; the text form (`second-hop`) is stable and is what `wheelwright explain` takes.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::IntoStaticStr,
+    strum::EnumIter,
+    strum::EnumString,
+    strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum DiagnosticCode {
+    /// The text is not TOML.
+    Syntax,
+    /// A key that nothing reads.
+    UnknownKey,
+    /// A key that has to be there is not.
+    MissingKey,
+    /// A value of another type than the key takes.
+    WrongType,
+    /// A word that is none of those that the key takes.
+    UnknownValue,
+    /// A number outside its bounds.
+    OutOfBounds,
+    /// Declared in the language, not done by this version.
+    NotYet,
+    /// The topology has no file, or no hub.
+    EmptyTopology,
+    /// A name that wheelwright or AWS does not take.
+    BadName,
+    /// An account id that is not 12 digits.
+    BadAccountId,
+    /// A Region that does not look like one.
+    BadRegion,
+    /// An organisation id that does not look like one.
+    BadOrganizationId,
+    /// A bus name that AWS does not take, or that is kept for something else.
+    BadBusName,
+    /// A source that nobody may publish.
+    BadSource,
+    /// A tag that AWS does not take, or that is wheelwright's own.
+    BadTag,
+    /// A destination that is not a name or an ARN of its kind.
+    BadDestination,
+    /// One name written twice.
+    DuplicateName,
+    /// One account id under two names.
+    DuplicateAccount,
+    /// One bus for two hubs or spokes.
+    DuplicateBus,
+    /// A hub's bus used as a spoke's bus.
+    HubAsSpoke,
+    /// Team entries in a file without `[team]`.
+    TeamMissing,
+    /// A team without spokes neither publishes nor receives.
+    TeamWithoutSpokes,
+    /// A partner's account that nothing uses.
+    UnusedAccount,
+    /// No account of this name.
+    UnknownAccount,
+    /// No hub of this name.
+    UnknownHub,
+    /// No team of this name.
+    UnknownTeam,
+    /// No spoke of this name.
+    UnknownSpoke,
+    /// No publication of this name.
+    UnknownPublication,
+    /// No subscription of this name.
+    UnknownSubscription,
+    /// A hub in an account that may not be touched.
+    HubWithoutAccess,
+    /// Hub and spoke in different partitions of AWS.
+    CrossPartition,
+    /// The publication is not offered to this team.
+    NotOffered,
+    /// The publication is not published at the hub where it is wanted.
+    NotPublishedHere,
+    /// The team has no spoke where one is needed.
+    NoSpoke,
+    /// Two spokes would do, and none is chosen.
+    AmbiguousSpoke,
+    /// A spoke without a bus where one is needed.
+    SpokeWithoutBus,
+    /// A forwarded event would have to be forwarded again.
+    SecondHop,
+    /// Two teams publish one source at one hub.
+    SourceTwoOwners,
+    /// Further publishing accounts together with `via = "spoke"`.
+    AccountsViaSpoke,
+    /// A subscription to detail-types that the publication does not have.
+    UnknownDetailType,
+    /// A condition on something that a subscription may not decide.
+    WhereKey,
+    /// A pattern that EventBridge would refuse.
+    BadPattern,
+    /// A pattern longer than the quota.
+    PatternTooLong,
+    /// More rules on a bus than the quota.
+    TooManyRules,
+    /// More wildcard rules on a bus than EventBridge takes.
+    TooManyWildcards,
+    /// A bus policy longer than the quota.
+    PolicyTooLong,
+    /// A direct destination in another Region than the hub.
+    DestinationRegion,
+    /// A retry policy on a bus target, which EventBridge refuses.
+    RetryOnBus,
+    /// A unit test that does not describe an event that can be published.
+    BadExpect,
+    /// A unit test of the routes that does not hold.
+    ExpectFailed,
+}
+
+/// A place and what is to be said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The file, relative to the config folder.
+    pub file: Arc<str>,
+    /// The bytes of it that are meant.
+    pub span: Range<usize>,
+    /// The line that they begin on, from 1; 0: the file as a whole.
+    pub line: u32,
+    /// What to say there; may be empty.
+    pub text: String,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind.
+    pub code: DiagnosticCode,
+    /// Errors keep the topology from being used; warnings do not.
+    pub severity: Severity,
+    /// What is wrong, in a line.
+    pub message: String,
+    /// Where to look first.
+    pub primary: Label,
+    /// What else belongs to it.
+    pub secondary: Vec<Label>,
+    /// What to do, one way out a line.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// An error at `place`.
+    pub(super) fn error(code: DiagnosticCode, place: &Place, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            primary: Label::at(place, String::new()),
+            secondary: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// A warning at `place`.
+    pub(super) fn warning(code: DiagnosticCode, place: &Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place, message) }
+    }
+
+    /// The same with this said at the primary place.
+    pub(super) fn label(mut self, text: impl Into<String>) -> Self {
+        self.primary.text = text.into();
+        self
+    }
+
+    /// The same with another place shown.
+    pub(super) fn also(mut self, place: &Place, text: impl Into<String>) -> Self {
+        self.secondary.push(Label::at(place, text.into()));
+        self
+    }
+
+    /// The same with one more thing to do.
+    pub(super) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// The same with a did-you-mean, if some known name is near enough.
+    pub(super) fn did_you_mean<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(given, known) {
+            Some(name) => self.help(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+}
+
+impl Label {
+    fn at(place: &Place, text: String) -> Self {
+        Self { file: place.file.clone(), span: place.span.clone(), line: place.line, text }
+    }
+}
+
+/// Collects diagnostics; shared by everything that reads and checks in one run.
+#[derive(Debug, Default)]
+pub(super) struct Sink {
+    found: std::cell::RefCell<Vec<Diagnostic>>,
+}
+
+impl Sink {
+    /// Adds one.
+    pub(super) fn push(&self, diagnostic: Diagnostic) {
+        self.found.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether there is an error among them.
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.found.borrow().len()
+    }
+
+    /// All, sorted by file, place and code, each once.
+    pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut found = self.found.into_inner();
+        found.sort_by(|left, right| {
+            let key = |diagnostic: &Diagnostic| {
+                let Label { file, span, .. } = &diagnostic.primary;
+                (file.clone(), span.start, diagnostic.code, diagnostic.message.clone())
+            };
+            key(left).cmp(&key(right))
+        });
+        found.dedup();
+        found
+    }
+}
+
+/// The known name that `given` was probably meant to be: at most a third of it wrong.
+pub(super) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wrong_max = (given.chars().count() / 3).clamp(1, 4);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .filter(|(distance, _)| *distance <= wrong_max)
+        .min()
+        .map(|(_, name)| name)
+}

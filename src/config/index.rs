@@ -1,0 +1,151 @@
+//! What is declared, by name: so that a reference can tell what is missing from what is merely broken.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::raw::{Entry, RawAccount, RawHub, RawPublication, RawSpoke, RawSubscription, RawTeam, RawTopology};
+use super::source::{Place, Written};
+use crate::model::ids::{
+    AccountName, HubName, PublicationId, PublicationName, SpokeName, SubscriptionId, SubscriptionName, TeamName,
+};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// Everything that is declared, broken or not. Of two with one name the first counts.
+pub(super) struct Index<'r> {
+    pub(super) raw: &'r RawTopology,
+    pub(super) accounts: Names<'r, Entry<AccountName, RawAccount>>,
+    pub(super) hubs: Names<'r, Entry<HubName, RawHub>>,
+    pub(super) teams: Names<'r, Entry<TeamName, RawTeam>>,
+    /// By `team.spoke`.
+    pub(super) spokes: Names<'r, Entry<SpokeName, RawSpoke>>,
+    /// By `team.publication`.
+    pub(super) publications: Names<'r, Entry<PublicationName, RawPublication>>,
+    /// By `team.subscription`.
+    pub(super) subscriptions: Names<'r, Entry<SubscriptionName, RawSubscription>>,
+}
+
+/// Entries by name.
+pub(super) type Names<'r, E> = BTreeMap<String, &'r E>;
+
+impl<'r> Index<'r> {
+    /// What `raw` declares; reports names that are declared twice.
+    pub(super) fn new(raw: &'r RawTopology, sink: &Sink) -> Self {
+        let mut index = Self {
+            raw,
+            accounts: unique("account", &raw.accounts, sink),
+            hubs: unique("hub", &raw.hubs, sink),
+            teams: unique("team", &raw.teams, sink),
+            spokes: BTreeMap::new(),
+            publications: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+        };
+        let teams: Vec<_> = index.teams.iter().map(|(name, entry)| (name.clone(), *entry)).collect();
+        for (name, entry) in teams {
+            let Some(team) = &entry.body else { continue };
+            index.spokes.extend(team.spokes.iter().map(|entry| (format!("{name}.{}", entry.text), entry)));
+            index.publications.extend(team.publications.iter().map(|entry| (format!("{name}.{}", entry.text), entry)));
+            index
+                .subscriptions
+                .extend(team.subscriptions.iter().map(|entry| (format!("{name}.{}", entry.text), entry)));
+        }
+        if let [first, rest @ ..] = raw.organizations.as_slice() {
+            for again in rest {
+                sink.push(twice("organization", "id", &again.place, &first.place));
+            }
+        }
+        index
+    }
+
+    /// Where a publication was written.
+    pub(super) fn publication(&self, id: &PublicationId) -> Option<(&'r Place, &'r RawPublication)> {
+        let entry = self.publications.get(&id.to_string())?;
+        Some((&entry.place, entry.body.as_ref()?))
+    }
+
+    /// Where a subscription was written.
+    pub(super) fn subscription(&self, id: &SubscriptionId) -> Option<(&'r Place, &'r RawSubscription)> {
+        let entry = self.subscriptions.get(&id.to_string())?;
+        Some((&entry.place, entry.body.as_ref()?))
+    }
+
+    /// Whether the team itself could not be used, so that nothing of it is known.
+    pub(super) fn is_team_broken(&self, team: &TeamName) -> bool {
+        self.teams.get(team.as_str()).is_some_and(|entry| entry.body.is_none())
+    }
+}
+
+/// Looks names up in what was lowered, and reports those that nothing declares.
+pub(super) struct Resolver<'a> {
+    /// Where reports go.
+    pub(super) sink: &'a Sink,
+    /// Whether a file could not be parsed: then a name that is missing may well be in it, and nothing is said.
+    pub(super) has_holes: bool,
+}
+
+impl Resolver<'_> {
+    /// What `lowered` holds under `name`. A name that `declared` has is broken, and that was reported already;
+    /// any other is unknown, and is reported as `code` with a did-you-mean.
+    pub(super) fn find<'t, K: Ord + Display, T, E>(
+        &self,
+        kind: &str,
+        code: DiagnosticCode,
+        name: &Written<K>,
+        lowered: &'t BTreeMap<K, T>,
+        declared: &Names<'_, E>,
+    ) -> Option<&'t T> {
+        if let Some(value) = lowered.get(&name.value) {
+            return Some(value);
+        }
+        let text = name.value.to_string();
+        if !self.has_holes && !declared.contains_key(&text) {
+            self.unknown(kind, code, &name.place, &text, declared);
+        }
+        None
+    }
+
+    /// Reports that nothing declares `text`.
+    pub(super) fn unknown<E>(
+        &self,
+        kind: &str,
+        code: DiagnosticCode,
+        place: &Place,
+        text: &str,
+        declared: &Names<'_, E>,
+    ) {
+        let mut diagnostic = Diagnostic::error(code, place, format!("there is no {kind} `{text}`"))
+            .label(format!("no {kind} has this name"))
+            .did_you_mean(text, declared.keys().map(String::as_str));
+        if diagnostic.help.is_empty() {
+            let some: Vec<String> = declared.keys().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+            let more = declared.len().saturating_sub(some.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            diagnostic = diagnostic.help(if some.is_empty() {
+                format!("no {kind} is declared yet")
+            } else {
+                format!("declared are {}{more}", some.join(", "))
+            });
+        }
+        self.sink.push(diagnostic);
+    }
+}
+
+/// Names that a help line lists where none is near the one that was given.
+const NAMES_SHOWN_MAX: usize = 8;
+
+fn unique<'r, N, T>(kind: &str, entries: &'r [Entry<N, T>], sink: &Sink) -> Names<'r, Entry<N, T>> {
+    let mut names: Names<'r, Entry<N, T>> = BTreeMap::new();
+    for entry in entries {
+        match names.get(&entry.text) {
+            Some(first) => sink.push(twice(kind, &entry.text, &entry.place, &first.place)),
+            None => {
+                names.insert(entry.text.clone(), entry);
+            }
+        }
+    }
+    names
+}
+
+fn twice(kind: &str, name: &str, again: &Place, first: &Place) -> Diagnostic {
+    Diagnostic::error(DiagnosticCode::DuplicateName, again, format!("{kind} `{name}` is declared twice"))
+        .label("again here")
+        .also(first, "first here")
+}

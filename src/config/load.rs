@@ -1,0 +1,208 @@
+//! Files to raw shapes: one document of many files, each table read key by key.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::fields::{Context, Fields};
+use super::load_team;
+use super::raw::{Entry, RawAccount, RawHub, RawTopology};
+use super::settings::{self, Settings};
+use super::source::{Lines, SourceFile, SourceFiles, Written};
+use super::values;
+use crate::eventbridge::quota;
+use crate::model::ids::IdError;
+use crate::model::topology::{Access, HubGrant};
+use std::str::FromStr;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The tables of a topology file.
+pub(super) const FILE_KEYS: &[&str] =
+    &["organization", "account", "hub", "team", "spoke", "publish", "subscribe", "expect", "stop", "collect", "moved"];
+/// The keys of `[organization]`.
+pub(super) const ORGANIZATION_KEYS: &[&str] = &["id"];
+/// The keys of an account.
+pub(super) const ACCOUNT_KEYS: &[&str] = &["id", "access"];
+/// The keys of a hub.
+pub(super) const HUB_KEYS: &[&str] =
+    &["account", "region", "bus", "description", "grant", "archive", "audit", "tags", "quotas", "calls-per-second-max"];
+/// The keys of a hub's `archive`.
+pub(super) const ARCHIVE_KEYS: &[&str] = &["retention-days"];
+/// The keys of a hub's `audit`.
+pub(super) const AUDIT_KEYS: &[&str] = &["queue"];
+/// The keys of a hub's `quotas`.
+pub(super) const QUOTA_KEYS: &[&str] = &["rules-max", "policy-characters-max", "pattern-characters-max"];
+/// What `access` can be.
+pub(super) const ACCESS_CHOICES: [(&str, Access); 2] = [("managed", Access::Managed), ("none", Access::None)];
+/// What `grant` can be.
+pub(super) const GRANT_CHOICES: [(&str, HubGrant); 2] =
+    [("accounts", HubGrant::Accounts), ("organization", HubGrant::Organization)];
+
+/// The settings of `files`.
+pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
+    let Some(file) = files.settings() else { return Settings::default() };
+    let mut settings = Settings::default();
+    let names: Vec<&str> = settings::TABLES.iter().map(|(name, _)| *name).collect();
+    parse(file, sink, |context, table| {
+        settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names));
+    });
+    settings
+}
+
+/// What the topology files say.
+pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
+    let mut raw = RawTopology::default();
+    for file in files.topology() {
+        let holes = parse(file, sink, |context, table| {
+            read_file(&whole_file(context, table, "", FILE_KEYS), &mut raw);
+        });
+        raw.has_holes |= holes;
+    }
+    raw
+}
+
+/// Parses `file`, reports every syntax error, and reads what could be parsed. True if something could not.
+fn parse(file: &SourceFile, sink: &Sink, read: impl FnOnce(Context<'_>, &Spanned<DeTable<'_>>)) -> bool {
+    let lines = Lines::new(file);
+    let (table, errors) = DeTable::parse_recoverable(&file.text);
+    for error in &errors {
+        let place = lines.place(error.span().unwrap_or(0..0));
+        let code =
+            if error.message() == "duplicate key" { DiagnosticCode::DuplicateName } else { DiagnosticCode::Syntax };
+        let message = match code {
+            DiagnosticCode::DuplicateName => "this name is written twice in one table".to_owned(),
+            _ => "this is not TOML".to_owned(),
+        };
+        sink.push(Diagnostic::error(code, &place, message).label(error.message().replace('\n', "; ")));
+    }
+    read(Context { lines: &lines, sink }, &table);
+    !errors.is_empty()
+}
+
+fn whole_file<'t>(context: Context<'t>, table: &'t Spanned<DeTable<'t>>, name: &str, keys: &[&str]) -> Fields<'t> {
+    Fields::new(context, name, context.lines.place(0..0), table.get_ref(), keys)
+}
+
+fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
+    if let Some(fields) = file.table("organization", ORGANIZATION_KEYS)
+        && let Some(id) = fields.required_text("id", "\"o-a1b2c3d4e5\"")
+        && values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id)
+    {
+        raw.organizations.push(id);
+    }
+    raw.accounts.extend(read_entries(file, "account", ACCOUNT_KEYS, account));
+    raw.hubs.extend(read_entries(file, "hub", HUB_KEYS, hub));
+    refuse_not_yet(file);
+    load_team::read(file, raw);
+}
+
+/// The entries of the table `kind`, each read by `read`, which gives nothing if the entry cannot be used.
+pub(super) fn read_entries<N: FromStr<Err = IdError>, T>(
+    file: &Fields<'_>,
+    kind: &str,
+    keys: &[&str],
+    read: fn(&Fields<'_>) -> Option<T>,
+) -> Vec<Entry<N, T>> {
+    let mut entries = Vec::new();
+    for (name, value) in file.entries(kind) {
+        let parsed = file.parse::<N>(&name, DiagnosticCode::BadName).map(|name| name.value);
+        let body = entry_body(file, kind, &name, value, keys, read);
+        entries.push(Entry { name: parsed, text: name.value, place: name.place, body });
+    }
+    entries
+}
+
+fn entry_body<T>(
+    file: &Fields<'_>,
+    kind: &str,
+    name: &Written<String>,
+    value: &Spanned<DeValue<'_>>,
+    keys: &[&str],
+    read: fn(&Fields<'_>) -> Option<T>,
+) -> Option<T> {
+    let key = format!("{kind}.{}", name.value);
+    let fields = file.as_table(&key, &name.place, value, keys)?;
+    let body = read(&fields);
+    body.filter(|_| fields.sound())
+}
+
+fn account(fields: &Fields<'_>) -> Option<RawAccount> {
+    let id = fields.required("id", DiagnosticCode::BadAccountId, "\"111111111111\"");
+    let access = fields.choice("access", &ACCESS_CHOICES).map_or(Access::Managed, |access| access.value);
+    Some(RawAccount { id: id?, access })
+}
+
+fn hub(fields: &Fields<'_>) -> Option<RawHub> {
+    let account = fields.required("account", DiagnosticCode::BadName, "\"ACCOUNT\", a name of the roster");
+    if !fields.has("region") {
+        fields.missing("region", "\"us-east-1\"");
+    }
+    let region = values::region(fields, "region");
+    if !fields.has("bus") {
+        fields.missing("bus", "\"org-events\"");
+    }
+    let bus = values::hub_bus(fields, "bus");
+    let description = values::checked(fields, "description", DiagnosticCode::BadName, quota::valid_description);
+    let grant = fields.choice("grant", &GRANT_CHOICES);
+    let archive = fields.table("archive", ARCHIVE_KEYS).and_then(|archive| {
+        if !archive.has("retention-days") {
+            archive.missing("retention-days", "30`, or `0` to keep events for ever: `0");
+        }
+        let days = archive.number("retention-days", 0..=36_500);
+        fields.absorb(&archive);
+        days
+    });
+    let audit_queue = fields.table("audit", AUDIT_KEYS).and_then(|audit| {
+        let queue = audit.required_text("queue", "\"audit-log\"");
+        fields.absorb(&audit);
+        queue
+    });
+    let (mut rules_max, mut policy_characters_max, mut pattern_characters_max) = (None, None, None);
+    if let Some(quotas) = fields.table("quotas", QUOTA_KEYS) {
+        rules_max = quotas.number("rules-max", 1..=100_000);
+        policy_characters_max = quotas.number("policy-characters-max", 1..=1_000_000);
+        pattern_characters_max = quotas.number("pattern-characters-max", 1..=quota::PATTERN_CHARACTERS_MAX as u64);
+        fields.absorb(&quotas);
+    }
+    let calls_per_second_max = fields.number("calls-per-second-max", 1..=50);
+    let tags = values::tags(fields, "tags");
+    Some(RawHub {
+        account: account?,
+        region: region?,
+        bus: bus?,
+        description: description.map(|text| text.value),
+        grant: grant.unwrap_or_else(|| Written { value: HubGrant::Accounts, place: fields.place().clone() }),
+        archive_retention_days: archive.and_then(|days| u32::try_from(days).ok()),
+        audit_queue,
+        tags,
+        rules_max: rules_max.and_then(|max| usize::try_from(max).ok()),
+        policy_characters_max: policy_characters_max.and_then(|max| usize::try_from(max).ok()),
+        pattern_characters_max: pattern_characters_max.and_then(|max| usize::try_from(max).ok()),
+        calls_per_second_max: calls_per_second_max.and_then(|max| u32::try_from(max).ok()),
+    })
+}
+
+/// What the language has a place for and this version does not do. It is never passed over in silence.
+fn refuse_not_yet(file: &Fields<'_>) {
+    for (key, what, instead) in NOT_YET {
+        if let Some(place) = file.key_place(key) {
+            file.fail(
+                Diagnostic::error(DiagnosticCode::NotYet, &place, format!("`{key}` is not done by this version"))
+                    .label(what)
+                    .help(instead),
+            );
+        }
+    }
+}
+
+const NOT_YET: [(&str, &str, &str); 3] = [
+    ("stop", "this would hold a route off for a time", "take the subscription out until it is wanted again"),
+    (
+        "collect",
+        "this would bring AWS services' own events to a hub",
+        "leave it out, and forward them by a rule of your own on the default bus; wheelwright leaves it alone",
+    ),
+    (
+        "moved",
+        "this would rename a subscription and keep its rule",
+        "leave it out: the renamed subscription gets a second rule first, and the old one is taken away after it",
+    ),
+];

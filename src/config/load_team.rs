@@ -1,0 +1,287 @@
+//! A team's file to raw shapes: `[team]`, and the spokes, publications, subscriptions and expectations under it.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::fields::Fields;
+use super::load::read_entries;
+use super::raw::{
+    DirectKind, Entry, RawDestination, RawExpectation, RawPublication, RawSpoke, RawSubscription, RawTeam, RawTopology,
+};
+use super::source::Written;
+use super::values;
+use crate::eventbridge::quota;
+use crate::model::ids::{IdError, TeamName};
+use crate::model::topology::{Replays, Retry, Via};
+use serde_json::{Map, Value};
+use std::str::FromStr;
+use toml::de::DeValue;
+
+/// The keys of `[team]`.
+pub(super) const TEAM_KEYS: &[&str] = &["name", "contact", "tags"];
+/// The keys of a spoke.
+pub(super) const SPOKE_KEYS: &[&str] = &["hub", "account", "region", "bus", "tags"];
+/// The keys of a publication.
+pub(super) const PUBLISH_KEYS: &[&str] = &["source", "detail-types", "subscribers", "via", "at", "accounts"];
+/// The keys of a subscription.
+pub(super) const SUBSCRIBE_KEYS: &[&str] =
+    &["from", "at", "spoke", "detail-types", "where", "deliver", "replays", "dead-letter", "retry"];
+/// The keys of a subscription's `retry`.
+pub(super) const RETRY_KEYS: &[&str] = &["attempts-max", "event-age-secs-max"];
+/// The keys of an expectation.
+pub(super) const EXPECT_KEYS: &[&str] = &["event", "published-by", "reaches"];
+/// What an expectation's event may say; the rest of its envelope follows from the publication.
+pub(super) const EVENT_KEYS: &[&str] = &["detail-type", "detail", "resources", "time", "replay-name"];
+/// What `via` can be.
+pub(super) const VIA_CHOICES: [(&str, Via); 2] = [("hub", Via::Hub), ("spoke", Via::Spoke)];
+/// What `replays` can be.
+pub(super) const REPLAY_CHOICES: [(&str, Replays); 2] = [("ignore", Replays::Ignore), ("deliver", Replays::Deliver)];
+
+const OF_A_TEAM: [&str; 4] = ["spoke", "publish", "subscribe", "expect"];
+
+/// Reads what a file says of its team, if it has one.
+pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
+    let Some(team_place) = file.key_place("team") else {
+        let first = OF_A_TEAM.iter().filter_map(|key| file.key_place(key).map(|place| (place, key)));
+        if let Some((place, key)) = first.min_by_key(|(place, _)| place.span.start) {
+            file.fail(
+                Diagnostic::error(DiagnosticCode::TeamMissing, &place, "this file does not say whose it is")
+                    .label(format!("`{key}` belongs to a team"))
+                    .help("begin the file with `[team]` and `name = \"…\"`"),
+            );
+            // What is in it is read all the same, so that its own mistakes show in this run too.
+            entries(file);
+        }
+        return;
+    };
+    let body = entries(file);
+    let Some(fields) = file.table("team", TEAM_KEYS) else { return };
+    let name = fields.required_text("name", "\"payments\"");
+    let contact = fields.text("contact").map_or_else(String::new, |contact| contact.value);
+    let tags = values::tags(&fields, "tags");
+    let Some(text) = name else { return };
+    let parsed = fields.parse::<TeamName>(&text, DiagnosticCode::BadName).map(|name| name.value);
+    let body = fields.sound().then_some(RawTeam { contact, tags, ..body });
+    let place = if text.place.line > 0 { text.place } else { team_place };
+    raw.teams.push(Entry { name: parsed, text: text.value, place, body });
+}
+
+fn entries(file: &Fields<'_>) -> RawTeam {
+    RawTeam {
+        contact: String::new(),
+        tags: values_none(),
+        spokes: read_entries(file, "spoke", SPOKE_KEYS, spoke),
+        publications: read_entries(file, "publish", PUBLISH_KEYS, publication),
+        subscriptions: read_entries(file, "subscribe", SUBSCRIBE_KEYS, subscription),
+        expectations: expectations(file),
+    }
+}
+
+fn values_none() -> crate::model::topology::Tags {
+    crate::model::topology::Tags::new()
+}
+
+fn spoke(fields: &Fields<'_>) -> Option<RawSpoke> {
+    let hub = fields.required("hub", DiagnosticCode::BadName, "\"HUB\"");
+    let account = fields.required("account", DiagnosticCode::BadName, "\"ACCOUNT\", a name of the roster");
+    let region = values::region(fields, "region");
+    let bus = values::bus(fields, "bus");
+    let tags = values::tags(fields, "tags");
+    Some(RawSpoke { hub: hub?, account: account?, region, bus, tags })
+}
+
+fn publication(fields: &Fields<'_>) -> Option<RawPublication> {
+    let source = values::source(fields, "source");
+    let detail_types = detail_types(fields);
+    let subscribers_place = fields.key_place("subscribers").unwrap_or_else(|| fields.place().clone());
+    let subscribers = match fields.texts("subscribers") {
+        None => None,
+        Some(list) if list.value.iter().any(|text| text.value == "*") => {
+            if list.value.len() > 1 {
+                fields.fail(
+                    Diagnostic::error(DiagnosticCode::UnknownValue, &list.place, "`\"*\"` is every team already")
+                        .label("`\"*\"` and names together")
+                        .help("write `[\"*\"]`, or only the names"),
+                );
+            }
+            None
+        }
+        Some(list) => Some(parse_all(fields, &list.value)),
+    };
+    let via = fields
+        .choice("via", &VIA_CHOICES)
+        .unwrap_or_else(|| Written { value: Via::Hub, place: fields.place().clone() });
+    let at = fields.texts("at").map(|list| parse_all(fields, &list.value));
+    let accounts = fields.texts("accounts").map(|list| parse_all(fields, &list.value)).unwrap_or_default();
+    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts })
+}
+
+fn subscription(fields: &Fields<'_>) -> Option<RawSubscription> {
+    let from = fields.required("from", DiagnosticCode::BadName, "\"TEAM.PUBLICATION\"");
+    let at = fields.parsed("at", DiagnosticCode::BadName);
+    let spoke = fields.parsed("spoke", DiagnosticCode::BadName);
+    let detail_types = detail_types(fields);
+    let replays = fields.choice("replays", &REPLAY_CHOICES).map_or(Replays::Ignore, |replays| replays.value);
+    let filter = filter(fields, replays);
+    let deliver = deliver(fields);
+    let dead_letter = fields.text("dead-letter");
+    let retry = retry(fields);
+    Some(RawSubscription {
+        from: from?,
+        at,
+        spoke,
+        detail_types,
+        filter: filter?,
+        filter_place: fields.key_place("where").unwrap_or_else(|| fields.place().clone()),
+        deliver: deliver?,
+        replays,
+        dead_letter,
+        retry,
+    })
+}
+
+fn detail_types(fields: &Fields<'_>) -> Vec<Written<String>> {
+    let Some(list) = fields.texts("detail-types") else { return Vec::new() };
+    if list.value.is_empty() {
+        fields.fail(
+            Diagnostic::error(DiagnosticCode::OutOfBounds, &list.place, "`detail-types` names none")
+                .label("this would match no event")
+                .help("leave `detail-types` out to take every one"),
+        );
+    }
+    list.value
+}
+
+/// The conditions of `where`. Account, source and detail-type are the publication's: a subscription that could name
+/// them, or put them beside a top-level `$or`, could undo the pin on the publishing accounts.
+fn filter(fields: &Fields<'_>, replays: Replays) -> Option<Map<String, Value>> {
+    let Some(members) = fields.json("where") else {
+        return (!fields.has("where")).then(Map::new);
+    };
+    let mut filter = Map::new();
+    let mut sound = true;
+    for (name, value) in members.value {
+        let mut refuse = |label: &str, help: &str| {
+            sound = false;
+            let message = format!("`where` may not decide on `{}`", name.value);
+            fields.fail(Diagnostic::error(DiagnosticCode::WhereKey, &name.place, message).label(label).help(help));
+        };
+        match name.value.as_str() {
+            "detail" | "resources" | "region" => {}
+            "replay-name" if replays == Replays::Deliver => {}
+            "replay-name" => refuse(
+                "replayed events are left out already: `replays = \"ignore\"`",
+                "write `replays = \"deliver\"` beside it, or leave it out",
+            ),
+            "account" | "source" => {
+                refuse("this is pinned to who publishes it", "leave it out: `from` says whose events these are");
+            }
+            "detail-type" => refuse("this is a key of its own", "write `detail-types = [\"…\"]` in the subscription"),
+            "$or" => refuse(
+                "an alternative at the top could undo the pin on who publishes",
+                "put `$or` under `detail`: `where.detail.\"$or\" = […]`",
+            ),
+            _ => refuse(
+                "only `detail`, `resources`, `region` and `replay-name` can be asked for",
+                "a field of the event's body is under `detail`: `where.detail.FIELD = […]`",
+            ),
+        }
+        filter.insert(name.value, value);
+    }
+    sound.then_some(filter)
+}
+
+fn deliver(fields: &Fields<'_>) -> Option<Written<RawDestination>> {
+    let Some((key_place, value)) = fields.raw("deliver") else {
+        return Some(Written { value: RawDestination::Bus, place: fields.place().clone() });
+    };
+    let place = fields.place_of(value);
+    let direct: Vec<&str> = DirectKind::ALL.iter().map(|(key, _)| *key).collect();
+    match value.get_ref() {
+        DeValue::String(text) if text == "bus" => Some(Written { value: RawDestination::Bus, place }),
+        DeValue::String(text) => {
+            fields.fail(
+                Diagnostic::error(DiagnosticCode::UnknownValue, &place, format!("`deliver` cannot be `\"{text}\"`"))
+                    .label("expected `\"bus\"` or `{ queue = \"…\" }`")
+                    .help("the bus is named in the spoke; a direct destination by its kind: `{ queue = \"orders\" }`"),
+            );
+            None
+        }
+        DeValue::Table(_) => {
+            let table = fields.as_table("deliver", &key_place, value, &direct)?;
+            let given: Vec<(DirectKind, Written<String>)> =
+                DirectKind::ALL.iter().filter_map(|(key, kind)| Some((*kind, table.text(key)?))).collect();
+            fields.absorb(&table);
+            match given.as_slice() {
+                [(kind, name)] => Some(name.with(RawDestination::Direct(*kind, name.value.clone()))),
+                _ if !table.sound() => None,
+                _ => {
+                    fields.fail(
+                        Diagnostic::error(DiagnosticCode::BadDestination, &place, "`deliver` takes one destination")
+                            .label(format!("this names {}", given.len()))
+                            .help("write a subscription for each destination"),
+                    );
+                    None
+                }
+            }
+        }
+        other => {
+            fields.wrong_type(&place, "deliver", other, "`\"bus\"` or `{ queue = \"…\" }`");
+            None
+        }
+    }
+}
+
+fn retry(fields: &Fields<'_>) -> Option<Written<Retry>> {
+    let table = fields.table("retry", RETRY_KEYS)?;
+    let attempts = table.number("attempts-max", 0..=u64::from(quota::RETRY_ATTEMPTS_MAX));
+    let age = table.number(
+        "event-age-secs-max",
+        u64::from(quota::RETRY_AGE_SECONDS_MIN)..=u64::from(quota::RETRY_AGE_SECONDS_MAX),
+    );
+    fields.absorb(&table);
+    let value = Retry {
+        attempts_max: attempts.and_then(|max| u32::try_from(max).ok()).unwrap_or(quota::RETRY_ATTEMPTS_MAX),
+        event_age_seconds_max: age.and_then(|max| u32::try_from(max).ok()).unwrap_or(quota::RETRY_AGE_SECONDS_MAX),
+    };
+    Some(Written { value, place: table.place().clone() })
+}
+
+fn expectations(file: &Fields<'_>) -> Vec<RawExpectation> {
+    let entries: Vec<Entry<TeamName, RawExpectation>> = read_entries(file, "expect", EXPECT_KEYS, expectation);
+    entries.into_iter().filter_map(|entry| entry.body).collect()
+}
+
+fn expectation(fields: &Fields<'_>) -> Option<RawExpectation> {
+    let published_by = fields.required("published-by", DiagnosticCode::BadName, "\"TEAM.PUBLICATION\"");
+    if !fields.has("event") {
+        fields.missing("event", "{ detail-type = \"…\", detail = { … } }");
+    }
+    // The event's own keys are checked as any table's, then it is read as the JSON that it stands for.
+    let event = fields.table("event", EVENT_KEYS).and_then(|table| {
+        table.required_text("detail-type", "\"…\"");
+        if let Some((_, detail)) = table.raw("detail")
+            && !detail.get_ref().is_table()
+        {
+            table.wrong_type(&table.place_of(detail), "detail", detail.get_ref(), "a table");
+        }
+        fields.absorb(&table);
+        table.sound().then(|| fields.json("event")).flatten()
+    });
+    if !fields.has("reaches") {
+        fields.missing("reaches", "[\"TEAM.SUBSCRIPTION\"]`, or `[]` for nobody: `reaches = []");
+    }
+    let reaches_place = fields.key_place("reaches").unwrap_or_else(|| fields.place().clone());
+    let reaches = fields.texts("reaches").map(|list| parse_all(fields, &list.value));
+    let event = event?;
+    Some(RawExpectation {
+        name: Written { value: String::new(), place: fields.place().clone() },
+        published_by: published_by?,
+        event: event.value.into_iter().map(|(name, value)| (name.value, value)).collect(),
+        event_place: event.place,
+        reaches: reaches?,
+        reaches_place,
+    })
+}
+
+fn parse_all<T: FromStr<Err = IdError>>(fields: &Fields<'_>, texts: &[Written<String>]) -> Vec<Written<T>> {
+    texts.iter().filter_map(|text| fields.parse(text, DiagnosticCode::BadName)).collect()
+}

@@ -1,0 +1,201 @@
+//! Raw shapes to the topology: names resolved, defaults filled in, ARNs made. An entry that cannot be used is left out,
+//! and so is, in silence, whatever needs it: its own mistake was reported.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::index::{Index, Resolver};
+use super::lower_team;
+use super::raw::{DirectKind, RawHub};
+use super::source::{Place, Written};
+use super::values;
+use crate::eventbridge::{Arn, quota};
+use crate::model::ids::{AccountId, AccountName, HubName, Scope};
+use crate::model::topology::{Access, Account, Hub, HubGrant, HubQuotas, Topology};
+use std::collections::BTreeMap;
+
+/// The topology, as far as it can be used.
+pub(super) fn lower(index: &Index<'_>, sink: &Sink) -> Topology {
+    let resolver = Resolver { sink, has_holes: index.raw.has_holes };
+    let mut topology = Topology {
+        organization: index.raw.organizations.first().map(|id| id.value.clone()),
+        accounts: accounts(index, sink),
+        hubs: BTreeMap::new(),
+        teams: BTreeMap::new(),
+    };
+    topology.hubs = hubs(index, &resolver, &topology);
+    lower_team::lower(index, &resolver, &mut topology);
+    topology
+}
+
+fn accounts(index: &Index<'_>, sink: &Sink) -> BTreeMap<AccountName, Account> {
+    let mut accounts = BTreeMap::new();
+    let mut by_id: BTreeMap<AccountId, (&str, &Place)> = BTreeMap::new();
+    for entry in index.accounts.values() {
+        let (Some(name), Some(raw)) = (&entry.name, &entry.body) else { continue };
+        let id = &raw.id;
+        if let Some((other, place)) = by_id.get(&id.value) {
+            let message = format!("accounts `{other}` and `{name}` are one account");
+            sink.push(
+                Diagnostic::error(DiagnosticCode::DuplicateAccount, &id.place, message)
+                    .label("this id again")
+                    .also(place, format!("first as `{other}`"))
+                    .help("keep one of the names, and use it in hubs and spokes"),
+            );
+        } else {
+            by_id.insert(id.value, (name.as_str(), &id.place));
+        }
+        let origin = entry.place.origin(&format!("account.{name}"));
+        accounts.insert(name.clone(), Account { id: id.value, access: raw.access, origin });
+    }
+    accounts
+}
+
+fn hubs(index: &Index<'_>, resolver: &Resolver<'_>, topology: &Topology) -> BTreeMap<HubName, Hub> {
+    let mut hubs = BTreeMap::new();
+    for entry in index.hubs.values() {
+        let (Some(name), Some(raw)) = (&entry.name, &entry.body) else { continue };
+        if let Some(hub) = hub(raw, &entry.place, name, index, resolver, topology) {
+            hubs.insert(name.clone(), hub);
+        }
+    }
+    hubs
+}
+
+fn hub(
+    raw: &RawHub,
+    place: &Place,
+    name: &HubName,
+    index: &Index<'_>,
+    resolver: &Resolver<'_>,
+    topology: &Topology,
+) -> Option<Hub> {
+    let account =
+        resolver.find("account", DiagnosticCode::UnknownAccount, &raw.account, &topology.accounts, &index.accounts)?;
+    if account.access == Access::None {
+        let message = format!("hub `{name}` is in an account that may not be touched");
+        let written = index.accounts.get(raw.account.value.as_str()).map(|entry| &entry.place);
+        let diagnostic = Diagnostic::error(DiagnosticCode::HubWithoutAccess, &raw.account.place, message)
+            .label("a hub's rules and grants are written here")
+            .help("put the hub into an account of your own");
+        resolver.sink.push(match written {
+            Some(written) => diagnostic.also(written, "`access = \"none\"` is said here"),
+            None => diagnostic,
+        });
+    }
+    if raw.grant.value == HubGrant::Organization && topology.organization.is_none() && !resolver.has_holes {
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::MissingKey, &raw.grant.place, "the organisation's id is not said")
+                .label("this lets the whole organisation in")
+                .help("add `[organization]` with `id = \"o-…\"`, or write `grant = \"accounts\"`"),
+        );
+    }
+    let scope = Scope { account: account.id, region: raw.region.value.clone() };
+    let audit_queue = match &raw.audit_queue {
+        None => None,
+        Some(queue) => Some(destination(DirectKind::Queue, queue, &scope, &scope, resolver.sink)?),
+    };
+    let region = scope.region.as_str();
+    let quotas = HubQuotas {
+        rules_max: raw.rules_max.unwrap_or_else(|| quota::rules_per_bus(region)),
+        policy_characters_max: raw.policy_characters_max.unwrap_or(quota::POLICY_CHARACTERS),
+        pattern_characters_max: raw.pattern_characters_max.unwrap_or(quota::PATTERN_CHARACTERS),
+        calls_per_second_max: raw.calls_per_second_max,
+    };
+    Some(Hub {
+        account: raw.account.value.clone(),
+        bus: raw.bus.value.clone(),
+        description: raw.description.clone(),
+        grant: raw.grant.value,
+        archive_retention_days: raw.archive_retention_days,
+        audit_queue,
+        tags: raw.tags.clone(),
+        quotas,
+        origin: place.origin(&format!("hub.{name}")),
+        scope,
+    })
+}
+
+/// A direct destination's ARN: the one that is written, or `name` in the scope `own`. The hub at `hub` has to be in its
+/// Region: EventBridge delivers to other accounts' queues, functions, topics, streams and APIs in one Region only
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html>).
+pub(super) fn destination(
+    kind: DirectKind,
+    name: &Written<String>,
+    own: &Scope,
+    hub: &Scope,
+    sink: &Sink,
+) -> Option<String> {
+    let arn = if name.value.starts_with("arn:") {
+        parse_destination(kind, name, sink)?
+    } else {
+        named_destination(kind, name, own, sink)?
+    };
+    if arn.region == hub.region.as_str() && arn.partition == hub.region.partition() {
+        return Some(arn.to_string());
+    }
+    let message = format!("the hub cannot deliver to {} from {}", arn.region, hub.region);
+    sink.push(
+        Diagnostic::error(DiagnosticCode::DestinationRegion, &name.place, message)
+            .label(format!("this is in {}, the hub in {}", arn.region, hub.region))
+            .help(format!("name one in {}", hub.region))
+            .help("or deliver to the spoke's bus, which may be in another Region, and go on from there"),
+    );
+    None
+}
+
+fn parse_destination(kind: DirectKind, name: &Written<String>, sink: &Sink) -> Option<Arn> {
+    let (service, what) = service(kind);
+    let fault = match name.value.parse::<Arn>() {
+        Err(error) => error.fault.to_owned(),
+        Ok(arn) if arn.service != service => {
+            format!("this is of `{}`, {what} is of `{service}`", arn.service)
+        }
+        Ok(arn) if quota::valid_account_id(&arn.account).is_err() => "it names no account of 12 digits".to_owned(),
+        Ok(arn) if quota::valid_region(&arn.region).is_err() => "it names no Region".to_owned(),
+        Ok(arn) if kind == DirectKind::Queue && !values::is_queue_name(&arn.resource) => QUEUE_RULE.to_owned(),
+        Ok(arn) => return Some(arn),
+    };
+    let message = format!("this is not the ARN of {what}");
+    sink.push(Diagnostic::error(DiagnosticCode::BadDestination, &name.place, message).label(fault));
+    None
+}
+
+fn named_destination(kind: DirectKind, name: &Written<String>, own: &Scope, sink: &Sink) -> Option<Arn> {
+    let (service, what) = service(kind);
+    let word = |punctuation: &[u8], most: usize| {
+        (1..=most).contains(&name.value.len())
+            && name.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || punctuation.contains(&byte))
+    };
+    let (fits, rule, resource) = match kind {
+        DirectKind::Queue => (values::is_queue_name(&name.value), QUEUE_RULE, name.value.clone()),
+        DirectKind::Function => (
+            word(b"-_:", 140),
+            "expected 1 to 64 letters, digits, `-` and `_`, and perhaps `:alias`",
+            format!("function:{}", name.value),
+        ),
+        DirectKind::Topic => (word(b"-_", 256), "expected 1 to 256 letters, digits, `-` and `_`", name.value.clone()),
+        DirectKind::Stream => {
+            (word(b"-_.", 128), "expected 1 to 128 letters, digits, `-`, `_` and `.`", format!("stream/{}", name.value))
+        }
+        DirectKind::Api => (false, "an API has no name to go by: write `arn:aws:execute-api:…`", String::new()),
+    };
+    if fits {
+        let (region, account) = (own.region.to_string(), own.account.to_string());
+        let partition = own.region.partition().to_owned();
+        return Some(Arn { partition, service: service.to_owned(), region, account, resource });
+    }
+    let message = format!("`{}` is not the name of {what}", name.value);
+    sink.push(Diagnostic::error(DiagnosticCode::BadDestination, &name.place, message).label(rule));
+    None
+}
+
+fn service(kind: DirectKind) -> (&'static str, &'static str) {
+    match kind {
+        DirectKind::Queue => ("sqs", "a standard queue"),
+        DirectKind::Function => ("lambda", "a function"),
+        DirectKind::Topic => ("sns", "a standard topic"),
+        DirectKind::Stream => ("kinesis", "a stream"),
+        DirectKind::Api => ("execute-api", "an API"),
+    }
+}
+
+const QUEUE_RULE: &str = "expected 1 to 80 letters, digits, `-` and `_`; `.fifo` queues are not delivered to yet";

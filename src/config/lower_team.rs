@@ -1,0 +1,427 @@
+//! Teams to the topology: spokes at hubs, what is published where, and which spoke a subscription is for.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::index::{Index, Resolver};
+use super::lower::destination;
+use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
+use super::source::{Place, Written};
+use crate::model::ids::{
+    HubName, PublicationId, PublicationName, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
+};
+use crate::model::topology::{Destination, Publication, Spoke, Subscribers, Subscription, Team, Topology, Via};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Adds the teams to `topology`, whose accounts and hubs are there: first every spoke, then every publication, then
+/// every subscription, as each needs what comes before it.
+pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut Topology) {
+    let teams: Vec<(&TeamName, &Place, &RawTeam)> = index
+        .teams
+        .values()
+        .filter_map(|entry| Some((entry.name.as_ref()?, &entry.place, entry.body.as_ref()?)))
+        .collect();
+    for (name, place, raw) in &teams {
+        let team = Team {
+            contact: raw.contact.clone(),
+            spokes: spokes(raw, index, resolver, topology),
+            publications: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            tags: raw.tags.clone(),
+            origin: place.origin("team"),
+        };
+        topology.teams.insert((*name).clone(), team);
+    }
+    for (name, _, raw) in &teams {
+        let lowering = Lowering { name, raw, index, resolver, topology };
+        let publications =
+            raw.publications.iter().filter_map(|entry| lowering.publication(entry)).collect::<BTreeMap<_, _>>();
+        if let Some(team) = topology.teams.get_mut(*name) {
+            team.publications = publications;
+        }
+    }
+    for (name, _, raw) in &teams {
+        let lowering = Lowering { name, raw, index, resolver, topology };
+        let subscriptions =
+            raw.subscriptions.iter().filter_map(|entry| lowering.subscription(entry)).collect::<BTreeMap<_, _>>();
+        if let Some(team) = topology.teams.get_mut(*name) {
+            team.subscriptions = subscriptions;
+        }
+    }
+}
+
+fn spokes(
+    raw: &RawTeam,
+    index: &Index<'_>,
+    resolver: &Resolver<'_>,
+    topology: &Topology,
+) -> BTreeMap<SpokeName, Spoke> {
+    let lowered = raw.spokes.iter().filter_map(|entry| {
+        let (name, raw) = (entry.name.as_ref()?, entry.body.as_ref()?);
+        Some((name.clone(), spoke(name, &entry.place, raw, index, resolver, topology)?))
+    });
+    lowered.collect()
+}
+
+fn spoke(
+    name: &SpokeName,
+    place: &Place,
+    raw: &RawSpoke,
+    index: &Index<'_>,
+    resolver: &Resolver<'_>,
+    topology: &Topology,
+) -> Option<Spoke> {
+    let hub = resolver.find("hub", DiagnosticCode::UnknownHub, &raw.hub, &topology.hubs, &index.hubs);
+    let account =
+        resolver.find("account", DiagnosticCode::UnknownAccount, &raw.account, &topology.accounts, &index.accounts);
+    let (hub, account) = (hub?, account?);
+    let region = raw.region.as_ref().map_or_else(|| hub.scope.region.clone(), |region| region.value.clone());
+    if region.partition() != hub.scope.region.partition() {
+        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
+        let message = format!("spoke `{name}` and its hub are in different partitions of AWS");
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossPartition, place, message)
+                .label(format!("{region} is in `{}`", region.partition()))
+                .help(format!(
+                    "hub `{}` is in {}, in `{}`: give the spoke a hub in its own partition",
+                    raw.hub.value,
+                    hub.scope.region,
+                    hub.scope.region.partition()
+                )),
+        );
+        return None;
+    }
+    Some(Spoke {
+        hub: raw.hub.value.clone(),
+        scope: Scope { account: account.id, region },
+        account: raw.account.value.clone(),
+        bus: raw.bus.as_ref().map(|bus| bus.value.clone()),
+        tags: raw.tags.clone(),
+        origin: place.origin(&format!("spoke.{name}")),
+    })
+}
+
+struct Lowering<'a> {
+    name: &'a TeamName,
+    raw: &'a RawTeam,
+    index: &'a Index<'a>,
+    resolver: &'a Resolver<'a>,
+    topology: &'a Topology,
+}
+
+impl<'a> Lowering<'a> {
+    fn team(&self) -> Option<&'a Team> {
+        self.topology.teams.get(self.name)
+    }
+
+    /// Whether every spoke that the team declares could be used: if not, one that seems missing is merely broken.
+    fn has_all_spokes(&self) -> bool {
+        self.team().is_some_and(|team| team.spokes.len() == self.raw.spokes.len())
+    }
+
+    fn spoke_place(&self, name: &SpokeName) -> Option<&'a Place> {
+        self.index.spokes.get(&format!("{}.{name}", self.name)).map(|entry| &entry.place)
+    }
+
+    fn publication(&self, entry: &Entry<PublicationName, RawPublication>) -> Option<(PublicationId, Publication)> {
+        let (name, raw) = (entry.name.as_ref()?, entry.body.as_ref()?);
+        let mut sound = true;
+        let subscribers = self.subscribers(raw);
+        let mut accounts = BTreeSet::new();
+        for name in &raw.accounts {
+            let found = self.resolver.find(
+                "account",
+                DiagnosticCode::UnknownAccount,
+                name,
+                &self.topology.accounts,
+                &self.index.accounts,
+            );
+            match found {
+                Some(account) => {
+                    accounts.insert(account.id);
+                }
+                None => sound = false,
+            }
+        }
+        if raw.via.value == Via::Spoke
+            && let Some(first) = raw.accounts.first()
+        {
+            self.resolver.sink.push(
+                Diagnostic::error(
+                    DiagnosticCode::AccountsViaSpoke,
+                    &first.place,
+                    "further accounts have no spoke to publish through",
+                )
+                .label("this account has no bus here that could forward")
+                .also(&raw.via.place, "events come through the spokes' buses")
+                .help("write `via = \"hub\"`, or a second publication for these accounts"),
+            );
+            return None;
+        }
+        let hubs = self.publication_hubs(entry, raw)?;
+        let publication = Publication {
+            source: raw.source.value.clone(),
+            detail_types: raw.detail_types.iter().map(|text| text.value.clone()).collect(),
+            subscribers,
+            via: raw.via.value,
+            hubs,
+            accounts,
+            origin: entry.place.origin(&format!("publish.{name}")),
+        };
+        sound.then(|| (PublicationId { team: self.name.clone(), name: name.clone() }, publication))
+    }
+
+    fn subscribers(&self, raw: &RawPublication) -> Subscribers {
+        let Some(teams) = &raw.subscribers else { return Subscribers::Everyone };
+        for team in teams {
+            self.resolver.find("team", DiagnosticCode::UnknownTeam, team, &self.topology.teams, &self.index.teams);
+        }
+        Subscribers::Teams(teams.iter().map(|team| team.value.clone()).collect())
+    }
+
+    /// The hubs where it is published, with the team's spokes there.
+    fn publication_hubs(
+        &self,
+        entry: &Entry<PublicationName, RawPublication>,
+        raw: &RawPublication,
+    ) -> Option<BTreeMap<HubName, BTreeSet<SpokeName>>> {
+        let team = self.team()?;
+        let mut hubs: BTreeMap<HubName, BTreeSet<SpokeName>> = BTreeMap::new();
+        match &raw.at {
+            None => {
+                for (name, spoke) in &team.spokes {
+                    hubs.entry(spoke.hub.clone()).or_default().insert(name.clone());
+                }
+                if hubs.is_empty() {
+                    self.no_spoke(&entry.place, "is published nowhere: its team has no spoke", "publish");
+                    return None;
+                }
+            }
+            Some(at) => {
+                for hub in at {
+                    self.resolver.find(
+                        "hub",
+                        DiagnosticCode::UnknownHub,
+                        hub,
+                        &self.topology.hubs,
+                        &self.index.hubs,
+                    )?;
+                    let spokes: BTreeSet<SpokeName> = team
+                        .spokes
+                        .iter()
+                        .filter(|(_, spoke)| spoke.hub == hub.value)
+                        .map(|(name, _)| name.clone())
+                        .collect();
+                    if spokes.is_empty() && raw.accounts.is_empty() {
+                        self.no_spoke(&hub.place, &format!("cannot be published at `{}`", hub.value), "publish");
+                        return None;
+                    }
+                    hubs.insert(hub.value.clone(), spokes);
+                }
+            }
+        }
+        if raw.via.value == Via::Spoke {
+            for name in hubs.values().flatten() {
+                self.needs_bus(name, &raw.via.place, "`via = \"spoke\"` forwards from the spoke's bus")?;
+            }
+        }
+        Some(hubs)
+    }
+
+    fn no_spoke(&self, place: &Place, what: &str, verb: &str) {
+        if !self.has_all_spokes() || self.resolver.has_holes {
+            return;
+        }
+        let spokes: Vec<String> = self
+            .team()
+            .map(|team| team.spokes.iter().map(|(name, spoke)| format!("`{name}` at `{}`", spoke.hub)).collect())
+            .unwrap_or_default();
+        let has = if spokes.is_empty() { "no spoke".to_owned() } else { spokes.join(", ") };
+        self.resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::NoSpoke, place, format!("this {what}"))
+                .label(format!("team `{}` has {has}", self.name))
+                .help(format!("add `[spoke.NAME]` with the hub to {verb} at and the team's account")),
+        );
+    }
+
+    fn needs_bus(&self, name: &SpokeName, place: &Place, why: &str) -> Option<()> {
+        let spoke = self.team()?.spokes.get(name)?;
+        if spoke.bus.is_some() {
+            return Some(());
+        }
+        let diagnostic =
+            Diagnostic::error(DiagnosticCode::SpokeWithoutBus, place, format!("spoke `{name}` has no bus")).label(why);
+        let diagnostic = match self.spoke_place(name) {
+            Some(spoke) => diagnostic.also(spoke, "no `bus` is named here"),
+            None => diagnostic,
+        };
+        self.resolver.sink.push(diagnostic.help(format!("name the bus: `bus = \"{}\"`", self.name)));
+        None
+    }
+
+    fn subscription(&self, entry: &Entry<SubscriptionName, RawSubscription>) -> Option<(SubscriptionId, Subscription)> {
+        let (name, raw) = (entry.name.as_ref()?, entry.body.as_ref()?);
+        let publication = self.publication_of(raw);
+        if let Some((publication, written)) = publication {
+            self.check_offered(raw, publication, written);
+        }
+        let publication = publication.map(|(publication, _)| publication)?;
+        let (spoke_name, spoke) = self.choose_spoke(&entry.place, raw, publication)?;
+        let hub = self.topology.hubs.get(&spoke.hub)?;
+        let deliver = match &raw.deliver.value {
+            RawDestination::Bus => {
+                self.needs_bus(spoke_name, &raw.deliver.place, "this is delivered to the spoke's bus")?;
+                Destination::Bus
+            }
+            RawDestination::Direct(kind, text) => {
+                let written = raw.deliver.with(text.clone());
+                let arn = destination(*kind, &written, &spoke.scope, &hub.scope, self.resolver.sink)?;
+                match kind {
+                    DirectKind::Queue => Destination::Queue(arn),
+                    DirectKind::Function => Destination::Function(arn),
+                    DirectKind::Topic => Destination::Topic(arn),
+                    DirectKind::Stream => Destination::Stream(arn),
+                    DirectKind::Api => Destination::Api(arn),
+                }
+            }
+        };
+        let dead_letter = match &raw.dead_letter {
+            None => None,
+            Some(queue) => Some(destination(DirectKind::Queue, queue, &hub.scope, &hub.scope, self.resolver.sink)?),
+        };
+        if let (Destination::Bus, Some(retry)) = (&deliver, &raw.retry) {
+            self.resolver.sink.push(
+                Diagnostic::error(DiagnosticCode::RetryOnBus, &retry.place, "a bus takes no retry policy")
+                    .label("EventBridge refuses it on a bus target")
+                    .help("leave `retry` out, or deliver to a queue, function, topic, stream or API"),
+            );
+        }
+        let subscription = Subscription {
+            from: raw.from.value.clone(),
+            hub: spoke.hub.clone(),
+            spoke: spoke_name.clone(),
+            detail_types: raw.detail_types.iter().map(|text| text.value.clone()).collect(),
+            filter: raw.filter.clone(),
+            deliver,
+            replays: raw.replays,
+            dead_letter,
+            retry: raw.retry.as_ref().map(|retry| retry.value),
+            origin: entry.place.origin(&format!("subscribe.{name}")),
+        };
+        Some((SubscriptionId { team: self.name.clone(), name: name.clone() }, subscription))
+    }
+
+    fn publication_of(&self, raw: &RawSubscription) -> Option<(&'a Publication, Option<&'a RawPublication>)> {
+        let PublicationId { team, .. } = &raw.from.value;
+        if self.index.is_team_broken(team) {
+            return None;
+        }
+        let written_team = Written { value: team.clone(), place: raw.from.place.clone() };
+        let publisher = self.resolver.find(
+            "team",
+            DiagnosticCode::UnknownTeam,
+            &written_team,
+            &self.topology.teams,
+            &self.index.teams,
+        )?;
+        let publication = self.resolver.find(
+            "publication",
+            DiagnosticCode::UnknownPublication,
+            &raw.from,
+            &publisher.publications,
+            &self.index.publications,
+        )?;
+        Some((publication, self.index.publication(&raw.from.value).map(|(_, raw)| raw)))
+    }
+
+    fn check_offered(&self, raw: &RawSubscription, publication: &Publication, written: Option<&RawPublication>) {
+        if publication.subscribers.allows(self.name, &raw.from.value.team) {
+            return;
+        }
+        let message = format!("`{}` is not offered to team `{}`", raw.from.value, self.name);
+        let diagnostic = Diagnostic::error(DiagnosticCode::NotOffered, &raw.from.place, message)
+            .label("wanted here")
+            .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name));
+        self.resolver.sink.push(match written {
+            Some(written) => diagnostic.also(&written.subscribers_place, "offered to these only"),
+            None => diagnostic,
+        });
+    }
+
+    /// The spoke that a subscription is for: the one that it names, or the only one at a hub where the events are.
+    fn choose_spoke(
+        &self,
+        place: &Place,
+        raw: &RawSubscription,
+        publication: &Publication,
+    ) -> Option<(&'a SpokeName, &'a Spoke)> {
+        let team = self.team()?;
+        if let Some(at) = &raw.at {
+            self.resolver.find("hub", DiagnosticCode::UnknownHub, at, &self.topology.hubs, &self.index.hubs)?;
+        }
+        if let Some(spoke) = &raw.spoke
+            && !team.spokes.contains_key(&spoke.value)
+        {
+            let declared: BTreeMap<String, &()> =
+                self.raw.spokes.iter().map(|entry| (entry.text.clone(), &())).collect();
+            self.resolver.find("spoke", DiagnosticCode::UnknownSpoke, spoke, &team.spokes, &declared);
+            return None;
+        }
+        let here: Vec<(&SpokeName, &Spoke)> = team
+            .spokes
+            .iter()
+            .filter(|(name, _)| raw.spoke.as_ref().is_none_or(|wanted| wanted.value == **name))
+            .filter(|(_, spoke)| raw.at.as_ref().is_none_or(|at| at.value == spoke.hub))
+            .collect();
+        if here.is_empty() {
+            let asked = raw.at.as_ref().map_or(place, |at| &at.place);
+            self.no_spoke(asked, "can be delivered to no spoke", "receive");
+            return None;
+        }
+        let eligible: Vec<(&SpokeName, &Spoke)> =
+            here.iter().copied().filter(|(_, spoke)| publication.hubs.contains_key(&spoke.hub)).collect();
+        match eligible.as_slice() {
+            [] => {
+                self.not_published_here(raw, publication, &here);
+                None
+            }
+            [only] => Some(*only),
+            [first, second, ..] => {
+                let message = "more than one spoke could take this";
+                let mut diagnostic = Diagnostic::error(DiagnosticCode::AmbiguousSpoke, place, message)
+                    .label("say which spoke it is for");
+                for (name, spoke) in [first, second] {
+                    if let Some(place) = self.spoke_place(name) {
+                        diagnostic = diagnostic.also(place, format!("`{name}`, at hub `{}`", spoke.hub));
+                    }
+                }
+                let diagnostic = diagnostic
+                    .help(format!("add `spoke = \"{}\"` or `spoke = \"{}\"`", first.0, second.0))
+                    .help("for both, write a subscription for each");
+                self.resolver.sink.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn not_published_here(&self, raw: &RawSubscription, publication: &Publication, here: &[(&SpokeName, &Spoke)]) {
+        let publisher = self.index.teams.get(raw.from.value.team.as_str()).and_then(|entry| entry.body.as_ref());
+        let lowered = self.topology.teams.get(&raw.from.value.team).map_or(0, |team| team.spokes.len());
+        if publisher.is_some_and(|publisher| publisher.spokes.len() != lowered) || !self.has_all_spokes() {
+            return;
+        }
+        let list =
+            |names: BTreeSet<&HubName>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let wanted = list(here.iter().map(|(_, spoke)| &spoke.hub).collect());
+        let published = list(publication.hubs.keys().collect());
+        let message = format!("`{}` is not published at hub {wanted}", raw.from.value);
+        let mut diagnostic =
+            Diagnostic::error(DiagnosticCode::NotPublishedHere, &raw.from.place, message).label("wanted here");
+        if let Some((place, _)) = self.index.publication(&raw.from.value) {
+            diagnostic = diagnostic.also(place, format!("published at {published} only"));
+        }
+        self.resolver.sink.push(
+            diagnostic
+                .help(format!("add a spoke of team `{}` at {published}", self.name))
+                .help(format!("or ask team `{}` to publish it at {wanted} too", raw.from.value.team)),
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Config: text in, settings and topology out, with everything that is wrong.
+//!
+//! Layer 1: pure. It knows the language of `wheelwright.toml` and `topology/**/*.toml`, EventBridge's rules and the
+//! model; it reads no files, no clock and no AWS. **Everything is reported in one run**: a mistake keeps its own entry
+//! out and nothing else, and whoever refers to a broken entry is not told that it is missing.
+//!
+//! The way through: [`SourceFiles`] → `load` (tables, key by key) → `raw` (typed, unresolved) → `lower` (names resolved)
+//! → `check` (what EventBridge would deploy and then drop, or refuse) → `expect` (the topology's own unit tests).
+//!
+//! ```
+//! use wheelwright::config::{SourceFiles, load};
+//! let files = SourceFiles::new([(
+//!     "topology/hubs.toml",
+//!     r#"
+//!     [account]
+//!     platform = { id = "111111111111" }
+//!     [hub.prod]
+//!     account = "platform"
+//!     region = "us-east-1"
+//!     bus = "org-events"
+//!     "#,
+//! )]);
+//! let loaded = load(&files);
+//! assert_eq!(loaded.diagnostics, []);
+//! assert!(loaded.topology.is_some_and(|topology| topology.hubs.len() == 1));
+//! ```
+
+mod check;
+mod diagnostic;
+mod expect;
+mod explain;
+mod fields;
+mod index;
+mod load;
+mod load_team;
+mod lower;
+mod lower_team;
+mod raw;
+mod render;
+mod schema;
+mod settings;
+mod source;
+mod values;
+
+pub use diagnostic::{Diagnostic, DiagnosticCode, Label};
+pub use render::{Style, render};
+pub use schema::schema;
+pub use settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
+pub use source::{SETTINGS_PATH, SourceFile, SourceFiles};
+
+use crate::model::finding::Severity;
+use crate::model::topology::Topology;
+
+/// What a config folder says, and what is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings; defaults stand in for what is missing or wrong.
+    pub settings: Settings,
+    /// The topology, proven: only if nothing is wrong beyond warnings, the settings included.
+    pub topology: Option<Topology>,
+    /// Everything that is wrong, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether something is wrong that keeps the topology from being used.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads, resolves and checks `files`.
+pub fn load(files: &SourceFiles) -> Loaded {
+    let sink = diagnostic::Sink::default();
+    let settings = load::settings(files, &sink);
+    let raw = load::topology(files, &sink);
+    let index = index::Index::new(&raw, &sink);
+    let topology = lower::lower(&index, &sink);
+    check::check(&topology, &index, &settings, files, &sink);
+    let sound = !sink.has_errors();
+    Loaded { settings, topology: sound.then_some(topology), diagnostics: sink.into_sorted() }
+}

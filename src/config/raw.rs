@@ -1,0 +1,155 @@
+//! The shapes of the language as they are written: every value typed and with its place, no name resolved yet.
+//!
+//! A broken entry keeps its name and loses its body, so that whoever refers to it is not told that it is missing.
+
+use super::source::{Place, Written};
+use crate::model::ids::{
+    AccountId, AccountName, HubName, PublicationId, PublicationName, Region, SpokeName, SubscriptionId,
+    SubscriptionName, TeamName,
+};
+use crate::model::topology::{Access, HubGrant, Replays, Retry, Tags, Via};
+use serde_json::{Map, Value};
+
+/// An entry of some table of names: `[hub.prod]`.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<N, T> {
+    /// Its name as written; none if it is no name at all.
+    pub(super) name: Option<N>,
+    /// Its name as text.
+    pub(super) text: String,
+    /// Where its name was written.
+    pub(super) place: Place,
+    /// What is in it; none if something was wrong there.
+    pub(super) body: Option<T>,
+}
+
+/// Everything that all files say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawTopology {
+    /// Whether some file was not TOML, so that anything could have been declared there.
+    pub(super) has_holes: bool,
+    /// `[organization] id`.
+    pub(super) organizations: Vec<Written<String>>,
+    /// `[account]`.
+    pub(super) accounts: Vec<Entry<AccountName, RawAccount>>,
+    /// `[hub.…]`.
+    pub(super) hubs: Vec<Entry<HubName, RawHub>>,
+    /// `[team]` with what is in its file.
+    pub(super) teams: Vec<Entry<TeamName, RawTeam>>,
+}
+
+/// `[account] name = { … }`.
+#[derive(Clone, Debug)]
+pub(super) struct RawAccount {
+    pub(super) id: Written<AccountId>,
+    pub(super) access: Access,
+}
+
+/// `[hub.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawHub {
+    pub(super) account: Written<AccountName>,
+    pub(super) region: Written<Region>,
+    pub(super) bus: Written<String>,
+    pub(super) description: Option<String>,
+    pub(super) grant: Written<HubGrant>,
+    pub(super) archive_retention_days: Option<u32>,
+    pub(super) audit_queue: Option<Written<String>>,
+    pub(super) tags: Tags,
+    pub(super) rules_max: Option<usize>,
+    pub(super) policy_characters_max: Option<usize>,
+    pub(super) pattern_characters_max: Option<usize>,
+    pub(super) calls_per_second_max: Option<u32>,
+}
+
+/// `[team]` and the entries of its file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawTeam {
+    pub(super) contact: String,
+    pub(super) tags: Tags,
+    pub(super) spokes: Vec<Entry<SpokeName, RawSpoke>>,
+    pub(super) publications: Vec<Entry<PublicationName, RawPublication>>,
+    pub(super) subscriptions: Vec<Entry<SubscriptionName, RawSubscription>>,
+    pub(super) expectations: Vec<RawExpectation>,
+}
+
+/// `[spoke.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawSpoke {
+    pub(super) hub: Written<HubName>,
+    pub(super) account: Written<AccountName>,
+    pub(super) region: Option<Written<Region>>,
+    pub(super) bus: Option<Written<String>>,
+    pub(super) tags: Tags,
+}
+
+/// `[publish.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawPublication {
+    pub(super) source: Written<String>,
+    pub(super) detail_types: Vec<Written<String>>,
+    /// None: every team.
+    pub(super) subscribers: Option<Vec<Written<TeamName>>>,
+    /// Where `subscribers` was written, else the entry's name.
+    pub(super) subscribers_place: Place,
+    pub(super) via: Written<Via>,
+    pub(super) at: Option<Vec<Written<HubName>>>,
+    pub(super) accounts: Vec<Written<AccountName>>,
+}
+
+/// `[subscribe.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawSubscription {
+    pub(super) from: Written<PublicationId>,
+    pub(super) at: Option<Written<HubName>>,
+    pub(super) spoke: Option<Written<SpokeName>>,
+    pub(super) detail_types: Vec<Written<String>>,
+    pub(super) filter: Map<String, Value>,
+    /// Where `where` was written, else the entry's name.
+    pub(super) filter_place: Place,
+    pub(super) deliver: Written<RawDestination>,
+    pub(super) replays: Replays,
+    pub(super) dead_letter: Option<Written<String>>,
+    pub(super) retry: Option<Written<Retry>>,
+}
+
+/// `deliver`.
+#[derive(Clone, Debug)]
+pub(super) enum RawDestination {
+    /// `"bus"`.
+    Bus,
+    /// `{ kind = "name or ARN" }`.
+    Direct(DirectKind, String),
+}
+
+/// What a direct destination is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DirectKind {
+    Queue,
+    Function,
+    Topic,
+    Stream,
+    Api,
+}
+
+impl DirectKind {
+    /// All, with their keys.
+    pub(super) const ALL: [(&'static str, Self); 5] = [
+        ("queue", Self::Queue),
+        ("function", Self::Function),
+        ("topic", Self::Topic),
+        ("stream", Self::Stream),
+        ("api", Self::Api),
+    ];
+}
+
+/// `[expect.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawExpectation {
+    pub(super) name: Written<String>,
+    pub(super) published_by: Written<PublicationId>,
+    pub(super) event: Map<String, Value>,
+    pub(super) event_place: Place,
+    pub(super) reaches: Vec<Written<SubscriptionId>>,
+    pub(super) reaches_place: Place,
+}

@@ -1,0 +1,231 @@
+//! Forward rules on spokes' buses, delivery and audit rules on hubs', and the routes that they make.
+
+use super::{Context, accounts_at, pattern, publishing_accounts};
+use crate::eventbridge::{Arn, Pattern};
+use crate::model::desired::{Desired, Wanted};
+use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SubscriptionId, TeamName};
+use crate::model::mark::{rule_name, target_id};
+use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
+use crate::model::route::{Consumer, Route, RouteId};
+use crate::model::topology::{Destination, Hub, Publication, Spoke, Subscription, Tags, Team, Via};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Adds all rules and routes.
+pub(super) fn add(context: &Context<'_>, desired: &mut Desired) {
+    let mut forwards = BTreeMap::new();
+    for (team_name, team) in &context.topology.teams {
+        for (id, publication) in &team.publications {
+            if publication.via == Via::Spoke {
+                add_forwards(context, team_name, team, id, publication, &mut forwards, desired);
+            }
+        }
+    }
+    for (team_name, team) in &context.topology.teams {
+        for (id, subscription) in &team.subscriptions {
+            add_subscription(context, team_name, team, id, subscription, &forwards, desired);
+        }
+    }
+    for (name, hub) in &context.topology.hubs {
+        add_audit(context, name, hub, &forwards, desired);
+    }
+    name_forwarded_routes(desired);
+}
+
+/// The forward rules of a publication at a hub.
+type Forwards = BTreeMap<(PublicationId, HubName), Vec<RuleId>>;
+
+fn add_forwards(
+    context: &Context<'_>,
+    team_name: &TeamName,
+    team: &Team,
+    id: &PublicationId,
+    publication: &Publication,
+    forwards: &mut Forwards,
+    desired: &mut Desired,
+) {
+    for (hub_name, spokes) in &publication.hubs {
+        let Some(hub) = context.topology.hubs.get(hub_name) else { continue };
+        for spoke_name in spokes {
+            let Some(spoke) = team.spokes.get(spoke_name) else { continue };
+            let Some(bus) = Context::spoke_bus(spoke) else { continue };
+            let Some(pattern) = parse(&pattern::forward(spoke.scope.account, publication)) else { continue };
+            let identity = [
+                context.owner.as_str(),
+                hub_name.as_str(),
+                team_name.as_str(),
+                spoke_name.as_str(),
+                id.name.as_str(),
+                "forward",
+            ];
+            let rule = RuleId { bus, name: rule_name(team_name.as_str(), id.name.as_str(), &identity) };
+            let target = target_spec(context, &spoke.scope, Context::hub_bus(hub).arn(), None);
+            let spec = RuleSpec {
+                description: format!("{id} to hub {hub_name}"),
+                pattern,
+                state: RuleState::Enabled,
+                tags: context.tags(Some(team_name), &[&team.tags, &spoke.tags]),
+                targets: [(target_id(context.owner, &target), target)].into(),
+            };
+            let wanted = Wanted {
+                spec,
+                origin: publication.origin.clone(),
+                team: Some(team_name.clone()),
+                routes: BTreeSet::new(),
+            };
+            forwards.entry((id.clone(), hub_name.clone())).or_default().push(rule.clone());
+            desired.rules.insert(rule, wanted);
+        }
+    }
+}
+
+fn add_subscription(
+    context: &Context<'_>,
+    team_name: &TeamName,
+    team: &Team,
+    id: &SubscriptionId,
+    subscription: &Subscription,
+    forwards: &Forwards,
+    desired: &mut Desired,
+) {
+    let Some(hub) = context.topology.hubs.get(&subscription.hub) else { return };
+    let Some(spoke) = team.spokes.get(&subscription.spoke) else { return };
+    let Some(publisher) = context.topology.teams.get(&subscription.from.team) else { return };
+    let Some(publication) = publisher.publications.get(&subscription.from) else { return };
+    let accounts = publishing_accounts(publisher, publication, &subscription.hub);
+    let Some(pattern) = parse(&pattern::subscription(&accounts, publication, subscription)) else { return };
+    let Some((destination_bus, target)) = delivery(context, hub, spoke, subscription) else { return };
+    let identity = [
+        context.owner.as_str(),
+        subscription.hub.as_str(),
+        team_name.as_str(),
+        subscription.spoke.as_str(),
+        id.name.as_str(),
+        "deliver",
+    ];
+    let name = rule_name(team_name.as_str(), id.name.as_str(), &identity);
+    let rule = RuleId { bus: Context::hub_bus(hub), name };
+    let target_id = target_id(context.owner, &target);
+    let route_id =
+        RouteId { consumer: Consumer::Subscription(id.clone()), publication: Some(subscription.from.clone()) };
+    let route = Route {
+        hub: subscription.hub.clone(),
+        hub_bus: rule.bus.clone(),
+        publisher: Some(subscription.from.team.clone()),
+        publisher_accounts: accounts.into_iter().collect(),
+        via: publication.via,
+        forward_rules: forwards
+            .get(&(subscription.from.clone(), subscription.hub.clone()))
+            .cloned()
+            .unwrap_or_default(),
+        rule: rule.clone(),
+        target_id: target_id.clone(),
+        destination_arn: target.arn.clone(),
+        destination_bus,
+        origin: subscription.origin.clone(),
+    };
+    let spec = RuleSpec {
+        description: format!("{} to {id}", subscription.from),
+        pattern,
+        state: RuleState::Enabled,
+        tags: context.tags(Some(team_name), &[&hub.tags, &team.tags]),
+        targets: [(target_id, target)].into(),
+    };
+    let origin = subscription.origin.clone();
+    let routes = [route_id.clone()].into();
+    desired.rules.insert(rule, Wanted { spec, origin, team: Some(team_name.clone()), routes });
+    desired.routes.insert(route_id, route);
+}
+
+/// Where a subscription's events go: the bus if it is one, and the target.
+fn delivery(
+    context: &Context<'_>,
+    hub: &Hub,
+    spoke: &Spoke,
+    subscription: &Subscription,
+) -> Option<(Option<BusId>, TargetSpec)> {
+    let dead_letter = subscription.dead_letter.clone();
+    match &subscription.deliver {
+        Destination::Bus => {
+            let bus = Context::spoke_bus(spoke)?;
+            let target = target_spec(context, &hub.scope, bus.arn(), dead_letter);
+            Some((Some(bus), target))
+        }
+        Destination::Queue(arn)
+        | Destination::Function(arn)
+        | Destination::Topic(arn)
+        | Destination::Stream(arn)
+        | Destination::Api(arn) => {
+            let target = target_spec(context, &hub.scope, arn.clone(), dead_letter);
+            Some((None, TargetSpec { retry: subscription.retry, ..target }))
+        }
+    }
+}
+
+fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwards, desired: &mut Desired) {
+    let Some(queue) = &hub.audit_queue else { return };
+    let accounts = accounts_at(context.topology, name);
+    if accounts.is_empty() {
+        return; // Nobody publishes here yet: a pattern with an empty list of accounts would match nothing.
+    }
+    let Some(pattern) = parse(&pattern::audit(&accounts)) else { return };
+    let identity = [context.owner.as_str(), name.as_str(), "hub", "", "audit", "audit"];
+    let rule = RuleId { bus: Context::hub_bus(hub), name: rule_name("hub", "audit", &identity) };
+    let target = target_spec(context, &hub.scope, queue.clone(), None);
+    let target_id = target_id(context.owner, &target);
+    let route_id = RouteId { consumer: Consumer::Audit(name.clone()), publication: None };
+    let forward_rules =
+        forwards.iter().filter(|((_, hub), _)| hub == name).flat_map(|(_, rules)| rules.clone()).collect();
+    let route = Route {
+        hub: name.clone(),
+        hub_bus: rule.bus.clone(),
+        publisher: None,
+        publisher_accounts: accounts.into_iter().collect::<Vec<AccountId>>(),
+        via: Via::Hub,
+        forward_rules,
+        rule: rule.clone(),
+        target_id: target_id.clone(),
+        destination_arn: target.arn.clone(),
+        destination_bus: None,
+        origin: hub.origin.clone(),
+    };
+    let spec = RuleSpec {
+        description: format!("Everything that is published at hub {name}, to its audit queue"),
+        pattern,
+        state: RuleState::Enabled,
+        tags: context.tags(None, &[&hub.tags as &Tags]),
+        targets: [(target_id, target)].into(),
+    };
+    let routes = [route_id.clone()].into();
+    desired.rules.insert(rule, Wanted { spec, origin: hub.origin.clone(), team: None, routes });
+    desired.routes.insert(route_id, route);
+}
+
+/// Tells each forward rule the routes that need it.
+fn name_forwarded_routes(desired: &mut Desired) {
+    for (id, route) in &desired.routes {
+        for rule in &route.forward_rules {
+            if let Some(wanted) = desired.rules.get_mut(rule) {
+                wanted.routes.insert(id.clone());
+            }
+        }
+    }
+}
+
+/// A target of a rule in `scope`, with that account's delivery role and, unless one is named, its dead-letter queue.
+fn target_spec(context: &Context<'_>, scope: &Scope, arn: String, dead_letter: Option<String>) -> TargetSpec {
+    let delivery = &context.settings.delivery;
+    let Scope { account, region } = scope;
+    let account = account.to_string();
+    let usual = || Arn::queue(region.as_str(), &account, &delivery.dead_letter_queue).to_string();
+    TargetSpec {
+        arn,
+        role_arn: Some(Arn::role(region.partition(), &account, &delivery.role_name).to_string()),
+        dead_letter_arn: Some(dead_letter.unwrap_or_else(usual)),
+        retry: None,
+    }
+}
+
+fn parse(value: &Value) -> Option<Pattern> {
+    Pattern::from_value(value).ok()
+}

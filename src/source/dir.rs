@@ -1,0 +1,166 @@
+//! A config folder on disk: `wheelwright.toml` and `topology/**/*.toml`.
+//!
+//! A checkout that a sidecar keeps fresh is such a folder. Symbolic links are followed, as mounted config volumes are
+//! made of them; a loop of links ends at the limit of depth.
+
+use crate::config::{SETTINGS_PATH, SourceFiles};
+use crate::model::desired::Revision;
+use crate::model::mark::long_digest;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Most bytes of one file.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Most files of one folder.
+pub const FILES_MAX: usize = 10_000;
+/// Most folders within each other.
+pub const DEPTH_MAX: usize = 16;
+
+/// Why a config folder could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The folder is not there, or is no folder.
+    #[error("{path} is not a config folder: {reason}; name the folder that holds {SETTINGS_PATH} and topology/", path = path.display())]
+    NoFolder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A file or folder in it could not be read.
+    #[error("{path} could not be read; look at its owner and mode", path = path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is larger than any topology needs.
+    #[error("{path} is larger than {FILE_BYTES_MAX} bytes; split it into several files", path = path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file is not text.
+    #[error("{path} is not UTF-8 text from byte {offset} on; save it as UTF-8", path = path.display())]
+    NotText {
+        /// Which.
+        path: PathBuf,
+        /// Bytes of it that are text.
+        offset: usize,
+    },
+    /// A file's name is not text, so that no diagnostic could name it.
+    #[error("{path} has a name that is not UTF-8; rename it", path = path.display())]
+    NameNotText {
+        /// Which.
+        path: PathBuf,
+    },
+    /// More files than any topology needs: probably the wrong folder.
+    #[error("{path} holds more than {FILES_MAX} topology files; is it the right folder?", path = path.display())]
+    TooMany {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Folders within folders, or a link that leads back.
+    #[error("{path} is more than {DEPTH_MAX} folders deep; does a link lead back into the folder?", path = path.display())]
+    TooDeep {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// The files of the folder `dir`, and which revision they are: a digest over paths and texts, ordered by the newest
+/// modification time of its files, in seconds. A folder without `topology/` gives no topology files, which the checker
+/// reports.
+///
+/// # Errors
+/// What could not be read, where, and what to do about it. Nothing is left out in silence: a file that cannot be read
+/// is an error, as leaving it out would ask for its resources to be taken away.
+pub fn read(dir: &Path) -> Result<(SourceFiles, Revision), SourceError> {
+    let metadata = std::fs::metadata(dir)
+        .map_err(|error| SourceError::NoFolder { path: dir.into(), reason: error.to_string() })?;
+    if !metadata.is_dir() {
+        return Err(SourceError::NoFolder { path: dir.into(), reason: "it is a file".into() });
+    }
+    let mut found = Found { dir, files: BTreeMap::new(), newest_seconds: 0 };
+    let settings = dir.join(SETTINGS_PATH);
+    if exists(&settings)? {
+        found.add(&settings, SETTINGS_PATH.into())?;
+    }
+    let topology = dir.join(TOPOLOGY);
+    if exists(&topology)? {
+        found.walk(&topology, TOPOLOGY, 0)?;
+    }
+    let parts: Vec<&str> = found.files.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()]).collect();
+    let id = long_digest(&parts).chars().take(REVISION_CHARACTERS).collect();
+    let revision = Revision { id, sequence: found.newest_seconds };
+    Ok((SourceFiles::new(found.files), revision))
+}
+
+struct Found<'a> {
+    dir: &'a Path,
+    files: BTreeMap<String, String>,
+    newest_seconds: u64,
+}
+
+impl Found<'_> {
+    fn walk(&mut self, folder: &Path, name: &str, depth: usize) -> Result<(), SourceError> {
+        if depth > DEPTH_MAX {
+            return Err(SourceError::TooDeep { path: folder.into() });
+        }
+        let unreadable = |source| SourceError::Unreadable { path: folder.into(), source };
+        let mut entries =
+            std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let file_name = entry.file_name();
+            let Some(file_name) = file_name.to_str() else {
+                return Err(SourceError::NameNotText { path });
+            };
+            // `..data` of a mounted volume, `.git`, editors' leavings: the names that people see lead to the same files.
+            if file_name.starts_with('.') {
+                continue;
+            }
+            let inner = format!("{name}/{file_name}");
+            // Follows links: what they lead to is what is meant.
+            let metadata =
+                std::fs::metadata(&path).map_err(|source| SourceError::Unreadable { path: path.clone(), source })?;
+            if metadata.is_dir() {
+                self.walk(&path, &inner, depth + 1)?;
+            } else if file_name.ends_with(".toml") {
+                self.add(&path, inner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: &Path, name: String) -> Result<(), SourceError> {
+        if self.files.len() >= FILES_MAX {
+            return Err(SourceError::TooMany { path: self.dir.into() });
+        }
+        let unreadable = |source| SourceError::Unreadable { path: path.into(), source };
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(SourceError::TooLarge { path: path.into() });
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|error| SourceError::NotText { path: path.into(), offset: error.utf8_error().valid_up_to() })?;
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        self.newest_seconds = self.newest_seconds.max(modified.map_or(0, |age| age.as_secs()));
+        self.files.insert(name, text);
+        Ok(())
+    }
+}
+
+fn exists(path: &Path) -> Result<bool, SourceError> {
+    path.try_exists().map_err(|source| SourceError::Unreadable { path: path.into(), source })
+}
+
+const TOPOLOGY: &str = "topology";
+const REVISION_CHARACTERS: usize = 12;
