@@ -18,5 +18,7 @@ pub mod quota;
 
 pub use arn::{Arn, ArnError, DEFAULT_BUS, partition_of_region};
 pub use pattern::{Pattern, PatternError};
-pub use policy::{ArnOrAccount, BusPolicy, Decision, Effect, PolicyError, Principal, PutEventsRequest, Statement};
+pub use policy::{
+    ArnOrAccount, BusPolicy, Conditions, Decision, Effect, PolicyError, Principal, PutEventsRequest, Scope, Statement,
+};
 pub use quota::NameError;

@@ -1,45 +1,80 @@
-//! Resource policies of event buses: reading, comparing and evaluating them.
+//! Resource policies of event buses: reading, writing, comparing and evaluating them.
+//!
+//! Knows the IAM policy language as far as bus policies use it, the forms in which AWS returns what was put, and which
+//! `PutEvents` a policy lets through. Does not know which policy a bus should have, nor the callers' own policies.
+//!
+//! ```
+//! use wheelwright::eventbridge::{BusPolicy, Statement};
+//! let bus = "arn:aws:events:us-east-1:111111111111:event-bus/org-events";
+//! let written = Statement::account_grant("payments", "aws", "222222222222", bus);
+//! let read = BusPolicy::parse(&format!(
+//!     r#"{{"Version":"2012-10-17","Statement":{{"Sid":"payments","Effect":"Allow","Principal":{{"AWS":"222222222222"}},
+//!         "Action":["events:PutEvents"],"Resource":"{bus}"}}}}"#
+//! ))?;
+//! assert_eq!(read.statement("payments"), Some(&written));
+//! # Ok::<(), wheelwright::eventbridge::PolicyError>(())
+//! ```
+
+mod evaluate;
+mod text;
+
+pub use evaluate::{ArnOrAccount, Decision, PutEventsRequest};
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether a statement allows or denies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Effect {
-    /// Allows what it names.
-    Allow,
-    /// Denies what it names, whatever else allows it.
-    Deny,
+/// A bus's resource policy. Equality is equality of meaning: the order of statements carries none.
+#[derive(Debug, Clone, Default)]
+pub struct BusPolicy {
+    /// The statements in the order they were read. AWS puts new ones in front.
+    pub statements: Vec<Statement>,
 }
 
-/// One principal of a statement, normalised.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Principal {
-    /// Everybody: `"*"` and `{"AWS": "*"}`, which mean the same.
-    Everyone,
-    /// A whole account, however it was spelt.
-    Account(String),
-    /// A role, user or session ARN.
-    Arn(String),
-    /// A principal that was deleted: its unique id (`AROA…`, `AIDA…`) is left.
-    Dead(String),
-    /// A service, such as `events.amazonaws.com`.
-    Service(String),
-    /// A kind that is not known here (`Federated`, `CanonicalUser`): kind and value.
-    Other(String, String),
+impl BusPolicy {
+    /// Reads a policy document.
+    ///
+    /// # Errors
+    /// Says what is no policy, and in which statement (counted from 0).
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        text::read_policy(text)
+    }
+
+    /// The statement with an id.
+    #[must_use]
+    pub fn statement(&self, sid: &str) -> Option<&Statement> {
+        self.statements.iter().find(|statement| statement.sid.as_deref() == Some(sid))
+    }
+
+    /// The text that AWS returns on read: compact, members in AWS's order, one-element lists as scalars, accounts as
+    /// root ARNs.
+    #[must_use]
+    pub fn to_aws_text(&self) -> String {
+        text::write_policy(&self.statements).to_string()
+    }
+
+    /// Characters that count against [`POLICY_CHARACTERS`](super::quota::POLICY_CHARACTERS): those of the text without
+    /// whitespace between its members, which is the form it is written in here.
+    #[must_use]
+    pub fn normalised_length(&self) -> usize {
+        self.to_aws_text().chars().count()
+    }
+
+    /// What the policy says to a `PutEvents`. The caller's own policies are not considered.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+    #[must_use]
+    pub fn evaluate(&self, request: &PutEventsRequest<'_>) -> Decision {
+        evaluate::evaluate(&self.statements, request)
+    }
 }
 
-/// Members of a statement that can be named or excluded: `Action` or `NotAction`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope<T: Ord> {
-    /// The positive form.
-    Only(BTreeSet<T>),
-    /// The `Not…` form.
-    AllBut(BTreeSet<T>),
+impl PartialEq for BusPolicy {
+    fn eq(&self, other: &Self) -> bool {
+        let set = |policy: &Self| policy.statements.iter().cloned().collect::<BTreeSet<_>>();
+        set(self) == set(other)
+    }
 }
 
-/// Operator → key → values.
-pub type Conditions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
+impl Eq for BusPolicy {}
 
 /// One statement of a policy, normalised, so that equality is equality of meaning.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,25 +91,49 @@ pub struct Statement {
     pub resources: Scope<String>,
     /// What has to hold besides.
     pub conditions: Conditions,
-    /// Elements that are not known here, as they were.
+    /// Members that are not known here, as compact JSON.
     pub unknown: BTreeMap<String, String>,
 }
 
 impl Statement {
-    /// What `PutPermission`'s shorthand writes for an account.
+    /// What `PutPermission` writes for a twelve-digit account.
     #[must_use]
     pub fn account_grant(sid: &str, partition: &str, account: &str, bus_arn: &str) -> Self {
-        let _ = partition;
-        Self::grant(sid, Principal::Account(account.to_owned()), bus_arn, Conditions::new())
+        let account = Principal::Account { partition: partition.to_owned(), account: account.to_owned() };
+        Self::grant(sid, account, bus_arn, Conditions::new())
     }
-    /// What `PutPermission`'s shorthand writes for an organisation.
+
+    /// What `PutPermission` writes for `*` with an organisation as its condition.
     #[must_use]
     pub fn organization_grant(sid: &str, org_id: &str, bus_arn: &str) -> Self {
-        let conditions =
-            [("StringEquals".to_owned(), [("aws:PrincipalOrgID".to_owned(), [org_id.to_owned()].into())].into())]
-                .into();
+        let member = BTreeMap::from([("aws:PrincipalOrgID".to_owned(), BTreeSet::from([org_id.to_owned()]))]);
+        let conditions = Conditions::from([("StringEquals".to_owned(), member)]);
         Self::grant(sid, Principal::Everyone, bus_arn, conditions)
     }
+
+    /// Reads one statement.
+    ///
+    /// # Errors
+    /// Says which member is missing or of the wrong kind.
+    pub fn from_value(value: &Value) -> Result<Self, PolicyError> {
+        text::read_statement(value).map_err(|reason| PolicyError { reason, statement: None })
+    }
+
+    /// The statement as AWS returns it.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        text::write_statement(self)
+    }
+
+    /// Whether a principal of it was deleted. It stays dead when a role of the same name comes back, and putting the
+    /// same statement again does not mend it: it has to be removed and added.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+    #[must_use]
+    pub fn has_dead_principal(&self) -> bool {
+        let (Scope::Only(principals) | Scope::AllBut(principals)) = &self.principals;
+        principals.iter().any(|principal| matches!(principal, Principal::Dead(_)))
+    }
+
     fn grant(sid: &str, principal: Principal, bus_arn: &str, conditions: Conditions) -> Self {
         Self {
             sid: Some(sid.to_owned()),
@@ -86,134 +145,66 @@ impl Statement {
             unknown: BTreeMap::new(),
         }
     }
-    /// Reads one statement.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn from_value(value: &Value) -> Result<Self, PolicyError> {
-        Err(PolicyError { reason: format!("not yet: {value}"), statement: None })
-    }
-    /// The statement as AWS returns it.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        Value::Null
-    }
-    /// Whether a principal of it was deleted, which only removing and adding the statement mends.
-    #[must_use]
-    pub fn has_dead_principal(&self) -> bool {
-        false
-    }
 }
 
-/// A bus's resource policy. Equality is equality of meaning: the order of statements carries none.
-#[derive(Debug, Clone, Default)]
-pub struct BusPolicy {
-    /// The statements in the order they were read.
-    pub statements: Vec<Statement>,
+/// Whether a statement allows or denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// Allows what it names.
+    Allow,
+    /// Denies what it names, whatever else allows it.
+    Deny,
 }
 
-impl PartialEq for BusPolicy {
-    fn eq(&self, other: &Self) -> bool {
-        self.statements == other.statements
-    }
-}
-impl Eq for BusPolicy {}
-
-impl BusPolicy {
-    /// Reads a policy.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        Err(PolicyError { reason: format!("not yet: {text}"), statement: None })
-    }
-    /// The statement with an id.
-    #[must_use]
-    pub fn statement(&self, sid: &str) -> Option<&Statement> {
-        self.statements.iter().find(|statement| statement.sid.as_deref() == Some(sid))
-    }
-    /// The text that AWS returns on read.
-    #[must_use]
-    pub fn to_aws_text(&self) -> String {
-        String::new()
-    }
-    /// Characters that count against the quota.
-    #[must_use]
-    pub fn normalised_length(&self) -> usize {
-        self.to_aws_text().chars().count()
-    }
-    /// What the policy says to a `PutEvents`.
-    #[must_use]
-    pub fn evaluate(&self, _request: &PutEventsRequest<'_>) -> Decision {
-        Decision::ImplicitDeny { unknown: Vec::new() }
-    }
-}
-
-/// Who calls: an account, and the role or user within it if that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArnOrAccount {
-    /// The caller's twelve-digit account.
-    pub account: String,
-    /// The ARN of the role (or user) that calls.
-    pub arn: Option<String>,
-}
-
-/// One `PutEvents` entry as a policy sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PutEventsRequest<'a> {
-    /// Who calls.
-    pub caller: ArnOrAccount,
-    /// The organisation of the caller's account.
-    pub organization: Option<&'a str>,
-    /// The bus that is called.
-    pub bus_arn: &'a str,
-    /// The event's source.
-    pub source: &'a str,
-    /// The event's detail-type.
-    pub detail_type: &'a str,
-    /// The rule that forwards, if one does.
-    pub source_arn: Option<&'a str>,
-    /// Whether a rule forwards it from another bus.
-    pub forwarded: bool,
-}
-
-/// What a policy says. `unknown` names the parts of statements that were not understood and so were taken the safe
-/// way: an Allow as not allowing, a Deny as denying.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// A statement allows and none denies.
-    Allow {
-        /// The allowing statement's id.
-        sid: Option<String>,
+/// One principal of a statement, normalised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Principal {
+    /// Everybody: `"*"` and `{"AWS": "*"}`, which mean the same.
+    Everyone,
+    /// A whole account, spelt as twelve digits or as its root ARN.
+    Account {
+        /// The partition that the root ARN is written in.
+        partition: String,
+        /// Twelve digits.
+        account: String,
     },
-    /// A statement denies.
-    ExplicitDeny {
-        /// The denying statement's id.
-        sid: Option<String>,
-        /// What was not understood.
-        unknown: Vec<String>,
-    },
-    /// No statement allows.
-    ImplicitDeny {
-        /// What was not understood.
-        unknown: Vec<String>,
+    /// The ARN of a role, user or session.
+    Arn(String),
+    /// A principal that was deleted, of which the unique id (`AROA…`, `AIDA…`) is left.
+    Dead(String),
+    /// A service, such as `events.amazonaws.com`.
+    Service(String),
+    /// Of a kind that is not known here (`Federated`, `CanonicalUser`).
+    Other {
+        /// The kind.
+        kind: String,
+        /// The value.
+        value: String,
     },
 }
 
-impl Decision {
-    /// Whether the call goes through.
-    #[must_use]
-    pub fn is_allowed(&self) -> bool {
-        matches!(self, Self::Allow { .. })
-    }
+/// What a statement names: the things themselves, or by a `Not…` member everything but them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope<T: Ord> {
+    /// `Principal`, `Action`, `Resource`.
+    Only(BTreeSet<T>),
+    /// `NotPrincipal`, `NotAction`, `NotResource`.
+    AllBut(BTreeSet<T>),
 }
+
+/// Operator → condition key → values.
+pub type Conditions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// A text that is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the bus policy cannot be read: {reason}")]
+#[error("the bus policy cannot be read: {reason}{}; look at the bus's permissions and correct that statement",
+    .statement.map(|index| format!(" (statement {index}, counted from 0)")).unwrap_or_default())]
 pub struct PolicyError {
     /// What is wrong.
     pub reason: String,
-    /// Index of the statement, if it is in one.
+    /// Which statement it is in, counted from 0.
     pub statement: Option<usize>,
 }
+
+#[cfg(test)]
+mod tests;

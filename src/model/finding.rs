@@ -107,6 +107,7 @@ impl FindingCode {
             | Self::PatternChanged
             | Self::TargetMissing
             | Self::TargetChanged
+            | Self::Incomplete
             | Self::OtherOwner
             | Self::Superseded
             | Self::PolicyUnreadable
@@ -124,7 +125,7 @@ impl FindingCode {
             | Self::Orphaned
             | Self::PartnerMustAdd
             | Self::Adopt => Severity::Warning,
-            Self::ForeignGrant | Self::ForeignRule | Self::Incomplete => Severity::Info,
+            Self::ForeignGrant | Self::ForeignRule => Severity::Info,
         }
     }
 
@@ -187,7 +188,7 @@ impl FindingCode {
                 "An archive of ours is gone, with the events in it. A new one is created; it is empty."
             }
             Self::ArchiveChanged => {
-                "An archive of ours keeps events for another number of days, or is described otherwise. It is set back."
+                "An archive of ours keeps events for another number of days, or is described otherwise. It is set back, unless that would shorten the time: then AWS would delete events, which no plan does, and it is left for a person."
             }
             Self::Orphaned => {
                 "A bus or an archive bears our mark and the topology does not name it any more. Plans never take these away; a person does, with what stands on them looked at."
@@ -199,7 +200,7 @@ impl FindingCode {
                 "A thing with a name that the topology wants bears the mark of another operator. It is left alone. Two topologies ask for the same resource: decide whose it is."
             }
             Self::Incomplete => {
-                "A rule of ours has no targets yet: an apply was cut short between the two calls. It is completed."
+                "A rule of ours has no targets at all: an apply was cut short between its two calls, or somebody removed them. The route delivers nothing until they are put."
             }
             Self::Superseded => {
                 "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."

@@ -9,7 +9,7 @@ use super::ids::{Owner, Scope, TeamName};
 use super::resource::{ArchiveId, ArchiveSpec, BusId, Grantee, ResourceId, RuleId, RuleState, TargetSpec};
 use super::route::RouteId;
 use super::topology::{Origin, Tags};
-use super::world::LiveTarget;
+use super::world::{Evidence, LiveTarget};
 use crate::eventbridge::policy::Statement;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -218,13 +218,13 @@ fn statement_value<S: serde::Serializer>(statement: &Statement, serializer: S) -
 }
 
 /// Whether a step adds or takes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepKind {
     /// It only adds, or sets an owned thing to what is asked.
     Make,
-    /// It takes away.
-    Break,
+    /// It takes away, on this evidence.
+    Break(Evidence),
 }
 
 /// Why a step is there.
@@ -266,6 +266,18 @@ pub struct Step {
     pub team: Option<TeamName>,
     /// Where it was asked for.
     pub origin: Option<Origin>,
+}
+
+impl Step {
+    /// Whether it takes something away.
+    pub fn is_break(&self) -> bool {
+        matches!(self.kind, StepKind::Break(_))
+    }
+
+    /// What it does to what.
+    pub fn key(&self) -> StepKey {
+        self.action.key()
+    }
 }
 
 /// A guard: a reason to hold steps until a person names it. There is no way to name all at once.

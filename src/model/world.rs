@@ -1,7 +1,7 @@
 //! The world: what each scope answered, with its gaps and its time.
 //!
-//! Whether an observation may carry a break is a type: [`Fresh`] can only be had from a complete observation
-//! that is recent enough, and a break cannot be built without one.
+//! Whether an observation may carry a break is a type: [`Evidence`] can only be had from complete
+//! observations that are recent enough, and a break cannot be built without one.
 
 use super::ids::{Moment, Scope};
 use super::mark::Mark;
@@ -10,7 +10,7 @@ use super::topology::Tags;
 use crate::eventbridge::{BusPolicy, Pattern};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The observations of all scopes.
@@ -79,11 +79,24 @@ impl Observation {
     }
 }
 
-/// Evidence that a scope was read to the end, recently: what a break needs (promise 3).
-#[derive(Clone, Copy, Debug)]
-pub struct Fresh<'world> {
-    /// What is there, all of it.
-    pub view: &'world ScopeView,
+/// Proof that scopes were read to the end, and lately: what a break needs (promise 3). It can only be had from
+/// [`World::evidence`], so a break without it cannot be written down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    scopes: BTreeSet<Scope>,
+    oldest: Moment,
+}
+
+impl Evidence {
+    /// The scopes that it speaks for.
+    pub fn scopes(&self) -> &BTreeSet<Scope> {
+        &self.scopes
+    }
+
+    /// When the oldest of their observations was begun.
+    pub fn oldest(&self) -> Moment {
+        self.oldest
+    }
 }
 
 impl World {
@@ -92,13 +105,20 @@ impl World {
         self.scopes.get(scope).and_then(Observation::view)
     }
 
-    /// Evidence for a break in `scope`: only if its observation is complete and at most `age_max_ms`
-    /// milliseconds old at `now`.
-    pub fn fresh(&self, scope: &Scope, now: Moment, age_max_ms: u64) -> Option<Fresh<'_>> {
-        match self.scopes.get(scope)? {
-            Observation::Complete { at, view } if now.millis_since(*at) <= age_max_ms => Some(Fresh { view }),
-            _ => None,
+    /// Evidence for a break that touches `scopes`: only if each of them was read completely, at most
+    /// `age_max_ms` milliseconds before `now`. Otherwise the scopes that were not.
+    pub fn evidence(&self, scopes: BTreeSet<Scope>, now: Moment, age_max_ms: u64) -> Result<Evidence, Vec<Scope>> {
+        let mut oldest = now;
+        let mut lacking = Vec::new();
+        for scope in &scopes {
+            match self.scopes.get(scope) {
+                Some(Observation::Complete { at, .. }) if now.millis_since(*at) <= age_max_ms => {
+                    oldest = oldest.min(*at);
+                }
+                _ => lacking.push(scope.clone()),
+            }
         }
+        if lacking.is_empty() { Ok(Evidence { scopes, oldest }) } else { Err(lacking) }
     }
 
     /// The live bus `bus`, if it was seen.
@@ -115,8 +135,12 @@ impl World {
 /// What there is in one scope.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScopeView {
+    /// Whether the listing of buses was read to its end: only then does absence mean anything.
+    pub buses_read: bool,
     /// Every bus, by name.
     pub buses: BTreeMap<String, LiveBus>,
+    /// Whether the listing of archives was read to its end.
+    pub archives_read: bool,
     /// Archives that bear our prefix or that we want, by name.
     pub archives: BTreeMap<String, LiveArchive>,
 }
@@ -130,7 +154,10 @@ pub struct LiveBus {
     pub tags: Option<Tags>,
     /// Its resource policy; `Err` is the text that could not be understood: then nothing on it is broken.
     pub policy: Option<Result<BusPolicy, String>>,
-    /// Every rule, by name, if the bus was one that matters.
+    /// Whether the listing of rules was read to its end. It is not read at all for buses that do not matter:
+    /// those that we neither marked nor want.
+    pub rules_read: bool,
+    /// Every rule, by name.
     pub rules: BTreeMap<String, LiveRule>,
 }
 

@@ -1,5 +1,10 @@
-//! Keeping the world in step with the topology.
+//! Reconciling: asks the accounts what is there, plans, writes, and looks again.
 //!
-//! Layer 4. Knows calls, plans and the model; reaches the outside through [`crate::port`] alone.
+//! Layer 4. Paging, re-reading, verifying and waiting live here; what to write was decided by [`crate::plan`]. It knows
+//! the AWS API only as [`crate::port::Fleet`].
 
+pub mod apply;
 pub mod pace;
+pub mod refresh;
+pub mod sweep;
+mod write;

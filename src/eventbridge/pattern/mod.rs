@@ -1,92 +1,226 @@
 //! Event patterns as EventBridge reads, matches and compares them.
+//!
+//! Knows the pattern language: what is refused and with which words, which events match, when two patterns mean the
+//! same, and whether they can match the same event. Does not know what an event is about, nor any bus or rule.
+//! The language is documented at <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html>;
+//! the finer rules are those of the public matcher, <https://github.com/aws/event-ruler>.
+//!
+//! ```
+//! use wheelwright::eventbridge::Pattern;
+//! let large = Pattern::parse(r#"{"detail": {"amount": [{"numeric": [">", 10000]}]}}"#)?;
+//! assert!(large.matches(&serde_json::json!({"detail": {"amount": 20000}})));
+//! let dotted = Pattern::parse(r#"{"detail.amount": [{"numeric": [">", 1e4]}]}"#)?;
+//! assert_eq!(large, dotted);
+//! let error = Pattern::parse(r#"{"source": "com.acme"}"#).unwrap_err();
+//! assert_eq!(error.reason, "\"source\" must be an object or an array");
+//! # Ok::<(), wheelwright::eventbridge::PatternError>(())
+//! ```
 
-use serde_json::Value;
+mod address;
+mod compare;
+mod complexity;
+mod json;
+mod matcher;
+mod matching;
+mod number;
+mod parse;
+
+use matcher::Matcher;
+use serde_json::{Map, Value};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// An event pattern that EventBridge would take.
+/// The alternatives of one field, of which one has to match.
+type Field = BTreeSet<Matcher>;
+
+/// Fields by dotted path, all of which have to match.
+type Branch = BTreeMap<Arc<str>, Arc<Field>>;
+
+/// An event pattern that EventBridge takes.
+///
+/// Equality, order and hash go by meaning: the order of keys, of values and of `$or`, duplicates, spellings of numbers
+/// and addresses, and dots for nesting make no difference. Two that compare unequal may still mean the same.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    value: Value,
+    /// Sorted, minimal, and never empty: one branch of these has to match.
+    branches: BTreeSet<Branch>,
+    written: Value,
+    wildcard_count: usize,
+    or_combinations: usize,
 }
 
 impl Pattern {
-    /// Reads a pattern.
+    /// Reads a pattern as EventBridge does. Text after the closing brace is not looked at.
     ///
     /// # Errors
-    /// EventBridge's reason.
+    /// EventBridge's own reason, with the keys and the byte offset that lead to the place. Syntax errors resemble
+    /// EventBridge's. Sizes are not checked; see [`Pattern::check_size`].
     pub fn parse(text: &str) -> Result<Self, PatternError> {
-        let value = serde_json::from_str(text).map_err(|error| PatternError {
-            reason: error.to_string(),
-            path: Vec::new(),
-            offset: None,
-        })?;
-        Ok(Self { value })
+        let parsed = parse::parse(text)?;
+        let or_combinations = parsed.branches.len();
+        let branches = compare::canonical(parsed.branches);
+        let as_tree = || serde_json::from_str(text.get(..parsed.length)?).ok();
+        let written = if parsed.repeats_key { None } else { as_tree() };
+        Ok(Self {
+            written: written.unwrap_or_else(|| write(&branches)),
+            branches,
+            wildcard_count: parsed.wildcard_count,
+            or_combinations,
+        })
     }
-    /// Reads a pattern that is already JSON.
+
+    /// Reads a pattern that is already a JSON value.
     ///
     /// # Errors
-    /// EventBridge's reason.
+    /// As [`Pattern::parse`], without an offset.
     pub fn from_value(value: &Value) -> Result<Self, PatternError> {
-        Self::parse(&value.to_string())
+        Self::parse(&value.to_string()).map_err(|error| PatternError { offset: None, ..error })
     }
-    /// Whether the event matches.
+
+    /// Whether EventBridge would match the event, which is the whole envelope as a JSON object.
     #[must_use]
-    pub fn matches(&self, _event: &Value) -> bool {
-        false
+    pub fn matches(&self, event: &Value) -> bool {
+        let wanted: BTreeSet<Arc<str>> = self.branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
+        let values = matching::Values::collect(event, &wanted);
+        self.branches.iter().any(|branch| values.match_branch(branch))
     }
-    /// Whether both mean the same.
+
+    /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.branches == other.branches
     }
-    /// Whether some event may match both.
+
+    /// Whether some event may match both. `false` is certain for events of EventBridge's envelope (where source,
+    /// detail-type, account and Region are single texts); `true` may also be doubt.
     #[must_use]
-    pub fn may_overlap(&self, _other: &Self) -> bool {
-        true
+    pub fn may_overlap(&self, other: &Self) -> bool {
+        self.branches.iter().any(|mine| other.branches.iter().any(|theirs| compare::may_overlap(mine, theirs)))
     }
-    /// Whether every event that `other` matches is certainly matched by this.
+
+    /// Whether every event that `other` matches is certainly matched by this. `false` may also be doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.same_meaning(other)
+        other.branches.iter().all(|inner| self.branches.iter().any(|outer| compare::branch_covers(outer, inner)))
     }
-    /// Wildcard operators in it.
+
+    /// How many wildcards it uses, those in `anything-but` too. A rule with any counts against
+    /// [`WILDCARD_RULES_PER_BUS`](super::quota::WILDCARD_RULES_PER_BUS).
     #[must_use]
     pub fn wildcard_count(&self) -> usize {
-        0
+        self.wildcard_count
     }
-    /// Combinations that its `$or`s multiply to.
+
+    /// What its `$or`s multiply to; 1 without any. At most
+    /// [`OR_COMBINATIONS_MAX`](super::quota::OR_COMBINATIONS_MAX).
     #[must_use]
     pub fn or_combinations(&self) -> usize {
-        1
+        self.or_combinations
     }
-    /// What was parsed.
+
+    /// What was written. Where a tree of values cannot hold that (a repeated key, extreme depth), something that means
+    /// the same.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        self.value.clone()
+        self.written.clone()
+    }
+
+    /// Checks the compact text against a limit in characters, such as
+    /// [`PATTERN_CHARACTERS`](super::quota::PATTERN_CHARACTERS) or a raised quota.
+    ///
+    /// # Errors
+    /// Says how long the pattern is and how long it may be.
+    pub fn check_size(&self, characters_max: usize) -> Result<(), PatternError> {
+        let characters = self.to_string().chars().count();
+        if characters <= characters_max {
+            return Ok(());
+        }
+        Err(PatternError {
+            reason: format!(
+                "it has {characters} characters and the quota is {characters_max}; split the rule or raise the quota"
+            ),
+            path: Vec::new(),
+            offset: None,
+        })
     }
 }
 
 impl fmt::Display for Pattern {
+    /// What was written, as compact JSON.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.value)
+        write!(formatter, "{}", self.written)
+    }
+}
+
+impl std::str::FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.same_meaning(other)
+        self.branches == other.branches
     }
 }
+
 impl Eq for Pattern {}
+
+impl PartialOrd for Pattern {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pattern {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.branches.cmp(&other.branches)
+    }
+}
+
+impl Hash for Pattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.branches.hash(state);
+    }
+}
 
 /// Why EventBridge would refuse a pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Event pattern is not valid. Reason: {reason}")]
 pub struct PatternError {
-    /// EventBridge's own text.
+    /// EventBridge's own text, after `Event pattern is not valid. Reason: `.
     pub reason: String,
-    /// Keys that lead to the place.
+    /// The keys that lead to the place.
     pub path: Vec<String>,
-    /// Byte offset in the text, if it was read from text.
+    /// The byte in the text where the fault was seen, if the pattern was read from text.
     pub offset: Option<usize>,
 }
+
+/// Branches in EventBridge's language, with dotted keys.
+fn write(branches: &BTreeSet<Branch>) -> Value {
+    let mut written: Vec<Value> = branches
+        .iter()
+        .map(|branch| {
+            let fields = branch.iter().map(|(path, matchers)| {
+                let matchers = matchers.iter().map(Matcher::to_value).collect();
+                (path.to_string(), Value::Array(matchers))
+            });
+            Value::Object(fields.collect())
+        })
+        .collect();
+    match written.pop() {
+        Some(only) if written.is_empty() => only,
+        last => {
+            written.extend(last);
+            Value::Object(Map::from_iter([("$or".to_owned(), Value::Array(written))]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,394 @@
+//! What differs between desired and live, whose it is, and the step that would mend each difference.
+//!
+//! Buses and archives are here; statements are in `grants`, rules and targets in `rules`.
+
+use super::own::{self, Ownership};
+use super::{grants, rules};
+use crate::model::desired::{Desired, Digested, Wanted};
+use crate::model::finding::{Finding, FindingCode, Outcome};
+use crate::model::ids::{Moment, Scope, TeamName};
+use crate::model::mark::{Mark, archive_prefix};
+use crate::model::plan::{Action, Cause, Guard, Hold, PlanSettings, Seen, Step, StepKind};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, ResourceId};
+use crate::model::route::{Route, RouteId};
+use crate::model::topology::Origin;
+use crate::model::world::{LiveArchive, Observation, World};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the difference comes to, before order and guards.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) steps: Vec<Step>,
+    pub(super) holds: Vec<Hold>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What every part of the diff looks at and adds to.
+pub(super) struct Diff<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) world: &'a World,
+    /// This topology, or one of its sequence, was applied here before: what is missing now was taken away.
+    applied_before: bool,
+    /// Breaks that lack evidence, by the scopes that were not read, to be told once each.
+    unproven: BTreeMap<Scope, usize>,
+    settings: &'a PlanSettings,
+    now: Moment,
+    draft: Draft,
+}
+
+/// Who asked for a step, and what it serves.
+#[derive(Clone, Default)]
+pub(super) struct Asked {
+    pub(super) routes: BTreeSet<RouteId>,
+    pub(super) team: Option<TeamName>,
+    pub(super) origin: Option<Origin>,
+}
+
+impl Asked {
+    pub(super) fn by<T>(wanted: &Wanted<T>) -> Self {
+        Self { routes: wanted.routes.clone(), team: wanted.team.clone(), origin: Some(wanted.origin.clone()) }
+    }
+}
+
+/// Why a step is there and what was found, without the parts that every step has.
+pub(super) struct Change {
+    pub(super) action: Action,
+    pub(super) seen: Seen,
+    pub(super) cause: Cause,
+    pub(super) codes: BTreeSet<FindingCode>,
+    pub(super) held_by: Option<Guard>,
+    pub(super) detail: Vec<String>,
+}
+
+/// Whether what stands on a wanted bus can be planned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Footing {
+    /// It is there and ours, or it is a default bus.
+    There,
+    /// A step makes it (or takes it over) first.
+    Made,
+    /// It was not read, is not ours, or is a partner's: nothing on it is planned.
+    None,
+}
+
+pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, now: Moment) -> Draft {
+    let applied_before = own::newest_sequence(&desired.owner, world) >= Some(desired.revision.sequence);
+    let mut diff =
+        Diff { desired, world, applied_before, unproven: BTreeMap::new(), settings, now, draft: Draft::default() };
+    diff.scopes();
+    let mut footing = BTreeMap::new();
+    for (bus, wanted) in &desired.buses {
+        footing.insert(bus.clone(), diff.bus(bus, wanted));
+    }
+    grants::diff(&mut diff, &footing);
+    rules::diff(&mut diff, &footing);
+    for (archive, wanted) in &desired.archives {
+        diff.archive(archive, wanted, &footing);
+    }
+    diff.orphans();
+    diff.tell_unproven();
+    diff.draft
+}
+
+impl Diff<'_> {
+    pub(super) fn find(
+        &mut self,
+        resource: ResourceId,
+        code: FindingCode,
+        outcome: Outcome,
+        detail: String,
+        asked: &Asked,
+    ) {
+        let Asked { team, origin, .. } = asked.clone();
+        self.draft.findings.push(Finding { resource, code, outcome, detail, team, origin });
+    }
+
+    /// Why something that should be there is not: taken away, or never made.
+    pub(super) fn missing_cause(&self) -> Cause {
+        if self.applied_before { Cause::Drift } else { Cause::Intent }
+    }
+
+    /// Adds a step that makes or sets something.
+    pub(super) fn make(&mut self, change: Change, asked: &Asked) {
+        self.push(change, StepKind::Make, asked);
+    }
+
+    /// Adds a step that takes something away, if there is evidence for it: its own scope and those of the routes
+    /// that stay and are replaced, all read to the end and lately.
+    pub(super) fn take_away(&mut self, change: Change, asked: &Asked) {
+        let mut scopes = BTreeSet::from([change.action.scope()]);
+        for route in asked.routes.iter().filter_map(|id| self.desired.routes.get(id)) {
+            scopes.extend(route_scopes(route).filter(|scope| !self.desired.no_access.contains(*scope)).cloned());
+        }
+        match self.world.evidence(scopes, self.now, self.settings.fresh_ms_max) {
+            Ok(evidence) => self.push(change, StepKind::Break(evidence), asked),
+            Err(lacking) => {
+                let resource = change.action.resource();
+                for code in change.codes {
+                    self.find(resource.clone(), code, Outcome::Waiting, change.detail.join("; "), asked);
+                }
+                for scope in lacking {
+                    *self.unproven.entry(scope).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, change: Change, kind: StepKind, asked: &Asked) {
+        let Change { action, seen, cause, codes, held_by, detail } = change;
+        let Asked { routes, team, origin } = asked.clone();
+        let settles = matches!(kind, StepKind::Break(_)) && !routes.is_empty();
+        let after = BTreeSet::new();
+        self.draft.steps.push(Step {
+            action,
+            seen,
+            kind,
+            cause,
+            codes,
+            after,
+            settles,
+            held_by,
+            detail,
+            routes,
+            team,
+            origin,
+        });
+    }
+
+    /// What could not be read, one finding a scope.
+    fn scopes(&mut self) {
+        for (scope, observation) in &self.world.scopes {
+            let detail = match observation {
+                Observation::Complete { .. } | Observation::NoAccess => continue,
+                Observation::Unreachable { why, .. } => format!("not read at all: {why}; {}", why.mend),
+                Observation::Partial { missing, .. } => {
+                    let gaps: Vec<String> = missing.iter().map(|gap| format!("{gap}; {}", gap.mend)).collect();
+                    format!("not read whole: {}", gaps.join(" / "))
+                }
+            };
+            self.find(
+                ResourceId::Scope(scope.clone()),
+                FindingCode::Unread,
+                Outcome::Waiting,
+                detail,
+                &Asked::default(),
+            );
+        }
+        for scope in self.desired.scopes.iter().filter(|scope| !self.world.scopes.contains_key(*scope)) {
+            let detail = "not read yet".to_owned();
+            self.find(
+                ResourceId::Scope(scope.clone()),
+                FindingCode::Unread,
+                Outcome::Waiting,
+                detail,
+                &Asked::default(),
+            );
+        }
+    }
+
+    fn bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>) -> Footing {
+        if self.desired.no_access.contains(&bus.scope) {
+            return Footing::None;
+        }
+        let Some(view) = self.world.view(&bus.scope) else { return Footing::None };
+        let resource = ResourceId::Bus(bus.clone());
+        let asked = Asked::by(wanted);
+        let Some(live) = view.buses.get(&bus.name) else {
+            return if view.buses_read { self.create_bus(bus, wanted, &resource, &asked) } else { Footing::None };
+        };
+        if bus.is_default() {
+            return Footing::There;
+        }
+        match own::of_bus(&self.desired.owner, live) {
+            Ownership::Marked(_) => Footing::There,
+            Ownership::MarkLost => {
+                let detail = "the description bears no mark; the tag still says that it is ours".to_owned();
+                self.find(resource, FindingCode::MarkLost, Outcome::Left, detail, &asked);
+                Footing::There
+            }
+            Ownership::Other(owner) => {
+                let detail = format!("it bears the mark of `{owner}`; nothing on it is written");
+                self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, &asked);
+                Footing::None
+            }
+            // AWS manages no custom buses; were it to, they would be none of ours.
+            Ownership::Managed(_) | Ownership::Unknown => Footing::None,
+            Ownership::Unmarked => {
+                let detail = "a bus of this name is there without our mark".to_owned();
+                self.find(resource, FindingCode::Adopt, Outcome::Held, detail.clone(), &asked);
+                let change = Change {
+                    action: Action::TagBus { bus: bus.clone(), tags: wanted.spec.tags.clone() },
+                    seen: Seen::Bus { description: live.description.clone() },
+                    cause: Cause::Intent,
+                    codes: BTreeSet::from([FindingCode::Adopt]),
+                    held_by: Some(Guard::Adopt),
+                    detail: vec![detail],
+                };
+                self.make(change, &asked);
+                Footing::Made
+            }
+        }
+    }
+
+    fn create_bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
+        if bus.is_default() {
+            return Footing::None;
+        }
+        let cause = self.missing_cause();
+        let codes = self.found_missing(resource, FindingCode::BusMissing, asked);
+        let mark = Mark {
+            owner: self.desired.owner.clone(),
+            sequence: self.desired.revision.sequence,
+            digest: wanted.spec.digest(resource),
+        };
+        let change = Change {
+            action: Action::CreateBus {
+                bus: bus.clone(),
+                description: mark.stamp(&wanted.spec.description),
+                tags: wanted.spec.tags.clone(),
+            },
+            seen: Seen::Absent,
+            cause,
+            codes,
+            held_by: None,
+            detail: Vec::new(),
+        };
+        self.make(change, asked);
+        Footing::Made
+    }
+
+    /// The finding that something of ours is gone, if it was there before.
+    pub(super) fn found_missing(
+        &mut self,
+        resource: &ResourceId,
+        code: FindingCode,
+        asked: &Asked,
+    ) -> BTreeSet<FindingCode> {
+        if self.missing_cause() == Cause::Intent {
+            return BTreeSet::new();
+        }
+        self.find(resource.clone(), code, Outcome::Mend, "it is not there".into(), asked);
+        BTreeSet::from([code])
+    }
+
+    fn archive(&mut self, archive: &ArchiveId, wanted: &Wanted<ArchiveSpec>, footing: &BTreeMap<BusId, Footing>) {
+        let ready = footing.get(&wanted.spec.source).is_some_and(|footing| *footing != Footing::None);
+        let Some(view) = self.world.view(&archive.scope).filter(|_| ready) else { return };
+        let resource = ResourceId::Archive(archive.clone());
+        let asked = Asked::by(wanted);
+        match view.archives.get(&archive.name) {
+            Some(live) => self.archive_change(archive, wanted, live, resource, &asked),
+            None if view.archives_read => {
+                let cause = self.missing_cause();
+                let codes = self.found_missing(&resource, FindingCode::ArchiveMissing, &asked);
+                let action = Action::CreateArchive { archive: archive.clone(), spec: wanted.spec.clone() };
+                self.make(
+                    Change { action, seen: Seen::Absent, cause, codes, held_by: None, detail: Vec::new() },
+                    &asked,
+                );
+            }
+            None => {}
+        }
+    }
+
+    fn archive_change(
+        &mut self,
+        archive: &ArchiveId,
+        wanted: &Wanted<ArchiveSpec>,
+        live: &LiveArchive,
+        resource: ResourceId,
+        asked: &Asked,
+    ) {
+        let LiveArchive { spec, pattern, state: _ } = live;
+        if spec.source != wanted.spec.source || pattern.is_some() {
+            let detail = "an archive of this name is there, of another bus or with a pattern".to_owned();
+            self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, asked);
+            return;
+        }
+        let mut detail = Vec::new();
+        if spec.retention_days != wanted.spec.retention_days {
+            detail.push(format!("retention {} -> {}", days(spec.retention_days), days(wanted.spec.retention_days)));
+        }
+        if spec.description != wanted.spec.description {
+            detail.push(format!("description {:?} -> {:?}", spec.description, wanted.spec.description));
+        }
+        if detail.is_empty() {
+            return;
+        }
+        let code = FindingCode::ArchiveChanged;
+        if keeps_longer(spec.retention_days, wanted.spec.retention_days) {
+            let why = format!("{}: shortening deletes events, which no plan does", detail.join("; "));
+            self.find(resource, code, Outcome::Left, why, asked);
+            return;
+        }
+        self.find(resource, code, Outcome::Mend, detail.join("; "), asked);
+        let change = Change {
+            action: Action::UpdateArchive { archive: archive.clone(), spec: wanted.spec.clone() },
+            seen: Seen::Archive { retention_days: spec.retention_days, description: spec.description.clone() },
+            cause: self.missing_cause(),
+            codes: BTreeSet::from([code]),
+            held_by: None,
+            detail,
+        };
+        self.make(change, asked);
+    }
+
+    /// Buses and archives with our mark that nobody asks for: told, and left (promise 4).
+    fn orphans(&mut self) {
+        let Diff { desired, world, .. } = *self;
+        let prefix = archive_prefix(&desired.owner);
+        for scope in world.scopes.keys() {
+            let Some(view) = world.view(scope) else { continue };
+            for (name, live) in &view.buses {
+                let bus = BusId { scope: scope.clone(), name: name.clone() };
+                if !desired.buses.contains_key(&bus)
+                    && matches!(own::of_bus(&desired.owner, live), Ownership::Marked(_))
+                {
+                    self.orphan(ResourceId::Bus(bus));
+                }
+            }
+            for name in view.archives.keys().filter(|name| name.starts_with(&prefix)) {
+                let archive = ArchiveId { scope: scope.clone(), name: name.clone() };
+                if !desired.archives.contains_key(&archive) {
+                    self.orphan(ResourceId::Archive(archive));
+                }
+            }
+        }
+    }
+
+    fn orphan(&mut self, resource: ResourceId) {
+        let detail = "it bears our mark, and the topology does not name it any more".to_owned();
+        self.find(resource, FindingCode::Orphaned, Outcome::Left, detail, &Asked::default());
+    }
+
+    fn tell_unproven(&mut self) {
+        for (scope, steps) in std::mem::take(&mut self.unproven) {
+            let reason = format!("{scope} was not read whole and lately, and nothing is taken away on doubt");
+            self.draft.holds.push(Hold { guard: Guard::Unread, scope: Some(scope), reason, steps });
+        }
+    }
+}
+
+/// Every scope that a route passes through.
+pub(super) fn route_scopes(route: &Route) -> impl Iterator<Item = &Scope> {
+    let destination = route.destination_bus.iter().map(|bus| &bus.scope);
+    let forwards = route.forward_rules.iter().map(|rule| &rule.bus.scope);
+    std::iter::once(&route.hub_bus.scope).chain(destination).chain(forwards)
+}
+
+/// Whether `live` days keep events longer than `wanted` days; 0 is for ever.
+fn keeps_longer(live: u32, wanted: u32) -> bool {
+    match (live, wanted) {
+        (0, wanted) => wanted != 0,
+        (_, 0) => false,
+        (live, wanted) => live > wanted,
+    }
+}
+
+fn days(count: u32) -> String {
+    match count {
+        0 => "for ever".into(),
+        1 => "1 day".into(),
+        count => format!("{count} days"),
+    }
+}

@@ -1,0 +1,164 @@
+//! Statements of bus policies, one at a time: ours by their Sid, foreign ones left as they are.
+
+use super::diff::{Asked, Change, Diff, Footing};
+use crate::eventbridge::policy::{BusPolicy, Statement};
+use crate::eventbridge::quota;
+use crate::model::desired::Wanted;
+use crate::model::finding::{FindingCode, Outcome};
+use crate::model::ids::AccountId;
+use crate::model::mark::{statement_id, statement_prefix};
+use crate::model::plan::{Action, Cause, Guard, Seen};
+use crate::model::resource::{BusId, Grantee, ResourceId};
+use crate::model::route::{Route, RouteId};
+use crate::model::world::LiveBus;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The statement that PutPermission makes of a grant to `grantee` on `bus`.
+pub fn statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
+    match grantee {
+        Grantee::Account(account) => {
+            Statement::account_grant(sid, bus.scope.region.partition(), &account.to_string(), &bus.arn())
+        }
+        Grantee::Organization(organization) => Statement::organization_grant(sid, organization, &bus.arn()),
+    }
+}
+
+pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
+    let mut added: BTreeMap<BusId, usize> = BTreeMap::new();
+    let desired = diff.desired;
+    for ((bus, sid), wanted) in &desired.grants {
+        if desired.no_access.contains(&bus.scope) {
+            partner_must_add(diff, bus, sid, wanted);
+        } else if footing.get(bus).is_some_and(|footing| *footing != Footing::None) {
+            wanted_grant(diff, bus, sid, wanted, &mut added);
+        }
+    }
+    let world = diff.world;
+    for (scope, view) in world.scopes.keys().filter_map(|scope| world.view(scope).map(|view| (scope, view))) {
+        for (name, live) in &view.buses {
+            unwanted_grants(diff, &BusId { scope: scope.clone(), name: name.clone() }, live);
+        }
+    }
+}
+
+fn partner_must_add(diff: &mut Diff<'_>, bus: &BusId, sid: &str, wanted: &Wanted<Grantee>) {
+    let text = statement(bus, sid, &wanted.spec).to_value();
+    let detail = format!("the partner adds this statement to the policy of {bus}: {text}");
+    let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
+    diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
+}
+
+fn wanted_grant(
+    diff: &mut Diff<'_>,
+    bus: &BusId,
+    sid: &str,
+    wanted: &Wanted<Grantee>,
+    added: &mut BTreeMap<BusId, usize>,
+) {
+    let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
+    let asked = Asked::by(wanted);
+    let policy = match diff.world.bus(bus).and_then(|live| live.policy.as_ref()) {
+        Some(Err(why)) => {
+            let detail = format!("the policy cannot be understood, so nothing is written to it: {why}");
+            diff.find(ResourceId::Bus(bus.clone()), FindingCode::PolicyUnreadable, Outcome::Left, detail, &asked);
+            return;
+        }
+        Some(Ok(policy)) => Some(policy),
+        None => None,
+    };
+    let content = statement(bus, sid, &wanted.spec);
+    let (seen, cause, codes, detail) = match policy.and_then(|policy| policy.statement(sid)) {
+        Some(live) if *live == content => return,
+        Some(live) => {
+            let detail = format!("{} -> {}", live.to_value(), content.to_value());
+            diff.find(resource, FindingCode::GrantChanged, Outcome::Mend, detail.clone(), &asked);
+            let codes = BTreeSet::from([FindingCode::GrantChanged]);
+            (Seen::Statement { statement: live.clone() }, Cause::Drift, codes, vec![detail])
+        }
+        None => {
+            let cause = diff.missing_cause();
+            let codes = diff.found_missing(&resource, FindingCode::GrantMissing, &asked);
+            (Seen::Absent, cause, codes, vec![format!("PutEvents for {}", wanted.spec)])
+        }
+    };
+    let held_by = if seen == Seen::Absent { no_room(diff, bus, policy, &content, added) } else { None };
+    let action = Action::PutGrant { bus: bus.clone(), statement_id: sid.to_owned(), grantee: wanted.spec.clone() };
+    diff.make(Change { action, seen, cause, codes, held_by, detail }, &asked);
+}
+
+/// AWS refuses a policy over its quota: the old statement goes only when the new one is in, so both must fit.
+fn no_room(
+    diff: &Diff<'_>,
+    bus: &BusId,
+    policy: Option<&BusPolicy>,
+    content: &Statement,
+    added: &mut BTreeMap<BusId, usize>,
+) -> Option<Guard> {
+    let characters_max =
+        diff.desired.quotas.get(bus).map_or(quota::POLICY_CHARACTERS, |quotas| quotas.policy_characters_max);
+    // A statement in a list costs its text and a comma; an empty document around it about 40 characters.
+    let used = added.entry(bus.clone()).or_insert_with(|| policy.map_or(40, BusPolicy::normalised_length));
+    *used += content.to_value().to_string().chars().count() + 1;
+    (*used > characters_max).then_some(Guard::NoRoom)
+}
+
+/// Statements that nobody asks for: ours go, others stay and are told.
+fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
+    let Some(Ok(policy)) = &live.policy else { return };
+    let prefix = statement_prefix(&diff.desired.owner);
+    let ours_to_judge = diff.desired.buses.contains_key(bus) && !bus.is_default();
+    for statement in &policy.statements {
+        let sid = statement.sid.as_deref().unwrap_or("(no Sid)");
+        let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
+        if sid.starts_with(&prefix) {
+            if !diff.desired.grants.contains_key(&(bus.clone(), sid.to_owned())) {
+                surplus(diff, bus, sid, statement, resource);
+            }
+        } else if ours_to_judge {
+            let detail = format!("not ours, left as it is: {}", statement.to_value());
+            diff.find(resource, FindingCode::ForeignGrant, Outcome::Left, detail, &Asked::default());
+        }
+    }
+}
+
+fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement, resource: ResourceId) {
+    let grantee = grantee_of_sid(diff, bus, sid, live);
+    let asked = Asked { routes: routes_through(diff, bus, grantee.as_ref()), ..Asked::default() };
+    let code = FindingCode::GrantSurplus;
+    let detail = "nobody asks for it any more".to_owned();
+    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
+    let change = Change {
+        action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
+        seen: Seen::Statement { statement: live.clone() },
+        cause: Cause::Intent,
+        codes: BTreeSet::from([code]),
+        held_by: None,
+        detail: vec![detail],
+    };
+    diff.take_away(change, &asked);
+}
+
+/// To whom the statement of this id was written, if it still says that.
+fn grantee_of_sid(diff: &Diff<'_>, bus: &BusId, sid: &str, live: &Statement) -> Option<Grantee> {
+    let rest = sid.strip_prefix(&statement_prefix(&diff.desired.owner))?;
+    let account: AccountId = rest.get(..12)?.parse().ok()?;
+    let grantee = Grantee::Account(account);
+    (statement_id(&diff.desired.owner, &grantee) == sid && *live == statement(bus, sid, &grantee)).then_some(grantee)
+}
+
+/// The routes of the topology that a grant on `bus` could serve: those of its account, or all of the bus's where the
+/// grantee cannot be told.
+fn routes_through(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> BTreeSet<RouteId> {
+    let account = match grantee {
+        Some(Grantee::Account(account)) => Some(account),
+        Some(Grantee::Organization(_)) | None => None,
+    };
+    let serves = |route: &Route| {
+        let as_publisher =
+            route.hub_bus == *bus && account.is_none_or(|account| route.publisher_accounts.contains(account));
+        let as_hub = route.destination_bus.as_ref() == Some(bus)
+            && account.is_none_or(|account| route.hub_bus.scope.account == *account);
+        as_publisher || as_hub
+    };
+    diff.desired.routes.iter().filter(|(_, route)| serves(route)).map(|(id, _)| id.clone()).collect()
+}

@@ -1,0 +1,129 @@
+//! The planner: from desired state and world to a plan. Pure: no clock (the caller says `now`), no IO, no await.
+//!
+//! `diff` (what differs, and whose it is) → `order` (what must come before what) → `guard` (what is held)
+//! → `lint` (does any step leave a route that stays without a destination?).
+//!
+//! **Invariants.** The same inputs give the same plan, whatever the order they were read in. A break carries
+//! [`Evidence`](crate::model::world::Evidence). Nothing without our mark is written. Planning again after the plan
+//! was applied gives an empty plan.
+
+mod approve;
+mod diff;
+mod grants;
+mod guard;
+mod lint;
+mod order;
+mod own;
+mod routes;
+mod rules;
+
+pub use approve::{Approval, Approved, Refusal, approve};
+pub use grants::statement;
+
+use crate::model::desired::Desired;
+use crate::model::finding::{Finding, FindingCode, Outcome};
+use crate::model::ids::Moment;
+use crate::model::mark::long_digest;
+use crate::model::plan::{Cause, Guard, Hold, Plan, PlanSettings, Step};
+use crate::model::resource::ResourceId;
+use crate::model::world::World;
+
+/// Plans what takes `world` to `desired`, as of `now`.
+pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Moment) -> Plan {
+    let mut draft = diff::diff(desired, world, settings, now);
+    let mut holds = std::mem::take(&mut draft.holds);
+    if let Some(hold) = whole_plan_hold(desired, world, draft.steps.len()) {
+        for finding in draft.findings.iter_mut().filter(|finding| finding.outcome == Outcome::Mend) {
+            finding.outcome = Outcome::Held;
+        }
+        if hold.guard == Guard::Superseded {
+            draft.findings.extend(superseded_finding(desired, world));
+        }
+        draft.steps.clear();
+        holds = vec![hold];
+    }
+    let mut steps = order::order(draft.steps);
+    holds.extend(guard::guard(&mut steps, desired, world, settings));
+    holds.extend(lint::lint(&mut steps, desired, world));
+    holds.sort();
+    mark_held_findings(&steps, &mut draft.findings);
+    draft.findings.sort();
+    draft.findings.dedup();
+    Plan {
+        id: plan_id(&steps),
+        owner: desired.owner.clone(),
+        revision: desired.revision.clone(),
+        routes: routes::changes(desired, world, &steps),
+        steps,
+        holds,
+        findings: draft.findings,
+        routes_total: desired.routes.len(),
+    }
+}
+
+/// The name of exactly these steps of intent: 12 hexadecimal digits. Drift steps are not part of it, so that a plan
+/// that was reviewed may still be applied when something drifted meanwhile.
+fn plan_id(steps: &[Step]) -> String {
+    let intents: Vec<String> = steps
+        .iter()
+        .filter(|step| step.cause == Cause::Intent)
+        .map(|step| serde_json::to_string(&step.action).unwrap_or_default())
+        .collect();
+    let parts: Vec<&str> = intents.iter().map(String::as_str).collect();
+    long_digest(&parts).chars().take(12).collect()
+}
+
+/// A reason to write nothing at all.
+fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hold> {
+    if desired.is_empty() {
+        return Some(Hold {
+            guard: Guard::EmptyTopology,
+            scope: None,
+            reason:
+                "the topology asks for nothing at all; that takes nothing away: look whether the right folder was read"
+                    .into(),
+            steps,
+        });
+    }
+    let newest = own::newest_sequence(&desired.owner, world)?;
+    let sequence = desired.revision.sequence;
+    (newest > sequence).then(|| Hold {
+        guard: Guard::Superseded,
+        scope: None,
+        reason: format!(
+            "a topology of sequence {newest} was already applied and this one is {sequence}: update this checkout, or use the newer one"
+        ),
+        steps,
+    })
+}
+
+fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
+    let scope = desired
+        .scopes
+        .iter()
+        .find(|scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence))?;
+    Some(Finding {
+        resource: ResourceId::Scope(scope.clone()),
+        code: FindingCode::Superseded,
+        outcome: Outcome::Left,
+        detail: format!("live marks are newer than this topology (sequence {})", desired.revision.sequence),
+        team: None,
+        origin: None,
+    })
+}
+
+/// A finding whose step is held says so.
+fn mark_held_findings(steps: &[Step], findings: &mut [Finding]) {
+    for step in steps.iter().filter(|step| step.held_by.is_some()) {
+        let resource = step.action.resource();
+        for finding in findings.iter_mut().filter(|finding| finding.outcome == Outcome::Mend) {
+            let same = match (&finding.resource, &resource) {
+                (ResourceId::Target(rule, _), ResourceId::Rule(written)) => rule == written,
+                (found, written) => found == written,
+            };
+            if same && step.codes.contains(&finding.code) {
+                finding.outcome = Outcome::Held;
+            }
+        }
+    }
+}

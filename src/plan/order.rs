@@ -1,0 +1,188 @@
+//! What must come before what: a graph of steps across accounts.
+//!
+//! Edges are what AWS requires (a bus before what stands on it, the destination's grant before the target that
+//! needs it, targets before the rule's end) and what promise 1 requires (whatever replaces a thing before it goes).
+
+use crate::model::ids::AccountId;
+use crate::model::plan::{Action, Step, StepKey};
+use crate::model::resource::{BusId, Grantee, RuleId};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+/// Sets what each step comes after, and returns the steps in an order that keeps it: makes first, and otherwise by
+/// resource, so that the same plan always reads the same.
+pub(super) fn order(mut steps: Vec<Step>) -> Vec<Step> {
+    let index = Index::of(&steps);
+    for step in &mut steps {
+        let mut after = index.required(&step.action);
+        if step.is_break() {
+            after.extend(index.replacing(step));
+        }
+        after.remove(&step.key());
+        step.after = after;
+    }
+    sorted(steps)
+}
+
+/// The steps of a plan by what they write.
+#[derive(Default)]
+struct Index {
+    buses: BTreeMap<BusId, StepKey>,
+    grants: BTreeMap<BusId, Vec<(Grantee, StepKey)>>,
+    put_rules: BTreeMap<RuleId, StepKey>,
+    put_targets: BTreeMap<RuleId, StepKey>,
+    remove_targets: BTreeMap<RuleId, StepKey>,
+    /// Steps that take targets away, by the account that they are in.
+    removals: BTreeMap<AccountId, Vec<StepKey>>,
+    /// Makes by route.
+    makes: BTreeMap<crate::model::route::RouteId, BTreeSet<StepKey>>,
+    /// The buses that steps write, by ARN: what a target's destination is looked up in.
+    bus_of_arn: BTreeMap<String, BusId>,
+}
+
+impl Index {
+    fn of(steps: &[Step]) -> Self {
+        let mut index = Self::default();
+        for step in steps {
+            let key = step.key();
+            if !step.is_break() {
+                for route in &step.routes {
+                    index.makes.entry(route.clone()).or_default().insert(key.clone());
+                }
+            }
+            match &step.action {
+                Action::CreateBus { bus, .. } | Action::TagBus { bus, .. } => {
+                    index.bus_of_arn.insert(bus.arn(), bus.clone());
+                    index.buses.insert(bus.clone(), key);
+                }
+                Action::PutGrant { bus, grantee, .. } => {
+                    index.bus_of_arn.insert(bus.arn(), bus.clone());
+                    index.grants.entry(bus.clone()).or_default().push((grantee.clone(), key));
+                }
+                Action::PutRule { rule, .. } => _ = index.put_rules.insert(rule.clone(), key),
+                Action::PutTargets { rule, .. } => _ = index.put_targets.insert(rule.clone(), key),
+                Action::RemoveTargets { rule, .. } => {
+                    index.removals.entry(rule.bus.scope.account).or_default().push(key.clone());
+                    index.remove_targets.insert(rule.clone(), key);
+                }
+                Action::TagRule { .. }
+                | Action::RemoveGrant { .. }
+                | Action::DeleteRule { .. }
+                | Action::CreateArchive { .. }
+                | Action::UpdateArchive { .. } => {}
+            }
+        }
+        index
+    }
+
+    /// What AWS requires before this write.
+    fn required(&self, action: &Action) -> BTreeSet<StepKey> {
+        let mut after = BTreeSet::new();
+        match action {
+            Action::CreateBus { .. } | Action::TagBus { .. } => {}
+            Action::PutGrant { bus, .. } => after.extend(self.buses.get(bus).cloned()),
+            Action::PutRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
+            Action::TagRule { rule, .. } => after.extend(self.put_rules.get(rule).cloned()),
+            Action::PutTargets { rule, targets } => {
+                after.extend(self.buses.get(&rule.bus).cloned());
+                after.extend(self.put_rules.get(rule).cloned());
+                for bus in targets.values().filter_map(|target| self.bus_of_arn.get(&target.arn)) {
+                    after.extend(self.buses.get(bus).cloned());
+                    after.extend(self.grants_for(bus, rule.bus.scope.account));
+                }
+            }
+            Action::CreateArchive { spec, .. } | Action::UpdateArchive { spec, .. } => {
+                after.extend(self.buses.get(&spec.source).cloned());
+            }
+            // A rule must be empty before it is deleted.
+            Action::DeleteRule { rule } => after.extend(self.remove_targets.get(rule).cloned()),
+            Action::RemoveTargets { .. } | Action::RemoveGrant { .. } => {}
+        }
+        after
+    }
+
+    /// Grants on `bus` that let `account` in.
+    fn grants_for(&self, bus: &BusId, account: AccountId) -> impl Iterator<Item = StepKey> {
+        let grants = self.grants.get(bus).into_iter().flatten();
+        grants
+            .filter(move |(grantee, _)| match grantee {
+                Grantee::Account(granted) => *granted == account,
+                Grantee::Organization(_) => true,
+            })
+            .map(|(_, key)| key.clone())
+    }
+
+    /// What must be in place before this break (promise 1): every make of the routes that stay; new grants before
+    /// old ones go; and targets that need a grant go before it does.
+    fn replacing(&self, step: &Step) -> BTreeSet<StepKey> {
+        let mut after: BTreeSet<StepKey> =
+            step.routes.iter().filter_map(|route| self.makes.get(route)).flatten().cloned().collect();
+        match &step.action {
+            Action::RemoveGrant { bus, statement_id } => {
+                after.extend(self.grants.get(bus).into_iter().flatten().map(|(_, key)| key.clone()));
+                let accounts = self.removals.iter().filter(|(account, _)| may_name(statement_id, **account));
+                after.extend(accounts.flat_map(|(_, keys)| keys.clone()));
+            }
+            Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } => {
+                after.extend(self.put_rules.get(rule).cloned());
+                after.extend(self.put_targets.get(rule).cloned());
+            }
+            _ => {}
+        }
+        after
+    }
+}
+
+/// Whether a grant of this id can be `account`'s: it names the account, or no account at all (an organisation's).
+fn may_name(statement_id: &str, account: AccountId) -> bool {
+    let names_one =
+        statement_id.split(['_', '-']).any(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
+    !names_one || statement_id.contains(&account.to_string())
+}
+
+/// Topological order; among steps that are free, makes before breaks, then by resource.
+fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
+    steps.sort_by_cached_key(|step| (step.is_break(), step.action.resource(), phase(&step.action)));
+    let place: BTreeMap<StepKey, usize> = steps.iter().enumerate().map(|(at, step)| (step.key(), at)).collect();
+    let mut waiting: Vec<usize> = Vec::with_capacity(steps.len());
+    let mut followers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        let before: Vec<usize> = step.after.iter().filter_map(|key| place.get(key).copied()).collect();
+        waiting.push(before.len());
+        for earlier in before {
+            followers.entry(earlier).or_default().push(at);
+        }
+    }
+    let mut free: BinaryHeap<Reverse<usize>> =
+        waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(at, _)| Reverse(at)).collect();
+    let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    let mut ordered = Vec::with_capacity(slots.len());
+    while let Some(Reverse(at)) = free.pop() {
+        ordered.extend(slots.get_mut(at).and_then(Option::take));
+        for &next in followers.get(&at).into_iter().flatten() {
+            if let Some(count) = waiting.get_mut(next) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(Reverse(next));
+                }
+            }
+        }
+    }
+    // A cycle would mean that two steps wait for each other. The edges run bus → grant → rule → target → removals →
+    // grant's removal, so there is none; were there one, its steps would be left out and the next plan show them again.
+    ordered
+}
+
+fn phase(action: &Action) -> u8 {
+    match action {
+        Action::CreateBus { .. } | Action::TagBus { .. } => 0,
+        Action::PutGrant { .. } => 1,
+        Action::CreateArchive { .. } | Action::UpdateArchive { .. } => 2,
+        Action::PutRule { .. } => 3,
+        Action::TagRule { .. } => 4,
+        Action::PutTargets { .. } => 5,
+        Action::RemoveTargets { .. } => 6,
+        Action::DeleteRule { .. } => 7,
+        Action::RemoveGrant { .. } => 8,
+    }
+}

@@ -1,0 +1,145 @@
+//! What a plan does to routes: what a person reads first.
+
+use crate::eventbridge::Pattern;
+use crate::model::desired::Desired;
+use crate::model::mark::rule_stem;
+use crate::model::plan::{Action, Cause, RouteChange, RouteEffect, Seen, Step};
+use crate::model::resource::RuleId;
+use crate::model::route::{Route, RouteId};
+use crate::model::topology::Via;
+use crate::model::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The effect of `steps` on every route that they touch, and on live ones that nobody asks for any more.
+pub(super) fn changes(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
+    let mut by_route: BTreeMap<&RouteId, Vec<&Step>> = BTreeMap::new();
+    for step in steps {
+        for route in &step.routes {
+            by_route.entry(route).or_default().push(step);
+        }
+    }
+    let mut changes: Vec<RouteChange> = by_route
+        .into_iter()
+        .filter_map(|(id, steps)| desired.routes.get(id).and_then(|route| change(desired, world, id, route, &steps)))
+        .collect();
+    changes.extend(stops(desired, world, steps));
+    changes.sort();
+    changes
+}
+
+fn change(desired: &Desired, world: &World, id: &RouteId, route: &Route, steps: &[&Step]) -> Option<RouteChange> {
+    let makes: Vec<&Step> = steps.iter().filter(|step| !step.is_break()).copied().collect();
+    let leaves_rule = steps.iter().any(|step| step.is_break() && takes_route_away(step, route));
+    let effect = if makes.iter().any(|step| creates_delivery(step)) {
+        let drift = makes.iter().any(|step| step.cause == Cause::Drift);
+        if leaves_rule {
+            RouteEffect::Moves
+        } else if drift {
+            RouteEffect::Mends
+        } else {
+            RouteEffect::Starts
+        }
+    } else {
+        pattern_effect(desired, world, route, &makes)?
+    };
+    let duplicates = effect == RouteEffect::Moves;
+    Some(RouteChange { route: id.to_string(), effect, detail: path(route), duplicates })
+}
+
+/// Whether a step makes a part of the path that was not there, so that the route did not deliver before.
+fn creates_delivery(step: &Step) -> bool {
+    match (&step.action, &step.seen) {
+        (Action::CreateBus { .. } | Action::PutGrant { .. } | Action::PutRule { .. }, Seen::Absent)
+        | (Action::PutGrant { .. }, _) => true,
+        (Action::PutRule { .. }, Seen::Rule { state, .. }) => state == "DISABLED",
+        (Action::PutTargets { targets, .. }, Seen::Targets { targets: seen }) => targets
+            .iter()
+            .any(|(id, spec)| seen.get(id).is_none_or(|live| live.spec != *spec || !live.other.is_empty())),
+        _ => false,
+    }
+}
+
+fn takes_route_away(step: &Step, route: &Route) -> bool {
+    match &step.action {
+        Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } => {
+            rule_stem(&rule.name) == rule_stem(&route.rule.name) || rule.bus == route.hub_bus
+        }
+        _ => false,
+    }
+}
+
+/// A route that delivers, and whose rule takes other events from now on.
+fn pattern_effect(desired: &Desired, world: &World, route: &Route, makes: &[&Step]) -> Option<RouteEffect> {
+    let put = makes.iter().find(|step| matches!(&step.action, Action::PutRule { rule, .. } if *rule == route.rule))?;
+    let live = world.rule(&route.rule)?.pattern.as_ref()?.parsed.as_ref();
+    let wanted = &desired.rules.get(&route.rule)?.spec.pattern;
+    let same = live.is_some_and(|live| live.same_meaning(wanted));
+    if same {
+        return None;
+    }
+    if put.cause == Cause::Drift {
+        return Some(RouteEffect::Mends);
+    }
+    Some(compare(live, wanted))
+}
+
+fn compare(live: Option<&Pattern>, wanted: &Pattern) -> RouteEffect {
+    match live {
+        Some(live) if wanted.covers(live) => RouteEffect::Widens,
+        Some(live) if live.covers(wanted) => RouteEffect::Narrows,
+        _ => RouteEffect::Changes,
+    }
+}
+
+/// Live rules of ours that go and that no route of the topology replaces.
+fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
+    let stems: BTreeSet<&str> = desired.rules.keys().filter_map(|rule| rule_stem(&rule.name)).collect();
+    let mut stops: BTreeMap<&RuleId, Vec<String>> = BTreeMap::new();
+    for step in steps.iter().filter(|step| step.is_break()) {
+        if let (Action::RemoveTargets { rule, .. }, Seen::Targets { targets }) = (&step.action, &step.seen) {
+            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) {
+                continue;
+            }
+            stops.entry(rule).or_default().extend(targets.values().map(|target| target.spec.arn.clone()));
+        }
+    }
+    let stop = |(rule, destinations): (&RuleId, Vec<String>)| {
+        let stem = rule_stem(&rule.name).unwrap_or(&rule.name);
+        let name = stem.strip_prefix("ww.").unwrap_or(stem);
+        let live = world.rule(rule).and_then(|rule| rule.pattern.as_ref()).map_or("", |pattern| pattern.text.as_str());
+        RouteChange {
+            route: name.to_owned(),
+            effect: RouteEffect::Stops,
+            detail: format!("{live} on {} no longer reaches {}", rule.bus.name, destinations.join(", ")),
+            duplicates: false,
+        }
+    };
+    stops.into_iter().map(stop).collect()
+}
+
+/// A route hop by hop, on one line.
+pub(super) fn path(route: &Route) -> String {
+    let hub = format!("hub {} ({})", route.hub, route.hub_bus.scope.region);
+    let start = match (&route.publisher, route.via) {
+        (None, _) => String::new(),
+        (Some(_), Via::Hub) => "PutEvents -> ".to_owned(),
+        (Some(_), Via::Spoke) => {
+            let buses: Vec<&str> = route.forward_rules.iter().map(|rule| rule.bus.name.as_str()).collect();
+            format!("bus {} -> ", buses.join(", "))
+        }
+    };
+    let destination = match &route.destination_bus {
+        Some(bus) => format!("bus {} of {}", bus.name, bus.scope),
+        None => short_arn(&route.destination_arn),
+    };
+    format!("{start}{hub} -> {destination}")
+}
+
+/// `sqs ledger-large of 333333333333/us-east-1` for a queue's ARN.
+fn short_arn(arn: &str) -> String {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some("sqs"), Some(region), Some(account), Some(name)) => format!("queue {name} of {account}/{region}"),
+        _ => arn.to_owned(),
+    }
+}

@@ -1,0 +1,113 @@
+//! Apply: does the steps of an approved plan, each after those that it waits for. No choices are left here.
+//!
+//! Scopes are written side by side, each scope one step at a time: PutPermission has no compare-and-swap, and two at
+//! once would lose one (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>). A step
+//! that fails holds up only what waits for it.
+
+use super::write::{Written, write};
+use crate::call::CallError;
+use crate::model::ids::Scope;
+use crate::model::plan::{Step, StepKey};
+use crate::port::Fleet;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// Written, and read back as asked.
+    Done,
+    /// It was as asked already.
+    AlreadyDone,
+    /// The live thing is not what the plan saw: nothing was written. The text says what is there.
+    Conflict(String),
+    /// The call failed; whether it took effect is told by the next refresh.
+    Failed(CallError),
+    /// Written without error, and read back otherwise than asked.
+    NotVerified(String),
+    /// A step that it waits for did not succeed, or was not part of what was approved.
+    Blocked(StepKey),
+}
+
+impl StepOutcome {
+    /// Whether the thing is as the step asks.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Done | Self::AlreadyDone)
+    }
+}
+
+/// Does `steps`, which are in an order that keeps what each comes after. `pending` are steps of the same plan that are
+/// not done now: what waits for one of them is blocked.
+///
+/// Guarantees: each write was preceded by a reading of what it writes, which was as the plan saw it, and is followed
+/// by one. Caveats: between that reading and the write, one round trip, somebody else may write; EventBridge has no
+/// conditional writes.
+pub async fn apply<F: Fleet>(
+    fleet: &F,
+    steps: &[Step],
+    pending: &BTreeSet<StepKey>,
+    scopes_in_flight_max: usize,
+    told: &(dyn Fn(&Step, &StepOutcome) + Sync),
+) -> BTreeMap<StepKey, StepOutcome> {
+    let mut outcomes: BTreeMap<StepKey, StepOutcome> = BTreeMap::new();
+    let mut waiting: Vec<&Step> = steps.iter().collect();
+    let mut busy: BTreeSet<Scope> = BTreeSet::new();
+    let mut running = FuturesUnordered::new();
+    let known: BTreeSet<StepKey> = steps.iter().map(Step::key).collect();
+    loop {
+        let mut still = Vec::with_capacity(waiting.len());
+        for step in waiting {
+            match readiness(step, &outcomes, &known, pending) {
+                Readiness::Blocked(on) => {
+                    let outcome = StepOutcome::Blocked(on);
+                    told(step, &outcome);
+                    outcomes.insert(step.key(), outcome);
+                }
+                Readiness::Ready if running.len() < scopes_in_flight_max.max(1) && busy.insert(step.action.scope()) => {
+                    running.push(async move { (step, write(fleet, step).await) });
+                }
+                Readiness::Ready | Readiness::Waits => still.push(step),
+            }
+        }
+        waiting = still;
+        let Some((step, written)) = running.next().await else { break };
+        busy.remove(&step.action.scope());
+        let outcome = match written {
+            Ok(Written::Done) => StepOutcome::Done,
+            Ok(Written::AlreadyDone) => StepOutcome::AlreadyDone,
+            Ok(Written::Conflict(why)) => StepOutcome::Conflict(why),
+            Ok(Written::NotVerified(why)) => StepOutcome::NotVerified(why),
+            Err(error) => StepOutcome::Failed(error),
+        };
+        told(step, &outcome);
+        outcomes.insert(step.key(), outcome);
+    }
+    outcomes
+}
+
+enum Readiness {
+    Ready,
+    Waits,
+    Blocked(StepKey),
+}
+
+fn readiness(
+    step: &Step,
+    outcomes: &BTreeMap<StepKey, StepOutcome>,
+    known: &BTreeSet<StepKey>,
+    pending: &BTreeSet<StepKey>,
+) -> Readiness {
+    let mut waits = false;
+    for key in &step.after {
+        match outcomes.get(key) {
+            Some(outcome) if outcome.is_ok() => {}
+            Some(_) => return Readiness::Blocked(key.clone()),
+            None if known.contains(key) => waits = true,
+            None if pending.contains(key) => return Readiness::Blocked(key.clone()),
+            // A step of an earlier phase that the plan has no more: it is done.
+            None => {}
+        }
+    }
+    if waits { Readiness::Waits } else { Readiness::Ready }
+}

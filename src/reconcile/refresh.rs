@@ -1,0 +1,326 @@
+//! Refresh: from a set of scopes to the world, every listing read to its last page.
+//!
+//! What could not be read becomes a gap of that scope's observation and delays nobody else: scopes are read side by
+//! side, each under its own deadline.
+
+use crate::call::{Answer, Call, CallError, ErrorClass, Page};
+use crate::eventbridge::{Arn, BusPolicy, Pattern};
+use crate::model::desired::Desired;
+use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::mark::archive_prefix;
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId};
+use crate::model::topology::Tags;
+use crate::model::world::{
+    Gap, LiveArchive, LiveBus, LivePattern, LiveRule, LiveTarget, Observation, ScopeView, World,
+};
+use crate::port::{Clock, Fleet};
+use futures_util::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How fast we ask.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshSettings {
+    /// Scopes read at the same time.
+    pub scopes_in_flight_max: usize,
+    /// A scope that did not answer everything within this many milliseconds is left out.
+    pub scope_deadline_ms: u64,
+}
+
+/// Calls of one scope under way at once. The rate limit decides the pace; this only hides the round trips.
+const CALLS_IN_FLIGHT_MAX: usize = 8;
+/// Pages of one listing that are read before we take it for endless.
+const PAGES_MAX: usize = 200;
+
+/// Reads `scopes` and returns what each answered. `told` hears of each scope as it is done.
+pub async fn refresh<F: Fleet, C: Clock>(
+    fleet: &F,
+    clock: &C,
+    desired: &Desired,
+    scopes: &BTreeSet<Scope>,
+    settings: RefreshSettings,
+    told: &(dyn Fn(&Scope, &Observation) + Sync),
+) -> World {
+    let wanted = Wanted::of(desired);
+    let observe = |scope: &Scope| {
+        let (scope, wanted) = (scope.clone(), &wanted);
+        async move {
+            let observation = observe(fleet, clock, wanted, &scope, settings.scope_deadline_ms).await;
+            told(&scope, &observation);
+            (scope, observation)
+        }
+    };
+    let read = scopes.iter().filter(|scope| !desired.no_access.contains(*scope)).map(observe);
+    let in_flight = settings.scopes_in_flight_max.max(1);
+    let mut world = World::default();
+    let mut answers = futures_util::stream::iter(read).buffer_unordered(in_flight);
+    while let Some((scope, observation)) = answers.next().await {
+        world.scopes.insert(scope, observation);
+    }
+    for scope in &desired.no_access {
+        world.scopes.insert(scope.clone(), Observation::NoAccess);
+    }
+    world
+}
+
+/// The desired things by scope, so that a scope's reading looks up only its own.
+struct Wanted<'a> {
+    desired: &'a Desired,
+    archive_prefix: String,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(desired: &'a Desired) -> Self {
+        Self { desired, archive_prefix: archive_prefix(&desired.owner) }
+    }
+
+    /// Whether the rules on a bus are worth reading: it is wanted, ours, or the default bus, where rules that forward
+    /// for teams without a bus are, and could be left over.
+    fn matters(&self, bus: &BusId, live: &LiveBus) -> bool {
+        bus.is_default() || self.desired.buses.contains_key(bus) || self.ours(live.mark())
+    }
+
+    fn ours(&self, mark: Option<crate::model::mark::Mark>) -> bool {
+        mark.is_some_and(|mark| mark.owner == self.desired.owner)
+    }
+}
+
+async fn observe<F: Fleet, C: Clock>(
+    fleet: &F,
+    clock: &C,
+    wanted: &Wanted<'_>,
+    scope: &Scope,
+    deadline_ms: u64,
+) -> Observation {
+    let at = clock.now();
+    let reading = Reading { fleet, scope, wanted };
+    match tokio::time::timeout(Duration::from_millis(deadline_ms), reading.all()).await {
+        Ok(Ok((view, missing))) if missing.is_empty() => Observation::Complete { at, view },
+        Ok(Ok((view, missing))) => Observation::Partial { at, view, missing },
+        Ok(Err(error)) => Observation::Unreachable { at, why: gap(&error) },
+        Err(_) => Observation::Unreachable {
+            at,
+            why: Gap {
+                action: "refresh".into(),
+                class: "deadline".into(),
+                message: format!("no complete answer within {deadline_ms} ms"),
+                mend: "look whether the Region answers; raise scope-deadline-secs if the account is large".into(),
+            },
+        },
+    }
+}
+
+/// What a failed call leaves unknown.
+fn gap(error: &CallError) -> Gap {
+    let code = error.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+    Gap {
+        action: error.action.clone(),
+        class: format!("{}{code}", error.class),
+        message: error.message.clone(),
+        mend: error.class.mend().into(),
+    }
+}
+
+struct Reading<'a, F> {
+    fleet: &'a F,
+    scope: &'a Scope,
+    wanted: &'a Wanted<'a>,
+}
+
+impl<F: Fleet> Reading<'_, F> {
+    /// The scope's view with its gaps; an error if not even the buses could be listed.
+    async fn all(&self) -> Result<(ScopeView, Vec<Gap>), CallError> {
+        let mut gaps = Vec::new();
+        let (buses, cut) = self.pages(|next_token| Call::ListEventBuses { next_token }, as_buses).await;
+        if let (true, Some(error)) = (buses.is_empty(), &cut) {
+            return Err(error.clone());
+        }
+        let mut view = ScopeView { buses_read: cut.is_none(), ..ScopeView::default() };
+        gaps.extend(cut.as_ref().map(gap));
+        for summary in buses {
+            let policy =
+                summary.policy.as_deref().map(|text| BusPolicy::parse(text).map_err(|error| error.to_string()));
+            let bus = LiveBus { description: summary.description, policy, ..LiveBus::default() };
+            view.buses.insert(summary.name, bus);
+        }
+        let names: Vec<String> = view.buses.keys().cloned().collect();
+        for name in names {
+            let id = BusId { scope: self.scope.clone(), name: name.clone() };
+            if let Some(bus) = view.buses.get_mut(&name).filter(|bus| self.wanted.matters(&id, bus)) {
+                self.bus(&id, bus, &mut gaps).await;
+            }
+        }
+        self.archives(&mut view, &mut gaps).await;
+        Ok((view, gaps))
+    }
+
+    async fn bus(&self, id: &BusId, bus: &mut LiveBus, gaps: &mut Vec<Gap>) {
+        let is_wanted = self.wanted.desired.buses.contains_key(id);
+        if is_wanted && !id.is_default() && bus.mark().is_none() {
+            bus.tags = self.tags(id.arn(), gaps).await;
+        }
+        let list = |next_token| Call::ListRules { bus: id.name.clone(), next_token };
+        let (rules, cut) = self.pages(list, as_rules).await;
+        bus.rules_read = cut.is_none();
+        gaps.extend(cut.as_ref().map(gap));
+        let reads = rules.into_iter().map(|summary| {
+            let rule = LiveRule {
+                description: summary.description,
+                pattern: summary.pattern.map(|text| LivePattern { parsed: Pattern::parse(&text).ok(), text }),
+                state: summary.state,
+                managed_by: summary.managed_by,
+                tags: None,
+                targets: None,
+            };
+            self.rule(RuleId { bus: id.clone(), name: summary.name }, rule)
+        });
+        let mut reads = futures_util::stream::iter(reads).buffer_unordered(CALLS_IN_FLIGHT_MAX);
+        while let Some((name, rule, missing)) = reads.next().await {
+            bus.rules.insert(name, rule);
+            gaps.extend(missing);
+        }
+    }
+
+    /// A rule's targets and tags, where they can decide anything.
+    async fn rule(&self, id: RuleId, mut rule: LiveRule) -> (String, LiveRule, Vec<Gap>) {
+        let mut gaps = Vec::new();
+        let is_wanted = self.wanted.desired.rules.contains_key(&id);
+        let is_marked = self.wanted.ours(rule.mark());
+        if rule.managed_by.is_none() && (is_wanted || is_marked) {
+            let list =
+                |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
+            let (targets, cut) = self.pages(list, as_targets).await;
+            match cut {
+                None => rule.targets = Some(targets.into_iter().collect()),
+                Some(error) => gaps.push(gap(&error)),
+            }
+            if is_wanted != is_marked {
+                rule.tags = self.tags(id.arn(), &mut gaps).await;
+            }
+        }
+        (id.name, rule, gaps)
+    }
+
+    async fn archives(&self, view: &mut ScopeView, gaps: &mut Vec<Gap>) {
+        let prefix = &self.wanted.archive_prefix;
+        let list = |next_token| Call::ListArchives { name_prefix: prefix.clone(), next_token };
+        let (names, cut) = self.pages(list, as_archives).await;
+        view.archives_read = cut.is_none();
+        gaps.extend(cut.as_ref().map(gap));
+        for name in names {
+            let id = ArchiveId { scope: self.scope.clone(), name };
+            match self.archive(&id).await {
+                Ok(archive) => _ = view.archives.insert(id.name, archive),
+                Err(error) => {
+                    view.archives_read = false;
+                    gaps.push(gap(&error));
+                }
+            }
+        }
+    }
+
+    async fn archive(&self, id: &ArchiveId) -> Result<LiveArchive, CallError> {
+        let call = Call::DescribeArchive { archive: id.name.clone() };
+        match self.fleet.call(self.scope, call.clone()).await? {
+            Answer::Archive(archive) => {
+                let source = bus_of_arn(&archive.source_arn)
+                    .unwrap_or_else(|| BusId { scope: self.scope.clone(), name: archive.source_arn.clone() });
+                let spec =
+                    ArchiveSpec { source, description: archive.description, retention_days: archive.retention_days };
+                Ok(LiveArchive { spec, pattern: archive.pattern, state: archive.state })
+            }
+            _ => Err(unexpected(self.scope, &call)),
+        }
+    }
+
+    async fn tags(&self, arn: String, gaps: &mut Vec<Gap>) -> Option<Tags> {
+        let call = Call::ListTagsForResource { arn };
+        let error = match self.fleet.call(self.scope, call.clone()).await {
+            Ok(Answer::Tags(tags)) => return Some(tags),
+            Ok(_) => unexpected(self.scope, &call),
+            Err(error) => error,
+        };
+        gaps.push(gap(&error));
+        None
+    }
+
+    async fn pages<T>(
+        &self,
+        call: impl Fn(Option<String>) -> Call,
+        take: impl Fn(Answer) -> Option<Page<T>>,
+    ) -> (Vec<T>, Option<CallError>) {
+        pages(self.fleet, self.scope, call, take).await
+    }
+}
+
+/// Every page of a listing; with an error, what was read before it.
+pub(super) async fn pages<F: Fleet, T>(
+    fleet: &F,
+    scope: &Scope,
+    call: impl Fn(Option<String>) -> Call,
+    take: impl Fn(Answer) -> Option<Page<T>>,
+) -> (Vec<T>, Option<CallError>) {
+    let mut items = Vec::new();
+    let mut token = None;
+    for _ in 0..PAGES_MAX {
+        let ask = call(token.take());
+        let answer = match fleet.call(scope, ask.clone()).await {
+            Ok(answer) => answer,
+            Err(error) => return (items, Some(error)),
+        };
+        let Some(page) = take(answer) else { return (items, Some(unexpected(scope, &ask))) };
+        items.extend(page.items);
+        match page.next_token {
+            Some(next) => token = Some(next),
+            None => return (items, None),
+        }
+    }
+    let mut endless = unexpected(scope, &call(None));
+    endless.message = format!("the listing did not end within {PAGES_MAX} pages");
+    (items, Some(endless))
+}
+
+/// An answer of another kind than the call's: an edge that is at fault.
+pub(super) fn unexpected(scope: &Scope, call: &Call) -> CallError {
+    CallError {
+        class: ErrorClass::Other,
+        scope: scope.clone(),
+        action: call.action().into(),
+        code: None,
+        message: "the answer was of another kind than the call".into(),
+        request_id: None,
+    }
+}
+
+fn as_buses(answer: Answer) -> Option<Page<crate::call::BusSummary>> {
+    if let Answer::Buses(page) = answer { Some(page) } else { None }
+}
+
+fn as_rules(answer: Answer) -> Option<Page<crate::call::RuleSummary>> {
+    if let Answer::Rules(page) = answer { Some(page) } else { None }
+}
+
+pub(super) fn as_targets(answer: Answer) -> Option<Page<(String, LiveTarget)>> {
+    if let Answer::Targets(page) = answer { Some(page) } else { None }
+}
+
+fn as_archives(answer: Answer) -> Option<Page<String>> {
+    if let Answer::Archives(page) = answer { Some(page) } else { None }
+}
+
+/// The bus that an ARN names.
+fn bus_of_arn(text: &str) -> Option<BusId> {
+    let arn: Arn = text.parse().ok()?;
+    let name = arn.bus_name()?.to_owned();
+    let account: AccountId = arn.account.parse().ok()?;
+    Some(BusId { scope: Scope { account, region: Region::new(&arn.region) }, name })
+}
+
+/// The targets of one rule, to the last page.
+pub(super) async fn targets<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<BTreeMap<String, LiveTarget>, CallError> {
+    let list = |next_token| Call::ListTargetsByRule { bus: rule.bus.name.clone(), rule: rule.name.clone(), next_token };
+    match pages(fleet, &rule.bus.scope, list, as_targets).await {
+        (targets, None) => Ok(targets.into_iter().collect()),
+        (_, Some(error)) => Err(error),
+    }
+}

@@ -1,0 +1,149 @@
+//! One sweep: refresh → plan → approve → makes → settle → look again → breaks → look again.
+
+use super::apply::{StepOutcome, apply};
+use super::refresh::{RefreshSettings, refresh};
+use crate::model::desired::Desired;
+use crate::model::ids::Scope;
+use crate::model::plan::{Guard, Plan, PlanSettings, Step, StepKey, StepKind};
+use crate::model::world::{Observation, World};
+use crate::plan::{Approval, Approved, Refusal, approve, plan};
+use crate::port::{Clock, Fleet};
+use std::collections::{BTreeMap, BTreeSet};
+use strum::IntoEnumIterator;
+
+/// How a sweep goes about it.
+#[derive(Clone, Debug)]
+pub struct SweepSettings {
+    /// How fast it reads.
+    pub refresh: RefreshSettings,
+    /// What it holds.
+    pub plan: PlanSettings,
+    /// How long makes take to become effective at AWS, in milliseconds: breaks wait this long after the last make.
+    pub settle_ms: u64,
+}
+
+/// Hears what happens, while it happens.
+pub trait Listener: Sync {
+    /// A scope was read, or could not be.
+    fn scope_read(&self, scope: &Scope, observation: &Observation) {
+        let _ = (scope, observation);
+    }
+    /// A step was done, or not.
+    fn step_ended(&self, step: &Step, outcome: &StepOutcome) {
+        let _ = (step, outcome);
+    }
+    /// Nothing is done for this many milliseconds, so that what was made becomes effective before something goes.
+    fn settling(&self, milliseconds: u64) {
+        let _ = milliseconds;
+    }
+}
+
+/// A listener that does not care.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+impl Listener for Silent {}
+
+/// What a sweep did.
+#[derive(Clone, Debug)]
+pub struct Swept {
+    /// What became of each step that was tried.
+    pub outcomes: BTreeMap<StepKey, StepOutcome>,
+    /// How many steps were not approved.
+    pub left_out: usize,
+    /// The plan as it stands after everything: empty if the world is in step.
+    pub after: Plan,
+}
+
+impl Swept {
+    /// The steps that did not succeed.
+    pub fn failures(&self) -> impl Iterator<Item = (&StepKey, &StepOutcome)> {
+        self.outcomes.iter().filter(|(_, outcome)| !outcome.is_ok())
+    }
+
+    /// Whether everything that was asked for is in place, as far as could be seen.
+    pub fn in_step(&self) -> bool {
+        self.after.is_empty() && self.failures().next().is_none()
+    }
+}
+
+/// One operator's way through one set of accounts.
+pub struct Sweeper<'a, F, C, L> {
+    /// The accounts.
+    pub fleet: &'a F,
+    /// The time.
+    pub clock: &'a C,
+    /// Who hears of it.
+    pub listener: &'a L,
+    /// What is asked for.
+    pub desired: &'a Desired,
+    /// How it goes about it.
+    pub settings: &'a SweepSettings,
+}
+
+impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
+    /// Reads every scope.
+    pub async fn look(&self) -> World {
+        self.look_at(&self.desired.scopes).await
+    }
+
+    async fn look_at(&self, scopes: &BTreeSet<Scope>) -> World {
+        let told = |scope: &Scope, observation: &Observation| self.listener.scope_read(scope, observation);
+        refresh(self.fleet, self.clock, self.desired, scopes, self.settings.refresh, &told).await
+    }
+
+    /// Plans over what was read.
+    pub fn plan(&self, world: &World) -> Plan {
+        plan(self.desired, world, &self.settings.plan, self.clock.now())
+    }
+
+    /// Applies `plan`, made from `world`, as far as `approval` goes.
+    ///
+    /// Guarantees: everything that is made is made and read back before anything that it replaces goes; before the
+    /// breaks the scopes are read and planned again, and only breaks that both plans have are done.
+    pub async fn apply(&self, mut world: World, plan: &Plan, approval: &Approval) -> Result<Swept, Refusal> {
+        let approved = approve(plan, approval)?;
+        let mut outcomes = self.phase(&approved, plan, false).await;
+        let breaks: Vec<&Step> = approved.steps().iter().filter(|step| step.is_break()).collect();
+        if !breaks.is_empty() {
+            if breaks.iter().any(|step| step.settles) && self.settings.settle_ms > 0 {
+                self.listener.settling(self.settings.settle_ms);
+                self.clock.wait_ms(self.settings.settle_ms).await;
+            }
+            world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
+            let later = self.plan(&world);
+            let again = approve(&later, &same_guards(approval))?;
+            outcomes.extend(self.phase(&again.only_of(&approved), &later, true).await);
+        }
+        world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
+        Ok(Swept { outcomes, left_out: approved.left_out(), after: self.plan(&world) })
+    }
+
+    /// Does the makes, or the breaks, of what was approved.
+    async fn phase(&self, approved: &Approved, plan: &Plan, breaks: bool) -> BTreeMap<StepKey, StepOutcome> {
+        let steps: Vec<Step> = approved.steps().iter().filter(|step| step.is_break() == breaks).cloned().collect();
+        let pending: BTreeSet<StepKey> = plan.steps.iter().map(Step::key).collect();
+        let in_flight = self.settings.refresh.scopes_in_flight_max;
+        let told = |step: &Step, outcome: &StepOutcome| self.listener.step_ended(step, outcome);
+        apply(self.fleet, &steps, &pending, in_flight, &told).await
+    }
+}
+
+/// The guards that were let go stay let go after the settle time; a plan's name named all of its guards.
+fn same_guards(approval: &Approval) -> Approval {
+    let allow = match approval.plan_id {
+        Some(_) => Guard::iter().filter(|guard| guard.may_be_allowed()).collect(),
+        None => approval.allow.clone(),
+    };
+    Approval { allow, plan_id: None }
+}
+
+/// Every scope that a plan writes in, or rests a break on.
+fn touched(plan: &Plan) -> BTreeSet<Scope> {
+    let mut scopes: BTreeSet<Scope> = plan.steps.iter().map(|step| step.action.scope()).collect();
+    for step in &plan.steps {
+        if let StepKind::Break(evidence) = &step.kind {
+            scopes.extend(evidence.scopes().iter().cloned());
+        }
+    }
+    scopes
+}

@@ -1,0 +1,314 @@
+//! One step: read what it writes, write it if that is as the plan saw it, read it back.
+
+use super::refresh::{targets, unexpected};
+use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, RuleSummary};
+use crate::eventbridge::policy::{BusPolicy, Statement};
+use crate::model::ids::Scope;
+use crate::model::mark::OWNER_TAG;
+use crate::model::plan::{Action, Seen, Step};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId, RuleState, TargetSpec};
+use crate::model::topology::Tags;
+use crate::model::world::LiveTarget;
+use crate::port::Fleet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What came of a step whose calls were answered.
+pub(super) enum Written {
+    Done,
+    AlreadyDone,
+    Conflict(String),
+    NotVerified(String),
+}
+
+/// What a reading says of a step.
+enum Live {
+    /// As the plan saw it.
+    AsSeen,
+    /// As the step asks.
+    AsAsked,
+    /// Neither.
+    Other(String),
+}
+
+/// Reads, writes and reads back. A write whose answer was lost is judged by the reading after it.
+pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, CallError> {
+    let scope = step.action.scope();
+    match look(fleet, &scope, step).await? {
+        Live::AsAsked => return Ok(Written::AlreadyDone),
+        Live::Other(what) => return Ok(Written::Conflict(what)),
+        Live::AsSeen => {}
+    }
+    let lost = match fleet.call(&scope, call(&step.action)).await {
+        Ok(Answer::Entries(failed)) if !failed.is_empty() => return Err(entries_failed(&scope, step, &failed)),
+        Ok(_) => None,
+        Err(error) if error.class.is_transient() || error.class == ErrorClass::AlreadyExists => Some(error),
+        Err(error) => return Err(error),
+    };
+    match (look(fleet, &scope, step).await?, lost) {
+        (Live::AsAsked, _) => Ok(Written::Done),
+        (_, Some(error)) => Err(error),
+        (Live::AsSeen, None) => Ok(Written::NotVerified("it reads as before the write".into())),
+        (Live::Other(what), None) => Ok(Written::NotVerified(what)),
+    }
+}
+
+/// PutTargets and RemoveTargets answer 200 with the failures inside
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html>).
+fn entries_failed(scope: &Scope, step: &Step, failed: &[crate::call::FailedEntry]) -> CallError {
+    let texts: Vec<String> =
+        failed.iter().map(|entry| format!("{}: {} ({})", entry.target_id, entry.message, entry.code)).collect();
+    let code = failed.first().map(|entry| entry.code.clone()).unwrap_or_default();
+    CallError {
+        class: ErrorClass::of_code(&code, 200),
+        scope: scope.clone(),
+        action: call(&step.action).action().into(),
+        code: Some(code),
+        message: texts.join("; "),
+        request_id: None,
+    }
+}
+
+fn call(action: &Action) -> Call {
+    match action.clone() {
+        Action::CreateBus { bus, description, tags } => Call::CreateEventBus { bus: bus.name, description, tags },
+        Action::TagBus { bus, tags } => Call::TagResource { arn: bus.arn(), tags },
+        Action::PutGrant { bus, statement_id, grantee } => Call::PutPermission { bus: bus.name, statement_id, grantee },
+        Action::RemoveGrant { bus, statement_id } => Call::RemovePermission { bus: bus.name, statement_id },
+        Action::PutRule { rule, description, pattern, state, tags } => {
+            Call::PutRule { bus: rule.bus.name, rule: rule.name, description, pattern, state, tags }
+        }
+        Action::TagRule { rule, tags } => Call::TagResource { arn: rule.arn(), tags },
+        Action::PutTargets { rule, targets } => {
+            Call::PutTargets { bus: rule.bus.name, rule: rule.name, targets: targets.into_iter().collect() }
+        }
+        Action::RemoveTargets { rule, target_ids } => {
+            Call::RemoveTargets { bus: rule.bus.name, rule: rule.name, target_ids: target_ids.into_iter().collect() }
+        }
+        Action::DeleteRule { rule } => Call::DeleteRule { bus: rule.bus.name, rule: rule.name },
+        Action::CreateArchive { archive, spec } => {
+            let ArchiveSpec { source, description, retention_days } = spec;
+            Call::CreateArchive { archive: archive.name, source_arn: source.arn(), description, retention_days }
+        }
+        Action::UpdateArchive { archive, spec } => {
+            let ArchiveSpec { source: _, description, retention_days } = spec;
+            Call::UpdateArchive { archive: archive.name, description, retention_days }
+        }
+    }
+}
+
+async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, CallError> {
+    match &step.action {
+        Action::CreateBus { bus, description, .. } => look_bus(fleet, scope, bus, description).await,
+        Action::TagBus { bus, tags } => look_tags(fleet, scope, bus.arn(), tags).await,
+        Action::PutGrant { bus, statement_id, grantee } => {
+            let live = statement(fleet, scope, bus, statement_id).await?;
+            Ok(judge_statement(live, Some(&crate::plan::statement(bus, statement_id, grantee)), &step.seen))
+        }
+        Action::RemoveGrant { bus, statement_id } => {
+            let live = statement(fleet, scope, bus, statement_id).await?;
+            Ok(judge_statement(live, None, &step.seen))
+        }
+        Action::PutRule { rule, description, pattern, state, .. } => {
+            Ok(judge_rule(rule_summary(fleet, rule).await?, description, pattern, *state, &step.seen))
+        }
+        Action::TagRule { rule, tags } => look_tags(fleet, scope, rule.arn(), tags).await,
+        Action::PutTargets { rule, targets: asked } => match targets(fleet, rule).await {
+            Ok(live) => Ok(judge_targets(&live, asked, &step.seen)),
+            Err(error) => Err(error),
+        },
+        Action::RemoveTargets { rule, target_ids } => match targets(fleet, rule).await {
+            Ok(live) => Ok(judge_removal(&live, target_ids, &step.seen)),
+            Err(error) if error.class == ErrorClass::NotFound => Ok(Live::AsAsked),
+            Err(error) => Err(error),
+        },
+        Action::DeleteRule { rule } => look_deletion(fleet, scope, rule, &step.seen).await,
+        Action::CreateArchive { archive, spec } | Action::UpdateArchive { archive, spec } => {
+            look_archive(fleet, scope, archive, spec, &step.seen).await
+        }
+    }
+}
+
+async fn look_bus<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, description: &str) -> Result<Live, CallError> {
+    Ok(match bus_summary(fleet, scope, bus).await? {
+        None => Live::AsSeen,
+        Some(live) if live.description == description => Live::AsAsked,
+        Some(live) => Live::Other(format!("a bus of this name is there, described {:?}", live.description)),
+    })
+}
+
+async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags) -> Result<Live, CallError> {
+    let live = tags(fleet, scope, arn).await?;
+    let all = asked.iter().all(|(key, value)| live.get(key) == Some(value));
+    Ok(if all { Live::AsAsked } else { Live::AsSeen })
+}
+
+fn judge_statement(live: Option<Statement>, asked: Option<&Statement>, seen: &Seen) -> Live {
+    if live.as_ref() == asked {
+        return Live::AsAsked;
+    }
+    let as_seen = match (&live, seen) {
+        (None, Seen::Absent) => true,
+        (Some(live), Seen::Statement { statement }) => live == statement,
+        _ => false,
+    };
+    match live {
+        _ if as_seen => Live::AsSeen,
+        Some(live) => Live::Other(format!("the statement is now {}", live.to_value())),
+        None => Live::Other("the statement is gone".into()),
+    }
+}
+
+fn judge_rule(live: Option<RuleSummary>, description: &str, pattern: &str, state: RuleState, seen: &Seen) -> Live {
+    let wanted_state = match state {
+        RuleState::Enabled => "ENABLED",
+        RuleState::Disabled => "DISABLED",
+    };
+    match (live, seen) {
+        (None, Seen::Absent) => Live::AsSeen,
+        (None, _) => Live::Other("the rule is gone".into()),
+        (Some(live), _) if live.managed_by.is_some() => Live::Other("an AWS service manages the rule".into()),
+        (Some(live), _)
+            if live.description == description
+                && live.pattern.as_deref() == Some(pattern)
+                && live.state == wanted_state =>
+        {
+            Live::AsAsked
+        }
+        (Some(live), Seen::Rule { description, pattern, state, .. })
+            if live.description == *description && live.pattern == *pattern && live.state == *state =>
+        {
+            Live::AsSeen
+        }
+        (Some(live), _) => Live::Other(format!(
+            "the rule is now {} with pattern {} and description {:?}",
+            live.state,
+            live.pattern.as_deref().unwrap_or("none"),
+            live.description
+        )),
+    }
+}
+
+fn judge_targets(live: &BTreeMap<String, LiveTarget>, asked: &BTreeMap<String, TargetSpec>, seen: &Seen) -> Live {
+    let as_asked = |(id, spec): (&String, &TargetSpec)| {
+        live.get(id).is_some_and(|live| live.spec == *spec && live.other.is_empty())
+    };
+    if asked.iter().all(as_asked) {
+        return Live::AsAsked;
+    }
+    let Seen::Targets { targets: seen } = seen else {
+        return Live::Other("the plan did not look at the targets".into());
+    };
+    match asked.keys().find(|id| live.get(*id) != seen.get(*id)) {
+        None => Live::AsSeen,
+        Some(id) => Live::Other(format!("target {id} is not what it was")),
+    }
+}
+
+fn judge_removal(live: &BTreeMap<String, LiveTarget>, target_ids: &BTreeSet<String>, seen: &Seen) -> Live {
+    let Seen::Targets { targets: seen } = seen else {
+        return Live::Other("the plan did not look at the targets".into());
+    };
+    let there: Vec<&String> = target_ids.iter().filter(|id| live.contains_key(*id)).collect();
+    if there.is_empty() {
+        return Live::AsAsked;
+    }
+    match there.into_iter().find(|id| live.get(*id) != seen.get(*id)) {
+        None => Live::AsSeen,
+        Some(id) => Live::Other(format!("target {id} is not what it was")),
+    }
+}
+
+/// A rule goes only if it is what the plan saw, still bears both marks, and has no targets.
+async fn look_deletion<F: Fleet>(fleet: &F, scope: &Scope, rule: &RuleId, seen: &Seen) -> Result<Live, CallError> {
+    let Some(live) = rule_summary(fleet, rule).await? else { return Ok(Live::AsAsked) };
+    let Seen::Rule { description, pattern, tags: seen_tags, .. } = seen else {
+        return Ok(Live::Other("the plan did not look at the rule".into()));
+    };
+    if live.description != *description || live.pattern != *pattern || live.managed_by.is_some() {
+        return Ok(Live::Other(format!("the rule is now described {:?}", live.description)));
+    }
+    let owner = |tags: &Tags| tags.get(OWNER_TAG).cloned();
+    let live_tags = tags(fleet, scope, rule.arn()).await?;
+    if seen_tags.as_ref().and_then(owner) != owner(&live_tags) {
+        return Ok(Live::Other(format!("its tag {OWNER_TAG} is not what it was")));
+    }
+    let left = targets(fleet, rule).await?;
+    Ok(if left.is_empty() { Live::AsSeen } else { Live::Other(format!("it still has {} targets", left.len())) })
+}
+
+async fn look_archive<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    archive: &ArchiveId,
+    asked: &ArchiveSpec,
+    seen: &Seen,
+) -> Result<Live, CallError> {
+    let call = Call::DescribeArchive { archive: archive.name.clone() };
+    let live: Option<ArchiveSummary> = match fleet.call(scope, call.clone()).await {
+        Ok(Answer::Archive(live)) => Some(live),
+        Ok(_) => return Err(unexpected(scope, &call)),
+        Err(error) if error.class == ErrorClass::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    Ok(match (live, seen) {
+        (None, Seen::Absent) => Live::AsSeen,
+        (None, _) => Live::Other("the archive is gone".into()),
+        (Some(live), _) if live.source_arn != asked.source.arn() => {
+            Live::Other(format!("it is now of {}", live.source_arn))
+        }
+        (Some(live), _) if live.retention_days == asked.retention_days && live.description == asked.description => {
+            Live::AsAsked
+        }
+        (Some(live), Seen::Archive { retention_days, description })
+            if live.retention_days == *retention_days && live.description == *description =>
+        {
+            Live::AsSeen
+        }
+        (Some(live), _) => Live::Other(format!("it now keeps events for {} days", live.retention_days)),
+    })
+}
+
+async fn bus_summary<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId) -> Result<Option<BusSummary>, CallError> {
+    let call = Call::DescribeEventBus { bus: bus.name.clone() };
+    match fleet.call(scope, call.clone()).await {
+        Ok(Answer::Bus(live)) => Ok(Some(live)),
+        Ok(_) => Err(unexpected(scope, &call)),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn statement<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, sid: &str) -> Result<Option<Statement>, CallError> {
+    let live = bus_summary(fleet, scope, bus).await?;
+    let Some(text) = live.and_then(|bus| bus.policy) else { return Ok(None) };
+    match BusPolicy::parse(&text) {
+        Ok(policy) => Ok(policy.statement(sid).cloned()),
+        Err(error) => Err(CallError {
+            class: ErrorClass::Other,
+            scope: scope.clone(),
+            action: "events:DescribeEventBus".into(),
+            code: None,
+            message: error.to_string(),
+            request_id: None,
+        }),
+    }
+}
+
+async fn rule_summary<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<Option<RuleSummary>, CallError> {
+    let scope = &rule.bus.scope;
+    let call = Call::DescribeRule { bus: rule.bus.name.clone(), rule: rule.name.clone() };
+    match fleet.call(scope, call.clone()).await {
+        Ok(Answer::Rule(live)) => Ok(Some(live)),
+        Ok(_) => Err(unexpected(scope, &call)),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String) -> Result<Tags, CallError> {
+    let call = Call::ListTagsForResource { arn };
+    match fleet.call(scope, call.clone()).await? {
+        Answer::Tags(tags) => Ok(tags),
+        _ => Err(unexpected(scope, &call)),
+    }
+}

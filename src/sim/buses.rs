@@ -1,0 +1,241 @@
+//! Event buses: create, update, delete, describe, list, and how a request names one.
+//!
+//! Policies are in `permissions`, rules in `rules`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::SimulatedAws;
+use super::errors::AwsError;
+use super::paging::page;
+use super::request::{BUS_NAME, Constraints, Request};
+use super::state::Bus;
+use super::tags::{read_tags, tags_of};
+use crate::eventbridge::{Arn, DEFAULT_BUS};
+
+impl SimulatedAws {
+    pub(super) fn create_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
+        let name = checked_name(request, "Name")?;
+        self.authorize(request, "events:CreateEventBus", &own_bus(request, name))?;
+        if !request.list("Tags").is_empty() {
+            self.authorize(request, "events:TagResource", &own_bus(request, name))?;
+        }
+        if name.starts_with("aws.") || name.contains('/') {
+            return Err(AwsError::not_found(format!("Event source {name} does not exist.")));
+        }
+        let quotas = self.quotas(request.account());
+        let tags = read_tags(request, quotas.tags_per_resource)?;
+        let now_ms = self.now_ms;
+        let region = self.region_mut(request.account(), request.region).ok_or_else(AwsError::internal)?;
+        if region.buses.contains_key(name) {
+            return Err(AwsError::already_exists(format!("Event bus {name} already exists.")));
+        }
+        if region.buses.len() > quotas.buses {
+            return Err(AwsError::limit_exceeded());
+        }
+        let mut bus = Bus::new(request.account(), request.region, name, now_ms);
+        fill(&mut bus, request);
+        bus.tags = tags;
+        let mut answer = attributes(&bus);
+        answer.insert("EventBusArn".to_owned(), json!(bus.arn));
+        region.buses.insert(name.to_owned(), Arc::new(bus));
+        Ok(Value::Object(answer))
+    }
+
+    /// A full replace: what the request leaves out is cleared.
+    pub(super) fn update_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
+        let name = match request.text("Name") {
+            Some(_) => checked_name(request, "Name")?,
+            None => DEFAULT_BUS,
+        };
+        self.authorize(request, "events:UpdateEventBus", &own_bus(request, name))?;
+        let now_ms = self.now_ms;
+        let bus = self.own_bus_mut(request, name)?;
+        fill(bus, request);
+        bus.modified_ms = now_ms;
+        let mut answer = attributes(bus);
+        answer.insert("Arn".to_owned(), json!(bus.arn));
+        answer.insert("Name".to_owned(), json!(bus.name));
+        Ok(Value::Object(answer))
+    }
+
+    /// Deleting a bus that does not exist succeeds.
+    pub(super) fn delete_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
+        let name = checked_name(request, "Name")?;
+        self.authorize(request, "events:DeleteEventBus", &own_bus(request, name))?;
+        if name == DEFAULT_BUS {
+            return Err(AwsError::validation("Cannot delete event bus default."));
+        }
+        let region = self.region_mut(request.account(), request.region).ok_or_else(AwsError::internal)?;
+        if region.buses.get(name).is_some_and(|bus| !bus.rules.is_empty()) {
+            return Err(AwsError::validation("EventBus can't be deleted since it has rules."));
+        }
+        region.buses.remove(name);
+        Ok(json!({}))
+    }
+
+    pub(super) fn describe_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
+        let named = self.named_bus(request, "Name")?;
+        let arn = Arn::bus(request.region, &named.account, &named.name).to_string();
+        if named.other_region {
+            return Err(AwsError::validation("Cross-region api call is not allowed."));
+        }
+        self.authorize(request, "events:DescribeEventBus", &arn)?;
+        named.must_be_own(request, "events:DescribeEventBus", &arn)?;
+        let bus = self.bus(&named.account, request.region, &named.name)?;
+        let mut answer = summary(bus);
+        for (key, value) in attributes(bus) {
+            answer.insert(key, value);
+        }
+        Ok(Value::Object(answer))
+    }
+
+    pub(super) fn list_event_buses(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
+        self.authorize(request, "events:ListEventBuses", "*")?;
+        let prefix = request.text("NamePrefix").unwrap_or_default();
+        let region = self.region(request.account(), request.region).ok_or_else(AwsError::internal)?;
+        let items = region
+            .buses
+            .values()
+            .filter(|bus| bus.name.starts_with(prefix))
+            .map(|bus| Value::Object(summary(bus)))
+            .collect();
+        page(request, &self.settings, "EventBuses", items)
+    }
+
+    /// The bus that a request names by name or ARN; the default bus where it names none.
+    ///
+    /// The ARN of another Region lands on the bus of that name in the Region that is called, as captures show.
+    pub(super) fn named_bus(&self, request: &Request<'_>, field: &str) -> Result<NamedBus, AwsError> {
+        let Some(text) = request.text(field) else {
+            return Ok(NamedBus::own(request, DEFAULT_BUS));
+        };
+        if !text.starts_with("arn:") {
+            return Ok(NamedBus::own(request, checked_name(request, field)?));
+        }
+        let malformed = || {
+            AwsError::validation(format!(
+                "Parameter {text} is not valid. Reason: Provided Arn is not in correct format."
+            ))
+        };
+        let arn: Arn = text.parse().map_err(|_| malformed())?;
+        let name = arn.bus_name().ok_or_else(malformed)?.to_owned();
+        Ok(NamedBus { name, other_region: arn.region != request.region, account: arn.account })
+    }
+
+    pub(super) fn bus(&self, account: &str, region: &str, name: &str) -> Result<&Bus, AwsError> {
+        self.region(account, region)
+            .and_then(|found| found.buses.get(name))
+            .map(Arc::as_ref)
+            .ok_or_else(|| AwsError::bus_not_found(name))
+    }
+
+    pub(super) fn own_bus_mut(&mut self, request: &Request<'_>, name: &str) -> Result<&mut Bus, AwsError> {
+        self.region_mut(request.account(), request.region)
+            .and_then(|region| region.bus_mut(name))
+            .ok_or_else(|| AwsError::bus_not_found(name))
+    }
+}
+
+/// A bus as a request names it.
+pub(super) struct NamedBus {
+    pub(super) account: String,
+    pub(super) name: String,
+    pub(super) other_region: bool,
+}
+
+impl NamedBus {
+    fn own(request: &Request<'_>, name: &str) -> Self {
+        Self { account: request.account().to_owned(), name: name.to_owned(), other_region: false }
+    }
+
+    /// Refuses a bus of another account. Rule management through a bus policy is not simulated: such a call is
+    /// answered as if the policy did not allow it.
+    pub(super) fn must_be_own(&self, request: &Request<'_>, action: &str, resource: &str) -> Result<(), AwsError> {
+        if self.account == request.account() {
+            return Ok(());
+        }
+        Err(AwsError::access_denied(format!(
+            "User: {} is not authorized to perform: {action} on resource: {resource} because no resource-based policy allows the {action} action",
+            request.caller.arn()
+        )))
+    }
+}
+
+/// A bus name in the request, its shape checked. ARNs fail here, for the operations that take a name alone.
+pub(super) fn checked_name<'a>(request: &Request<'a>, field: &str) -> Result<&'a str, AwsError> {
+    let name = request.text(field);
+    let at = lower_first(field);
+    let mut constraints = Constraints::default();
+    constraints.required(&at, name).length(&at, name, 1, 256).characters(&at, name, BUS_NAME).length(
+        "description",
+        request.text("Description"),
+        0,
+        512,
+    );
+    constraints.check()?;
+    name.ok_or_else(AwsError::internal)
+}
+
+/// A member's name as AWS's validation messages write it.
+fn lower_first(field: &str) -> String {
+    let mut characters = field.chars();
+    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+}
+
+fn own_bus(request: &Request<'_>, name: &str) -> String {
+    Arn::bus(request.region, request.account(), name).to_string()
+}
+
+fn fill(bus: &mut Bus, request: &Request<'_>) {
+    bus.description = request.non_empty("Description");
+    bus.kms_key = request.non_empty("KmsKeyIdentifier");
+    bus.dead_letter_config = request
+        .structure("DeadLetterConfig")
+        .filter(|config| config.get("Arn").is_some_and(|arn| arn.as_str() != Some("")));
+    bus.log_config = request.structure("LogConfig");
+}
+
+/// What Describe, Create and Update echo and List does not.
+fn attributes(bus: &Bus) -> Map<String, Value> {
+    let mut map = Map::new();
+    put(&mut map, "Description", bus.description.as_ref().map(|text| json!(text)));
+    put(&mut map, "KmsKeyIdentifier", bus.kms_key.as_ref().map(|text| json!(text)));
+    put(&mut map, "DeadLetterConfig", bus.dead_letter_config.clone());
+    put(&mut map, "LogConfig", bus.log_config.clone());
+    map
+}
+
+fn summary(bus: &Bus) -> Map<String, Value> {
+    let mut map = Map::new();
+    put(&mut map, "Name", Some(json!(bus.name)));
+    put(&mut map, "Arn", Some(json!(bus.arn)));
+    put(&mut map, "Description", bus.description.as_ref().map(|text| json!(text)));
+    put(&mut map, "Policy", bus.policy.as_ref().map(|policy| json!(policy.text())));
+    put(&mut map, "CreationTime", Some(seconds(bus.created_ms)));
+    put(&mut map, "LastModifiedTime", Some(seconds(bus.modified_ms)));
+    map
+}
+
+/// The bus for a snapshot: everything but its policy, rules and times.
+pub(super) fn bus_snapshot(bus: &Bus) -> Value {
+    let mut map = attributes(bus);
+    put(&mut map, "Arn", Some(json!(bus.arn)));
+    put(&mut map, "Tags", Some(tags_of(&bus.tags)));
+    Value::Object(map)
+}
+
+/// Puts a field where there is a value.
+pub(super) fn put(map: &mut Map<String, Value>, field: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        map.insert(field.to_owned(), value);
+    }
+}
+
+/// A time in AWS's JSON: epoch seconds with a fraction.
+pub(super) fn seconds(ms: i64) -> Value {
+    #[allow(clippy::cast_precision_loss)]
+    let seconds = ms as f64 / 1_000.0;
+    json!(seconds)
+}
