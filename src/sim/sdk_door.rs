@@ -55,6 +55,7 @@ impl HttpConnector for SimHttpClient {
         }
         let client = self.clone();
         HttpConnectorFuture::new(async move {
+            #[allow(clippy::disallowed_methods)] // The wire's own latency, on tokio's clock: nobody's wait to name.
             tokio::time::sleep(client.latency).await;
             client.answer(request)
         })

@@ -5,6 +5,7 @@
 //! (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/>), so a mistake in an SDK parameter shows here.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods)] // The wire's latency and a caller's pause are what these tests are made of.
 
 mod calls;
 mod errors;
