@@ -200,7 +200,7 @@ async fn missing_base_credentials_are_told_as_such() {
         where
             Self: 'a,
         {
-            let error = CredentialsError::not_loaded("the SSO session has expired");
+            let error = CredentialsError::not_loaded("tried:\n  the SSO session has expired");
             aws_credential_types::provider::future::ProvideCredentials::ready(Err(error))
         }
     }
@@ -208,7 +208,7 @@ async fn missing_base_credentials_are_told_as_such() {
     let fleet = wire.fleet_as(settings(), SharedCredentialsProvider::new(SignedOut));
     let error = fleet.call(&here(), list()).await.unwrap_err();
     assert_eq!((error.class, error.action.as_str()), (ErrorClass::Credentials, "sts:AssumeRole"));
-    assert!(error.message.contains("the SSO session has expired"), "{error}");
+    assert!(error.message.contains("tried: the SSO session has expired"), "{error}");
     assert!(wire.sent().is_empty());
 }
 
