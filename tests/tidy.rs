@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 const MODULES: &[(&str, u8, &[&str])] = &[
     ("eventbridge", 0, &[]),
     ("model", 0, &["eventbridge"]),
-    ("config", 1, &["eventbridge", "model"]),
+    // The checker measures what the expansion would make; the expansion reads the settings. One layer, two rooms.
+    ("config", 1, &["eventbridge", "model", "expand"]),
     ("expand", 1, &["eventbridge", "model", "config"]),
     ("plan", 2, &["eventbridge", "model", "config", "expand"]),
     ("report", 2, &["eventbridge", "model", "config", "expand", "plan"]),
