@@ -86,9 +86,10 @@ impl Hand<'_> {
     /// PutRule with the rule as it is, but for what `change` changes: what a console does.
     fn put_rule(&self, rule: &RuleId, change: impl FnOnce(&mut Value)) -> anyhow::Result<()> {
         let live = self.described(rule)?;
+        let field = |name: &str| live.get(name).cloned().unwrap_or_default();
         let mut input = json!({
-            "Name": rule.name, "EventBusName": rule.bus.name, "State": live["State"],
-            "EventPattern": live["EventPattern"], "Description": live["Description"],
+            "Name": rule.name, "EventBusName": rule.bus.name, "State": field("State"),
+            "EventPattern": field("EventPattern"), "Description": field("Description"),
         });
         change(&mut input);
         self.call(&rule.bus, "PutRule", &input).map(drop)
@@ -182,8 +183,8 @@ impl Hand<'_> {
     fn target_ids(&self, rule: &RuleId) -> anyhow::Result<Vec<String>> {
         let targets =
             self.call(&rule.bus, "ListTargetsByRule", &json!({"Rule": rule.name, "EventBusName": rule.bus.name}))?;
-        let targets = targets["Targets"].as_array().cloned().unwrap_or_default();
-        Ok(targets.iter().filter_map(|target| target["Id"].as_str().map(str::to_owned)).collect())
+        let targets = targets.get("Targets").and_then(Value::as_array).cloned().unwrap_or_default();
+        Ok(targets.iter().filter_map(|target| target.get("Id")?.as_str().map(str::to_owned)).collect())
     }
 
     fn targets(&mut self) -> anyhow::Result<()> {
