@@ -358,7 +358,8 @@ fn remove_targets(
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.
 fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &RouteIndex) {
     let desired = diff.desired;
-    let ours_to_judge = desired.buses.contains_key(bus) && !bus.is_default();
+    // On a spoke's bus the team's own rules are its business; on a hub's, whoever reads along should be known.
+    let ours_to_judge = desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
     for (name, live) in &live_bus.rules {
         let rule = RuleId { bus: bus.clone(), name: name.clone() };
         if desired.rules.contains_key(&rule) {

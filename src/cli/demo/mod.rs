@@ -71,7 +71,8 @@ impl Demo {
         let subscriptions: usize = topology.teams.values().map(|team| team.subscriptions.len()).sum();
         self.story.chapter("The topology").await?;
         self.story.tell(&format!(
-            "acme has {} hubs (central buses) in {} accounts' worth of teams: {} teams say in TOML what they publish and\nwhat they need, {subscriptions} subscriptions in all. This is one of them, config/topology/teams/ledger.toml:",
+            "acme runs {} hubs (central buses) and {} accounts. {} teams say in TOML what they publish and what they need:
+{subscriptions} subscriptions. One of them, from config/topology/teams/ledger.toml:",
             topology.hubs.len(),
             topology.accounts.len(),
             topology.teams.len(),
