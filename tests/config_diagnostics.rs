@@ -123,14 +123,12 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         }
         Code::DuplicateName => added("more-hubs", HUBS),
         Code::DuplicateAccount => accounts("333333333333", "222222222222"),
-        Code::DuplicateBus => ledger(
-            "account = \"ledger-prod\"\nbus = \"ledger\"",
-            "account = \"payments-prod\"\nbus = \"payments\"",
-        ),
-        Code::HubAsSpoke => ledger(
-            "account = \"ledger-prod\"\nbus = \"ledger\"",
-            "account = \"platform\"\nbus = \"org-events\"",
-        ),
+        Code::DuplicateBus => {
+            ledger("account = \"ledger-prod\"\nbus = \"ledger\"", "account = \"payments-prod\"\nbus = \"payments\"")
+        }
+        Code::HubAsSpoke => {
+            ledger("account = \"ledger-prod\"\nbus = \"ledger\"", "account = \"platform\"\nbus = \"org-events\"")
+        }
         Code::TeamMissing => ledger("[team]\nname = \"ledger\"\n", ""),
         Code::TeamWithoutSpokes => added("teams/new", "[team]\nname = \"new\"\n"),
         Code::UnusedAccount => {
@@ -158,13 +156,15 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::SourceTwoOwners => {
             ledger("[subscribe.large]", "[publish.books]\nsource = \"com.acme.payments\"\n\n[subscribe.large]")
         }
-        Code::AccountsViaSpoke => payments(
-            "subscribers = [\"ledger\"]",
-            "subscribers = []\nvia = \"spoke\"\naccounts = [\"ledger-prod\"]",
-        )
-        .into_iter()
-        .chain(ledger(&format!("[subscribe.large]\n{FROM}where.detail.amount = [{{ numeric = [\">\", 10000] }}]"), ""))
-        .collect(),
+        Code::AccountsViaSpoke => {
+            payments("subscribers = [\"ledger\"]", "subscribers = []\nvia = \"spoke\"\naccounts = [\"ledger-prod\"]")
+                .into_iter()
+                .chain(ledger(
+                    &format!("[subscribe.large]\n{FROM}where.detail.amount = [{{ numeric = [\">\", 10000] }}]"),
+                    "",
+                ))
+                .collect()
+        }
         Code::UnknownDetailType => ledger(FROM, &format!("{FROM}detail-types = [\"PaymentSetled\"]\n")),
         Code::WhereKey => ledger("where.detail.amount", "where.amount"),
         Code::BadPattern => ledger("[{ numeric = [\">\", 10000] }]", "[{ numeric = [\"=>\", 10000] }]"),
@@ -187,10 +187,9 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::PolicyTooLong => {
             hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 100 }")
         }
-        Code::DestinationRegion => ledger(
-            FROM,
-            &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"),
-        ),
+        Code::DestinationRegion => {
+            ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"))
+        }
         Code::RetryOnBus => ledger(FROM, &format!("{FROM}retry = {{ attempts-max = 5 }}\n")),
         Code::BadExpect => ledger(
             FROM,
@@ -201,7 +200,9 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         ),
         Code::ExpectFailed => ledger(
             FROM,
-            &format!("{FROM}\n[subscribe.small]\n{FROM}where.detail.amount = [5]\n\n{EVENT}reaches = [\"ledger.small\"]\n\n[subscribe.rest]\n{FROM}"),
+            &format!(
+                "{FROM}\n[subscribe.small]\n{FROM}where.detail.amount = [5]\n\n{EVENT}reaches = [\"ledger.small\"]\n\n[subscribe.rest]\n{FROM}"
+            ),
         ),
     }
 }
@@ -220,13 +221,17 @@ fn the_sound_topology_has_no_diagnostics() {
 
 #[test]
 fn each_mistake_is_told_once_and_leads_to_no_other() {
+    let mut wrong = Vec::new();
     for code in DiagnosticCode::iter() {
         let (loaded, text) = report(&broken(code));
         let codes: BTreeSet<DiagnosticCode> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
             insta::assert_snapshot!(format!("diagnostic-{code}"), text);
         });
-        assert_eq!(codes, BTreeSet::from([code]), "{code}:\n{text}");
+        if codes != BTreeSet::from([code]) {
+            wrong.push(format!("{code} gave {codes:?}:\n{text}"));
+        }
         assert_eq!(loaded.topology.is_some(), !loaded.has_errors(), "{code}");
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }

@@ -217,7 +217,8 @@ fn table(keys: &[(&str, Value)]) -> Value {
 }
 
 fn named(entry: Value, description: &str) -> Value {
-    json!({ "type": "object", "description": description, "additionalProperties": entry })
+    let value = json!({ "type": "object", "description": description });
+    with(value, "additionalProperties", entry)
 }
 
 fn with(mut value: Value, key: &str, member: Value) -> Value {
@@ -304,8 +305,12 @@ mod tests {
         for (table, read) in expected {
             assert_eq!(keys(&table), read.iter().map(ToString::to_string).collect());
         }
-        let tables: BTreeSet<String> =
-            load::FILE_KEYS.iter().copied().chain(settings::TABLES.iter().map(|(name, _)| *name)).map(String::from).collect();
+        let tables: BTreeSet<String> = load::FILE_KEYS
+            .iter()
+            .copied()
+            .chain(settings::TABLES.iter().map(|(name, _)| *name))
+            .map(String::from)
+            .collect();
         assert_eq!(keys(&schema), tables);
     }
 }
