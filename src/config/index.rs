@@ -138,7 +138,7 @@ impl Resolver<'_> {
             diagnostic = diagnostic.help(if some.is_empty() {
                 format!("no {kind} is declared yet")
             } else {
-                format!("declared are {}{more}", some.join(", "))
+                format!("the {kind}s are {}{more}", some.join(", "))
             });
         }
         self.sink.push(diagnostic);

@@ -131,7 +131,7 @@ fn account(fields: &Fields<'_>) -> Option<RawAccount> {
 }
 
 fn hub(fields: &Fields<'_>) -> Option<RawHub> {
-    let account = fields.required("account", DiagnosticCode::BadName, "\"ACCOUNT\", a name of the roster");
+    let account = fields.required("account", DiagnosticCode::BadName, "\"NAME-OF-AN-ACCOUNT\"");
     if !fields.has("region") {
         fields.missing("region", "\"us-east-1\"");
     }
@@ -144,7 +144,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
     let grant = fields.choice("grant", &GRANT_CHOICES);
     let archive = fields.table("archive", ARCHIVE_KEYS).and_then(|archive| {
         if !archive.has("retention-days") {
-            archive.missing("retention-days", "30`, or `0` to keep events for ever: `0");
+            archive.missing("retention-days", "30");
         }
         let days = archive.number("retention-days", 0..=36_500);
         fields.absorb(&archive);
