@@ -103,6 +103,9 @@ fn of_chain(error: &(dyn Error + 'static), otherwise: ErrorClass) -> Failure {
             words.push(text);
         }
     }
+    // The wrapping around it ("dispatch failure: other") tells a person nothing.
+    let from = words.iter().position(|word| word.contains("loading credentials")).filter(|_| credentials).unwrap_or(0);
+    let words = words.split_off(from);
     Failure::new(if credentials { ErrorClass::Credentials } else { otherwise }, shortened(&words.join(": ")))
 }
 
