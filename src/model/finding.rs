@@ -233,6 +233,18 @@ pub enum Outcome {
     Waiting,
 }
 
+impl Outcome {
+    /// The outcome as a person reads it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Mend => "mended by this plan",
+            Self::Left => "left as it is",
+            Self::Held => "held",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
 /// Something that a person should know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {

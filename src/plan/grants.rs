@@ -153,7 +153,7 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
         let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
         if sid.starts_with(&prefix) {
             if !diff.desired.grants.contains_key(&(bus.clone(), sid.to_owned())) {
-                surplus(diff, bus, sid, statement, resource);
+                surplus(diff, bus, sid, statement);
             }
         } else if ours_to_judge {
             let detail = format!("not ours, left as it is: {}", in_words(statement));
@@ -162,12 +162,11 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
     }
 }
 
-fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement, resource: ResourceId) {
+fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     let grantee = grantee_of_sid(diff, bus, sid, live);
     let asked = Asked { routes: routes_through(diff, bus, grantee.as_ref()), ..Asked::default() };
     let code = FindingCode::GrantSurplus;
     let detail = "nobody asks for it any more".to_owned();
-    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },

@@ -1,7 +1,7 @@
 //! A plan for a terminal: routes first, then resources scope by scope, then what is held and what was found.
 
 use super::{AccountNames, Style, by_scope, count, scope_name, sign, words};
-use crate::model::finding::{Finding, Outcome, Severity};
+use crate::model::finding::{Finding, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,8 @@ fn routes(out: &mut String, plan: &Plan, style: Style) {
     out.push('\n');
 }
 
-fn resources(out: &mut String, plan: &Plan, names: &AccountNames, style: Style) {
+/// The steps, scope by scope.
+pub(super) fn resources(out: &mut String, plan: &Plan, names: &AccountNames, style: Style) {
     if plan.steps.is_empty() {
         return;
     }
@@ -234,12 +235,7 @@ fn finding_lines(out: &mut String, finding: &Finding, what: &str, style: Style) 
         (None, Some(origin)) => format!("  ({origin})"),
         _ => String::new(),
     };
-    let outcome = match outcome {
-        Outcome::Mend => "mended by this plan",
-        Outcome::Left => "left as it is",
-        Outcome::Held => "held",
-        Outcome::Waiting => "waiting",
-    };
+    let outcome = outcome.in_words();
     _ = writeln!(out, "  {code}  {what}: {outcome}{}", style.dim(&asked));
     _ = writeln!(out, "        {}", style.dim(detail));
 }
