@@ -185,7 +185,10 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
             ledger("[subscribe.large]", &format!("{}\n[subscribe.large]", more.join("\n")))
         }
         Code::PolicyTooLong => {
-            hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 100 }")
+            hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 300 }")
+                .into_iter()
+                .chain(payments("[\"ledger\"]", "[\"ledger\"]\naccounts = [\"ledger-prod\"]"))
+                .collect()
         }
         Code::DestinationRegion => {
             ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"))
