@@ -1,11 +1,12 @@
 //! wheelwright keeps an organisation's Amazon EventBridge buses true.
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
-//! [`eventbridge`] and [`model`] → config and expansion → [`plan`] and [`report`] → [`call`] and [`port`] →
-//! [`reconcile`] → the edges ([`aws`], [`sim`]) → the command line. See ARCHITECTURE.md.
+//! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan) and [`report`] → [`call`] and
+//! [`port`] → [`reconcile`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
 pub mod call;
+pub mod cli;
 pub mod config;
 pub mod eventbridge;
 pub mod expand;
@@ -17,3 +18,4 @@ pub mod recorder;
 pub mod report;
 pub mod sim;
 pub mod source;
+pub mod stage;

@@ -95,7 +95,9 @@ fn of_chain(error: &(dyn Error + 'static), otherwise: ErrorClass) -> Failure {
     }
     let credentials = chain.iter().any(|error| error.is::<CredentialsError>());
     let mut words: Vec<String> = Vec::new();
-    for text in chain.iter().map(ToString::to_string) {
+    for link in &chain {
+        // The credentials' sources tell what they tried line by line.
+        let text = link.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         // Some errors repeat what they were caused by.
         if !words.last().is_some_and(|last| last.contains(&text)) {
             words.push(text);

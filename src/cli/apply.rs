@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::{ApplyArgs, Exit};
 use crate::model::plan::Plan;
 use crate::plan::Approval;
-use crate::reconcile::sweep::{Swept, Sweeper};
+use crate::reconcile::sweep::{Sweeper, Swept};
 use crate::report::text;
 use std::io::{BufRead, IsTerminal, stdin};
 use std::path::Path;

@@ -33,7 +33,11 @@ impl Screen {
             Colour::Auto if terminal && !no_colour() => Style::Colour,
             Colour::Auto | Colour::Never => Style::Plain,
         };
-        Self { out: style(stdout().is_terminal()), talk: style(stderr().is_terminal()), is_terminal: stderr().is_terminal() }
+        Self {
+            out: style(stdout().is_terminal()),
+            talk: style(stderr().is_terminal()),
+            is_terminal: stderr().is_terminal(),
+        }
     }
 
     /// Writes data to standard output.

@@ -173,7 +173,10 @@ pub fn run() -> ExitCode {
     match runtime.block_on(dispatch(&cli)) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            if error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe) {
+            if error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            {
                 return ExitCode::SUCCESS;
             }
             eprintln!("error: {error:#}");

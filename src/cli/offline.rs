@@ -29,9 +29,11 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
         ));
         return Ok(Exit::Done);
     }
-    let codes: std::collections::BTreeSet<String> = diagnostics.iter().map(|diagnostic| diagnostic.code.to_string()).collect();
+    let codes: std::collections::BTreeSet<String> =
+        diagnostics.iter().map(|diagnostic| diagnostic.code.to_string()).collect();
     let first = codes.iter().next().cloned().unwrap_or_default();
-    screen.say(&format!("{errors} errors, {warnings} warnings. `wheelwright explain {first}` tells more about a code."));
+    screen
+        .say(&format!("{errors} errors, {warnings} warnings. `wheelwright explain {first}` tells more about a code."));
     Ok(Exit::UserCanMend)
 }
 
@@ -58,7 +60,8 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         screen.print(&format!("{found}\n\n{}\n", found.explanation()))?;
         return Ok(Exit::Done);
     }
-    let all = DiagnosticCode::iter().map(|code| code.to_string()).chain(FindingCode::iter().map(|code| code.to_string()));
+    let all =
+        DiagnosticCode::iter().map(|code| code.to_string()).chain(FindingCode::iter().map(|code| code.to_string()));
     let nearest = all.max_by(|a, b| strsim::jaro_winkler(a, code).total_cmp(&strsim::jaro_winkler(b, code)));
     screen.say(&format!(
         "error: there is no code `{code}`; did you mean `{}`? `wheelwright explain` lists them all",

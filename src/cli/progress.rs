@@ -68,9 +68,15 @@ impl Listener for Progress<'_> {
         let line = match outcome {
             StepOutcome::Done => format!("{} {place}: {what}", style.good("done   ")),
             StepOutcome::AlreadyDone => format!("{} {place}: {what}", style.good("already")),
-            StepOutcome::Conflict(why) => format!("{} {place}: {what}: not written, it changed meanwhile: {why}", style.bad("conflict")),
-            StepOutcome::Failed(error) => format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.class.mend()),
-            StepOutcome::NotVerified(why) => format!("{} {place}: {what}: written, but reads otherwise: {why}", style.bad("unverified")),
+            StepOutcome::Conflict(why) => {
+                format!("{} {place}: {what}: not written, it changed meanwhile: {why}", style.bad("conflict"))
+            }
+            StepOutcome::Failed(error) => {
+                format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.class.mend())
+            }
+            StepOutcome::NotVerified(why) => {
+                format!("{} {place}: {what}: written, but reads otherwise: {why}", style.bad("unverified"))
+            }
             StepOutcome::Blocked(on) => format!("{} {place}: {what}: waits for {on}", style.warn("blocked")),
         };
         self.line(&line);

@@ -80,6 +80,12 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
     for (bus, wanted) in &desired.buses {
         footing.insert(bus.clone(), diff.bus(bus, wanted));
     }
+    // Default buses are never made, and so are none of the topology's buses.
+    let bearing = desired.rules.keys().map(|rule| &rule.bus).chain(desired.grants.keys().map(|(bus, _)| bus));
+    for bus in bearing.filter(|bus| bus.is_default()) {
+        let there = !desired.no_access.contains(&bus.scope) && world.bus(bus).is_some();
+        footing.insert(bus.clone(), if there { Footing::There } else { Footing::None });
+    }
     grants::diff(&mut diff, &footing);
     rules::diff(&mut diff, &footing);
     for (archive, wanted) in &desired.archives {
@@ -196,9 +202,6 @@ impl Diff<'_> {
         let Some(live) = view.buses.get(&bus.name) else {
             return if view.buses_read { self.create_bus(bus, wanted, &resource, &asked) } else { Footing::None };
         };
-        if bus.is_default() {
-            return Footing::There;
-        }
         match own::of_bus(&self.desired.owner, live) {
             Ownership::Marked(_) => Footing::There,
             Ownership::MarkLost => {
@@ -231,9 +234,6 @@ impl Diff<'_> {
     }
 
     fn create_bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
-        if bus.is_default() {
-            return Footing::None;
-        }
         let cause = self.missing_cause();
         let codes = self.found_missing(resource, FindingCode::BusMissing, asked);
         let mark = Mark {

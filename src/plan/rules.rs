@@ -17,7 +17,12 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let desired = diff.desired;
     let mut created: BTreeMap<BusId, usize> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
-        if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
+        if desired.no_access.contains(&rule.bus.scope) {
+            let detail =
+                format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
+            let resource = ResourceId::Rule(rule.clone());
+            diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
+        } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
             wanted_rule(diff, rule, wanted, &mut created);
         }
     }
@@ -353,7 +358,8 @@ fn remove_targets(
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.
 fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &RouteIndex) {
     let desired = diff.desired;
-    let ours_to_judge = desired.buses.contains_key(bus) && !bus.is_default();
+    // On a spoke's bus the team's own rules are its business; on a hub's, whoever reads along should be known.
+    let ours_to_judge = desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
     for (name, live) in &live_bus.rules {
         let rule = RuleId { bus: bus.clone(), name: name.clone() };
         if desired.rules.contains_key(&rule) {

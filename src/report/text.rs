@@ -1,7 +1,7 @@
 //! A plan for a terminal: routes first, then resources scope by scope, then what is held and what was found.
 
 use super::{AccountNames, Style, by_scope, count, scope_name, sign, words};
-use crate::model::finding::{Finding, Severity};
+use crate::model::finding::{Finding, Outcome, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
 use std::collections::BTreeMap;
@@ -15,6 +15,13 @@ pub fn plan(plan: &Plan, names: &AccountNames, style: Style) -> String {
     holds(&mut out, plan, names, style);
     findings(&mut out, &plan.findings, names, style);
     _ = writeln!(out, "{}", summary(plan));
+    out
+}
+
+/// What the plan does to routes, and nothing else.
+pub fn routes_only(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    routes(&mut out, plan, style);
     out
 }
 
@@ -199,6 +206,12 @@ fn finding_lines(out: &mut String, finding: &Finding, names: &AccountNames, styl
         (Some(team), Some(origin)) => format!("  (team {team}, {origin})"),
         (None, Some(origin)) => format!("  ({origin})"),
         _ => String::new(),
+    };
+    let outcome = match outcome {
+        Outcome::Mend => "mended by this plan",
+        Outcome::Left => "left as it is",
+        Outcome::Held => "held",
+        Outcome::Waiting => "waiting",
     };
     _ = writeln!(out, "  {code}  {what}: {outcome}{}", style.dim(&asked));
     _ = writeln!(out, "        {}", style.dim(detail));

@@ -1,0 +1,120 @@
+//! Setting the stage: a simulated AWS with everything in it that others bring to a topology, and nothing of ours.
+//!
+//! The bootstrap templates bring the operator role, the delivery role and the dead-letter queues; the teams bring the
+//! queues that they subscribe with and, once their bus is there, rules of their own on it. For the demo, for
+//! `wheelwright sim` and for tests.
+
+use crate::config::Settings;
+use crate::eventbridge::Arn;
+use crate::model::desired::Desired;
+use crate::model::ids::Scope;
+use crate::model::resource::BusId;
+use crate::model::route::Consumer;
+use crate::model::topology::{Access, Topology};
+use crate::sim::call_door::{Operator, SimFleet};
+use crate::sim::{AwsError, Bootstrap, Caller, Service, SimulatedAws};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+/// The account that the operator itself runs in, apart from every team's.
+pub const OPERATOR_ACCOUNT: &str = "100000000001";
+
+/// The accounts of `topology`, as they are before wheelwright first looks at them.
+pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> SimulatedAws {
+    let mut aws = SimulatedAws::default();
+    aws.create_account(OPERATOR_ACCOUNT);
+    let bootstrap = Bootstrap {
+        operator_account: OPERATOR_ACCOUNT.to_owned(),
+        external_id: settings.operator.external_id.clone().unwrap_or_default(),
+        operator_role: settings.operator.role_name.clone(),
+        delivery_role: settings.delivery.role_name.clone(),
+        dead_letter_queue: settings.delivery.dead_letter_queue.clone(),
+        operator_permissions: None,
+    };
+    for account in topology.accounts.values() {
+        let id = account.id.to_string();
+        let scopes = desired.scopes.iter().filter(|scope| scope.account == account.id);
+        let regions: Vec<&str> = scopes.map(|scope| scope.region.as_str()).collect();
+        match account.access {
+            Access::Managed => aws.bootstrap_account(&id, &regions, &bootstrap),
+            Access::None => aws.create_account(&id),
+        }
+        if let Some(organization) = &topology.organization {
+            aws.set_organization(&id, organization);
+        }
+    }
+    for queue in queues(desired) {
+        create_queue(&mut aws, &queue);
+    }
+    aws
+}
+
+/// The operator, as the simulated AWS knows it.
+pub fn operator(settings: &Settings) -> Operator {
+    Operator {
+        base: Caller::root(OPERATOR_ACCOUNT),
+        role: settings.operator.role_name.clone(),
+        external_id: settings.operator.external_id.clone(),
+        session: settings.operator.session_name.clone(),
+    }
+}
+
+/// The operator's way into `aws` by the Call door.
+pub fn fleet(aws: SimulatedAws, settings: &Settings) -> SimFleet {
+    SimFleet::new(Arc::new(Mutex::new(aws)), operator(settings))
+}
+
+/// The queues that routes deliver to.
+fn queues(desired: &Desired) -> BTreeSet<String> {
+    let direct = desired.routes.values().filter(|route| route.destination_bus.is_none());
+    direct.map(|route| route.destination_arn.clone()).filter(|arn| arn.contains(":sqs:")).collect()
+}
+
+/// Makes a queue that EventBridge and every delivery role may send to.
+fn create_queue(aws: &mut SimulatedAws, arn: &str) {
+    let Ok(parsed) = arn.parse::<Arn>() else { return };
+    let Some(name) = parsed.queue_name() else { return };
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Sid": "delivery", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    ]});
+    aws.create_queue_with_policy(&parsed.account, &parsed.region, name, &policy);
+}
+
+/// The queue that a team reads its bus through: what its own rule on the bus delivers to.
+pub fn inbox(bus: &BusId) -> String {
+    Arn::queue(bus.scope.region.as_str(), &bus.scope.account.to_string(), &format!("{}-inbox", bus.name)).to_string()
+}
+
+/// The rule of a team's own on its bus.
+pub const INBOX_RULE: &str = "team-inbox";
+
+/// Lets each team put a rule of its own on each bus that receives: everything into the team's inbox queue. Such rules
+/// are foreign to wheelwright: it must leave them as they are.
+///
+/// # Errors
+///
+/// What the simulated AWS refuses, as where the bus is not there.
+pub fn furnish(aws: &mut SimulatedAws, desired: &Desired) -> Result<(), AwsError> {
+    let buses: BTreeSet<&BusId> = desired.routes.values().filter_map(|route| route.destination_bus.as_ref()).collect();
+    for bus in buses {
+        let Scope { account, region } = &bus.scope;
+        let queue = inbox(bus);
+        create_queue(aws, &queue);
+        let caller = Caller::root(&account.to_string());
+        let rule = json!({
+            "Name": INBOX_RULE, "EventBusName": bus.name, "Description": "the team's own",
+            "EventPattern": r#"{"source":[{"prefix":""}]}"#,
+        });
+        aws.call(&caller, region.as_str(), Service::EventBridge, "PutRule", &rule)?;
+        let target = json!({"Rule": INBOX_RULE, "EventBusName": bus.name, "Targets": [{"Id": "inbox", "Arn": queue}]});
+        aws.call(&caller, region.as_str(), Service::EventBridge, "PutTargets", &target)?;
+    }
+    Ok(())
+}
+
+/// Where what `consumer` receives can be read: its queue, or the inbox of its bus.
+pub fn mailbox(desired: &Desired, consumer: &Consumer) -> Option<String> {
+    let (_, route) = desired.routes.iter().find(|(id, _)| id.consumer == *consumer)?;
+    Some(route.destination_bus.as_ref().map_or_else(|| route.destination_arn.clone(), inbox))
+}
