@@ -168,6 +168,7 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::UnknownDetailType => ledger(FROM, &format!("{FROM}detail-types = [\"PaymentSetled\"]\n")),
         Code::WhereKey => ledger("where.detail.amount", "where.amount"),
         Code::BadPattern => ledger("[{ numeric = [\">\", 10000] }]", "[{ numeric = [\"=>\", 10000] }]"),
+        Code::OperatorAsField => ledger("[{ numeric = [\">\", 10000] }]", "{ numeric = [\">\", 10000] }"),
         Code::PatternTooLong => {
             let names: Vec<String> = (0..300).map(|number| format!("\"merchant-{number}\"")).collect();
             ledger("[{ numeric = [\">\", 10000] }]", &format!("[{}]", names.join(", ")))
