@@ -1,6 +1,7 @@
 //! Every mistake of a run is told in that run, sorted, and what is sound is still read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use proptest::prelude::*;
 use wheelwright::config::{SourceFiles, Style, load, render};
 
 #[test]
@@ -130,4 +131,104 @@ fn two_hubs_that_both_have_the_events_need_a_choice() {
     assert_eq!(wrong(&text("")), ["24 ambiguous-spoke"]);
     assert_eq!(wrong(&text("at = \"eu\"\n")), [""; 0]);
     assert_eq!(wrong(&text("spoke = \"us\"\n")), [""; 0]);
+}
+
+#[test]
+fn a_folder_without_files_is_empty_and_says_so() {
+    let files = SourceFiles::default();
+    let loaded = load(&files);
+    let text = render(&loaded.diagnostics, &files, Style::Plain);
+    assert!(text.starts_with("error[empty-topology]: there is no file under `topology/`"), "{text}");
+    assert!(loaded.topology.is_none());
+}
+
+fn example() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let (files, _) = wheelwright::source::dir::read(&folder).unwrap();
+    files.iter().map(|file| (file.path.to_string(), file.text.to_string())).collect()
+}
+
+/// What slips into a file: halves of the language, and what is not of it.
+const SLIPS: &[&str] = &[
+    "",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "=",
+    ".",
+    ",",
+    "\n",
+    "\r\n",
+    "\u{feff}",
+    "é",
+    "日本",
+    "\0",
+    "#",
+    "'''",
+    "1e999",
+    "nan",
+    "-1",
+    "99999999999999999999",
+    "2026-11-24",
+    "true",
+    "[]",
+    "{}",
+    "[[x]]",
+    "[team]\n",
+    "where.detail.a = []\n",
+    "deliver = { }\n",
+    "deliver = { queue = \"a\", topic = \"b\" }\n",
+    "at = [1]\n",
+    "tags = { a = 1 }\n",
+    "\"aws:x\"",
+    "arn:aws:sqs:::",
+    "[hub.us]\n",
+    "[publish.\"\"]\n",
+    "where.detail.\"\" = [{ wildcard = \"**\" }]\n",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nothing that can be in a file brings the reader down; it gives a topology or says why not.
+    #[test]
+    fn whatever_is_written_is_read_or_refused(
+        slips in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..12usize, any::<prop::sample::Index>()), 1..4),
+    ) {
+        let mut files = example();
+        for (file, place, taken, slip) in slips {
+            let file = file.index(files.len());
+            let (_, text) = &mut files[file];
+            let mut characters: Vec<char> = text.chars().collect();
+            let start = place.index(characters.len() + 1);
+            let end = (start + taken).min(characters.len());
+            characters.splice(start..end, SLIPS[slip.index(SLIPS.len())].chars());
+            *text = characters.into_iter().collect();
+        }
+        let files = SourceFiles::new(files);
+        let loaded = load(&files);
+        prop_assert_eq!(loaded.topology.is_some(), !loaded.has_errors());
+        for style in [Style::Plain, Style::Coloured] {
+            let text = render(&loaded.diagnostics, &files, style);
+            prop_assert_eq!(text.is_empty(), loaded.diagnostics.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_not_missing_too() {
+    let text = ONE_TEAM.replace("account = \"payments-prod\"", "acount = \"payments-prod\"");
+    assert_eq!(wrong(&text), ["12 unknown-key"]);
+    let organization = "[organization]\nids = \"o-a1b2c3d4e5\"\n";
+    let text = ONE_TEAM.replace("[team]", &format!("grant = \"organization\"\n{organization}[team]"));
+    assert_eq!(wrong(&text), ["10 unknown-key"]);
+}
+
+#[test]
+fn a_subscription_to_nothing_has_its_pattern_checked_all_the_same() {
+    let text =
+        format!("{ONE_TEAM}[subscribe.b]\nfrom = \"nobody.a\"\nwhere.detail.total = [{{ numeric = [\"=>\", 0] }}]\n");
+    assert_eq!(wrong(&text), ["15 unknown-team", "16 bad-pattern"]);
 }

@@ -168,6 +168,7 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::UnknownDetailType => ledger(FROM, &format!("{FROM}detail-types = [\"PaymentSetled\"]\n")),
         Code::WhereKey => ledger("where.detail.amount", "where.amount"),
         Code::BadPattern => ledger("[{ numeric = [\">\", 10000] }]", "[{ numeric = [\"=>\", 10000] }]"),
+        Code::OperatorAsField => ledger("[{ numeric = [\">\", 10000] }]", "{ numeric = [\">\", 10000] }"),
         Code::PatternTooLong => {
             let names: Vec<String> = (0..300).map(|number| format!("\"merchant-{number}\"")).collect();
             ledger("[{ numeric = [\">\", 10000] }]", &format!("[{}]", names.join(", ")))
@@ -185,7 +186,10 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
             ledger("[subscribe.large]", &format!("{}\n[subscribe.large]", more.join("\n")))
         }
         Code::PolicyTooLong => {
-            hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 100 }")
+            hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 300 }")
+                .into_iter()
+                .chain(payments("[\"ledger\"]", "[\"ledger\"]\naccounts = [\"ledger-prod\"]"))
+                .collect()
         }
         Code::DestinationRegion => {
             ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"))

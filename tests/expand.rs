@@ -273,3 +273,16 @@ proptest! {
         prop_assert_eq!(specs(&shuffled), specs(&straight));
     }
 }
+
+#[test]
+fn an_audit_of_more_accounts_than_a_pattern_holds_takes_everything() {
+    let tight = TOPOLOGY.replace("tags = { cost = \"hub\" }", "quotas = { pattern-characters-max = 100 }");
+    let audit = |base: &str| {
+        let desired =
+            desired_of(&SourceFiles::new([("topology/base.toml", base), ("topology/payments.toml", PAYMENTS)]));
+        let rule = desired.rules.iter().find(|(rule, _)| rule.name.starts_with("ww.hub.audit.")).unwrap();
+        rule.1.spec.pattern.to_string()
+    };
+    assert!(audit(TOPOLOGY).starts_with(r#"{"account":["222222222222","444444444444"],"source""#));
+    assert_eq!(audit(&tight), r#"{"source":[{"prefix":""}],"replay-name":[{"exists":false}]}"#);
+}

@@ -50,6 +50,7 @@ impl DiagnosticCode {
             Self::UnknownDetailType
             | Self::WhereKey
             | Self::BadPattern
+            | Self::OperatorAsField
             | Self::PatternTooLong
             | Self::TooManyRules
             | Self::TooManyWildcards
@@ -393,6 +394,13 @@ right:  where.detail.amount = [{ numeric = [\">\", 100] }]"
         }
         DiagnosticCode::BadPattern => {
             "EventBridge would refuse this pattern with InvalidEventPatternException, for the reason that the message gives. Every value stands in a list, and an operator is an object in it.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+
+wrong:  where.detail.amount = [{ numeric = [\"=>\", 100] }]
+right:  where.detail.amount = [{ numeric = [\">=\", 100] }]"
+        }
+        DiagnosticCode::OperatorAsField => {
+            "An operator stands in a list. Without the list EventBridge takes its name for a field of the event: `amount = { numeric = [\">\", 100] }` asks for an `amount` that is an object with a field `numeric`, is accepted, and never matches. If the event really has such a field, this warning can stand.
 See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
 
 wrong:  where.detail.amount = { numeric = [\">\", 100] }

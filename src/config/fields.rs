@@ -4,7 +4,7 @@
 //! others. A reader goes on after a mistake, so that one run shows them all; [`Fields::sound`] says at the end
 //! whether the table can be used.
 
-use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
 use super::source::{Lines, Place, Written};
 use crate::model::ids::IdError;
 use serde_json::{Map, Number, Value};
@@ -34,6 +34,8 @@ pub(super) struct Fields<'t> {
     name: String,
     place: Place,
     table: &'t DeTable<'t>,
+    /// Keys that something here was probably meant to be: they are not reported as missing besides.
+    misspelt: BTreeSet<String>,
     sound: Cell<bool>,
 }
 
@@ -46,7 +48,13 @@ impl<'t> Fields<'t> {
         table: &'t DeTable<'t>,
         keys: &[&str],
     ) -> Self {
-        let fields = Self { context, name: name.into(), place, table, sound: Cell::new(true) };
+        let misspelt = table
+            .iter()
+            .map(|(key, _)| -> &str { key.get_ref() })
+            .filter(|given| !keys.contains(given))
+            .filter_map(|given| nearest(given, keys.iter().copied()).map(str::to_owned))
+            .collect();
+        let fields = Self { context, name: name.into(), place, table, misspelt, sound: Cell::new(true) };
         for (key, _) in table {
             let given: &str = key.get_ref();
             if !keys.contains(&given) {
@@ -314,6 +322,9 @@ impl<'t> Fields<'t> {
 
     /// Reports that `key` is missing, with what could be written.
     pub(super) fn missing(&self, key: &str, example: &str) {
+        if self.misspelt.contains(key) {
+            return; // It is there under another name, and that was reported.
+        }
         let message = format!("`{}` has no `{key}`", self.name);
         self.fail(
             Diagnostic::error(DiagnosticCode::MissingKey, &self.place, message)

@@ -82,11 +82,13 @@ fn whole_file<'t>(context: Context<'t>, table: &'t Spanned<DeTable<'t>>, name: &
 }
 
 fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
-    if let Some(fields) = file.table("organization", ORGANIZATION_KEYS)
-        && let Some(id) = fields.required_text("id", "\"o-a1b2c3d4e5\"")
-        && values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id)
-    {
-        raw.organizations.push(id);
+    if file.has("organization") {
+        let id = file.table("organization", ORGANIZATION_KEYS).and_then(|fields| {
+            let id = fields.required_text("id", "\"o-a1b2c3d4e5\"")?;
+            values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id).then_some(id)
+        });
+        raw.has_broken_organization |= id.is_none();
+        raw.organizations.extend(id);
     }
     raw.accounts.extend(read_entries(file, "account", ACCOUNT_KEYS, account));
     raw.hubs.extend(read_entries(file, "hub", HUB_KEYS, hub));

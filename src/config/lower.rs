@@ -84,7 +84,8 @@ fn hub(
             None => diagnostic,
         });
     }
-    if raw.grant.value == HubGrant::Organization && topology.organization.is_none() && !resolver.has_holes {
+    let organization_is_missing = topology.organization.is_none() && !index.raw.has_broken_organization;
+    if raw.grant.value == HubGrant::Organization && organization_is_missing && !resolver.has_holes {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::MissingKey, &raw.grant.place, "the organisation's id is not said")
                 .label("this lets the whole organisation in")

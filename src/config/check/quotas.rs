@@ -67,7 +67,7 @@ fn policies(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Si
                 1 => "one statement lets publishers in".to_owned(),
                 count => format!("{count} accounts publish here, each with a statement"),
             });
-        if topology.organization.is_none() {
+        if topology.organization.is_none() && grantees.len() > 1 {
             diagnostic = diagnostic.help("add `[organization]` with `id = \"o-…\"`: one statement then lets all its accounts in, and rules stay pinned to who publishes");
         }
         sink.push(
