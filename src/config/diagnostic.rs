@@ -228,11 +228,6 @@ impl Sink {
         self.found.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.found.borrow().len()
-    }
-
     /// All, sorted by file, place and code, each once.
     pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner();

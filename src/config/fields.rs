@@ -9,7 +9,7 @@ use super::source::{Lines, Place, Written};
 use crate::model::ids::IdError;
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use toml::Spanned;
@@ -258,6 +258,37 @@ impl<'t> Fields<'t> {
             members.push((name, self.json_value(key, value)?));
         }
         Some(Written { value: members, place })
+    }
+
+    /// The places of all values in the table at `key`, by the keys that lead to them.
+    pub(super) fn value_places(&self, key: &str) -> BTreeMap<Vec<String>, Place> {
+        let mut places = BTreeMap::new();
+        if let Some((_, value)) = self.raw(key) {
+            self.add_places(value, &mut Vec::new(), &mut places);
+        }
+        places
+    }
+
+    fn add_places(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        path: &mut Vec<String>,
+        places: &mut BTreeMap<Vec<String>, Place>,
+    ) {
+        let DeValue::Table(table) = value.get_ref() else { return };
+        for (name, inner) in table.iter() {
+            path.push(name.get_ref().to_string());
+            // A table made by dotted keys has no text of its own: its key has.
+            let place = if inner.get_ref().is_table() { self.place_of(name) } else { self.place_of(inner) };
+            places.insert(path.clone(), place);
+            self.add_places(inner, path, places);
+            path.pop();
+        }
+    }
+
+    /// The table as people call it: `subscribe.large`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether `key` is there.

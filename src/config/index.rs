@@ -6,6 +6,7 @@ use super::source::{Place, Written};
 use crate::model::ids::{
     AccountName, HubName, PublicationId, PublicationName, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
+use crate::model::topology::Origin;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -65,6 +66,22 @@ impl<'r> Index<'r> {
     pub(super) fn subscription(&self, id: &SubscriptionId) -> Option<(&'r Place, &'r RawSubscription)> {
         let entry = self.subscriptions.get(&id.to_string())?;
         Some((&entry.place, entry.body.as_ref()?))
+    }
+
+    /// Where the entry with this origin was written.
+    pub(super) fn place_of(&self, origin: &Origin) -> Option<&'r Place> {
+        let places = self
+            .hubs
+            .values()
+            .map(|entry| &entry.place)
+            .chain(self.spokes.values().map(|entry| &entry.place))
+            .chain(self.publications.values().map(|entry| &entry.place))
+            .chain(self.subscriptions.values().map(|entry| &entry.place));
+        // Two entries may share a line (`[spoke]` with inline tables), so the name decides among those.
+        let name = origin.entry.rsplit('.').next().unwrap_or_default();
+        places.filter(|place| place.file == origin.file && place.line == origin.line).max_by_key(|place| {
+            place.span.len() == name.len()
+        })
     }
 
     /// Whether the team itself could not be used, so that nothing of it is known.

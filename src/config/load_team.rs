@@ -10,7 +10,7 @@ use super::source::Written;
 use super::values;
 use crate::eventbridge::quota;
 use crate::model::ids::{IdError, TeamName};
-use crate::model::topology::{Replays, Retry, Via};
+use crate::model::topology::{Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use toml::de::DeValue;
@@ -67,16 +67,12 @@ pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
 fn entries(file: &Fields<'_>) -> RawTeam {
     RawTeam {
         contact: String::new(),
-        tags: values_none(),
+        tags: Tags::new(),
         spokes: read_entries(file, "spoke", SPOKE_KEYS, spoke),
         publications: read_entries(file, "publish", PUBLISH_KEYS, publication),
         subscriptions: read_entries(file, "subscribe", SUBSCRIBE_KEYS, subscription),
         expectations: expectations(file),
     }
-}
-
-fn values_none() -> crate::model::topology::Tags {
-    crate::model::topology::Tags::new()
 }
 
 fn spoke(fields: &Fields<'_>) -> Option<RawSpoke> {
@@ -130,6 +126,7 @@ fn subscription(fields: &Fields<'_>) -> Option<RawSubscription> {
         spoke,
         detail_types,
         filter: filter?,
+        filter_places: fields.value_places("where"),
         filter_place: fields.key_place("where").unwrap_or_else(|| fields.place().clone()),
         deliver: deliver?,
         replays,
@@ -273,7 +270,7 @@ fn expectation(fields: &Fields<'_>) -> Option<RawExpectation> {
     let reaches = fields.texts("reaches").map(|list| parse_all(fields, &list.value));
     let event = event?;
     Some(RawExpectation {
-        name: Written { value: String::new(), place: fields.place().clone() },
+        name: Written { value: fields.name().to_owned(), place: fields.place().clone() },
         published_by: published_by?,
         event: event.value.into_iter().map(|(name, value)| (name.value, value)).collect(),
         event_place: event.place,

@@ -9,6 +9,7 @@ use crate::model::ids::{
 };
 use crate::model::topology::{Access, HubGrant, Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// An entry of some table of names: `[hub.prod]`.
 #[derive(Clone, Debug)]
@@ -107,6 +108,8 @@ pub(super) struct RawSubscription {
     pub(super) filter: Map<String, Value>,
     /// Where `where` was written, else the entry's name.
     pub(super) filter_place: Place,
+    /// Where each value in `where` was written, by the keys that lead to it.
+    pub(super) filter_places: BTreeMap<Vec<String>, Place>,
     pub(super) deliver: Written<RawDestination>,
     pub(super) replays: Replays,
     pub(super) dead_letter: Option<Written<String>>,
