@@ -13,7 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use support::probes::{
     ANALYTICS, ANALYTICS_EU, EU, FRAUD, LEDGER, Mail, ORDERS, PAYMENTS, PLATFORM, US, audit, hub_arn, mailbox,
     misdelivered,
@@ -28,7 +28,7 @@ use wheelwright::reconcile::apply::StepOutcome;
 use wheelwright::reconcile::pace::{Pace, Paced};
 use wheelwright::reconcile::sweep::Swept;
 use wheelwright::sim::sdk_door::SimHttpClient;
-use wheelwright::sim::{Caller, EventEntry, Outcome, Role, Service, SimulatedAws, SnapshotItem, Trusted};
+use wheelwright::sim::{Caller, EventEntry, Outcome, Permission, Role, Service, SimulatedAws, SnapshotItem, Trusted};
 use wheelwright::stage;
 
 // From empty accounts.
@@ -150,7 +150,8 @@ async fn calls_of_a_scope_stay_below_its_pace() {
     let fleet = Paced::new(&bench.fleet, pace, BTreeMap::new());
     let swept = bench.sweep_by(&fleet, &bench.clock, &Approval::default()).await.unwrap();
     bench.assert_in_step(&swept);
-    assert_eq!(refused(&bench.aws()), Vec::<String>::new());
+    let throttled = |call: &String| call.contains("Throttl");
+    assert!(!refused(&bench.aws()).iter().any(throttled));
     let mut times: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
     for entry in bench.aws().log() {
         times.entry((entry.account.clone(), entry.region.clone())).or_default().push(entry.at_ms);
@@ -186,8 +187,8 @@ async fn accounts_that_refuse_are_named_and_keep_nobody_else_waiting() {
         assert_eq!(theirs, json!({}), "written in {account}");
     }
     // Once they let us in, the next sweep does the rest.
-    let bootstrapped = example.stage();
-    let aws = merge_roles(&bench, &bootstrapped);
+    let mut aws = bench.aws().clone();
+    let_three_in(&mut aws);
     let bench = Bench::by_sdk(&example, aws);
     let swept = bench.sweep().await;
     bench.assert_in_step(&swept);
@@ -218,18 +219,15 @@ fn assert_refusals_are_named(plan: &Plan) {
     }
 }
 
-/// The bench's world with the three accounts as the templates make them.
-fn merge_roles<F: Fleet>(bench: &Bench<F>, _bootstrapped: &SimulatedAws) -> SimulatedAws {
-    let mut aws = bench.aws().clone();
+fn let_three_in(aws: &mut SimulatedAws) {
     aws.undo_deny(LEDGER, "events:*");
     for account in [FRAUD, ANALYTICS] {
         let operator = Role::named("wheelwright-operator")
             .trusting(Trusted::Account(stage::OPERATOR_ACCOUNT.to_owned()))
             .with_external_id("acme/eventbridge")
-            .allowing(wheelwright::sim::Permission::on_everything(&["events:*", "iam:PassRole"]));
+            .allowing(Permission::on_everything(&["events:*", "iam:PassRole"]));
         aws.create_role(account, operator);
     }
-    aws
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +273,7 @@ async fn a_role_that_leads_into_another_account_writes_nothing_there() {
     let ledgers: Vec<&StepOutcome> = swept
         .outcomes
         .iter()
-        .filter(|(key, _)| key.to_string().contains(LEDGER))
+        .filter(|(key, _)| key.to_string().contains(&format!(" {LEDGER}/")))
         .map(|(_, outcome)| outcome)
         .collect();
     assert!(!ledgers.is_empty());
@@ -324,6 +322,15 @@ async fn converged(example: &Example) -> SimulatedAws {
     let mut aws = bench.aws().clone();
     stage::furnish(&mut aws, &example.desired).unwrap();
     aws
+}
+
+/// Everything of the topology's accounts; a Region of the operator's own comes to be when it is first called.
+fn everything(item: &SnapshotItem<'_>) -> bool {
+    item.account != stage::OPERATOR_ACCOUNT
+}
+
+fn foreign(item: &SnapshotItem<'_>) -> bool {
+    everything(item) && !is_ours(item)
 }
 
 fn scope(account: &str, region: &str) -> Scope {
@@ -441,7 +448,7 @@ async fn a_subscription_that_is_removed_stops() {
         "[subscribe.cards]\nfrom = \"payments.authorizations\"\n",
         "",
     )]);
-    let before = aws.snapshot(|item| !is_ours(item));
+    let before = aws.snapshot(foreign);
     let bench = Bench::by_sdk(&next, aws);
     let (_, plan) = bench.plan().await;
     assert_eq!(plan.routes.len(), 1, "{}", bench.shown(&plan));
@@ -451,7 +458,7 @@ async fn a_subscription_that_is_removed_stops() {
     bench.assert_in_step(&swept);
     let aws = bench.aws();
     assert_eq!(aws.snapshot(|item| item.rule.starts_with("ww.fraud.cards")), json!({}));
-    assert_eq!(difference(&before, &aws.snapshot(|item| !is_ours(item))), Vec::<String>::new());
+    assert_eq!(difference(&before, &aws.snapshot(foreign)), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -468,14 +475,14 @@ async fn too_many_removals_are_held_until_a_person_names_the_guard_or_the_plan()
         }
     }
     let next = Example::of(texts, example.desired.revision.sequence + 1);
-    let before = aws.snapshot(|_| true);
+    let before = aws.snapshot(everything);
     let bench = Bench::by_sdk(&next, aws.clone());
     let (_, plan) = bench.plan().await;
     let held: Vec<Guard> = plan.holds.iter().map(|hold| hold.guard).collect();
     assert!(held.iter().all(|guard| *guard == Guard::TooManyBreaks) && !held.is_empty(), "{}", bench.shown(&plan));
     let swept = bench.sweep().await;
     assert!(!swept.in_step());
-    let written = difference(&before, &bench.aws().snapshot(|_| true));
+    let written = difference(&before, &bench.aws().snapshot(everything));
     let gone = |line: &String| line.ends_with("-> absent");
     assert!(!written.iter().any(gone), "{written:?}");
     for approval in [
@@ -500,19 +507,23 @@ fn without_expectations(text: &str) -> String {
 async fn a_topology_that_asks_for_nothing_takes_nothing_away() {
     let example = Example::worked();
     let aws = converged(&example).await;
-    let mut texts = example.texts.clone();
-    texts.retain(|path, _| path == "wheelwright.toml" || path == "topology/accounts.toml");
-    let next = Example::of(texts, example.desired.revision.sequence + 1);
-    let before = aws.snapshot(|_| true);
+    // The checker refuses a folder without a hub; this is the second lock.
+    let mut next = Example::of(example.texts.clone(), example.desired.revision.sequence + 1);
+    next.desired.buses.clear();
+    next.desired.grants.clear();
+    next.desired.rules.clear();
+    next.desired.archives.clear();
+    next.desired.routes.clear();
+    let before = aws.snapshot(everything);
     let bench = Bench::by_sdk(&next, aws);
     let (_, plan) = bench.plan().await;
     assert_eq!(plan.holds.iter().map(|hold| hold.guard).collect::<Vec<_>>(), [Guard::EmptyTopology]);
-    let everything = Approval {
+    let all_of_it = Approval {
         allow: [Guard::TooManyBreaks, Guard::TooManyChanges, Guard::Adopt].into(),
         plan_id: Some(plan.id.clone()),
     };
-    bench.sweep_with(&bench.clock, &everything).await.unwrap();
-    assert_eq!(difference(&before, &bench.aws().snapshot(|_| true)), Vec::<String>::new());
+    bench.sweep_with(&bench.clock, &all_of_it).await.unwrap();
+    assert_eq!(difference(&before, &bench.aws().snapshot(everything)), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -527,13 +538,13 @@ async fn an_older_topology_writes_nothing_over_a_newer_one() {
         "DisableRule",
         json!({"Name": rule.name, "EventBusName": rule.bus.name}),
     );
-    let before = aws.snapshot(|_| true);
+    let before = aws.snapshot(everything);
     let bench = Bench::by_sdk(&older, aws);
     let swept = bench.sweep().await;
     assert_eq!(swept.after.holds.iter().map(|hold| hold.guard).collect::<Vec<_>>(), [Guard::Superseded]);
     let superseded = swept.after.findings.iter().find(|finding| finding.code == FindingCode::Superseded);
     assert_eq!(superseded.map(|finding| finding.outcome), Some(FindingOutcome::Left));
-    assert_eq!(difference(&before, &bench.aws().snapshot(|_| true)), Vec::<String>::new());
+    assert_eq!(difference(&before, &bench.aws().snapshot(everything)), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -541,11 +552,11 @@ async fn a_plan_that_was_not_reviewed_is_not_applied() {
     let example = Example::worked();
     let bench = Bench::by_sdk(&example, example.stage());
     let (_, reviewed) = bench.plan().await;
-    let before = bench.aws().snapshot(|_| true);
+    let before = bench.aws().snapshot(everything);
     let other = Approval { allow: BTreeSet::new(), plan_id: Some("0123456789ab".into()) };
     let refusal = bench.sweep_with(&bench.clock, &other).await.unwrap_err();
     assert_eq!(refusal, Refusal::OtherPlan { reviewed: "0123456789ab".into(), actual: reviewed.id.clone() });
-    assert_eq!(difference(&before, &bench.aws().snapshot(|_| true)), Vec::<String>::new());
+    assert_eq!(difference(&before, &bench.aws().snapshot(everything)), Vec::<String>::new());
     let this = Approval { allow: BTreeSet::new(), plan_id: Some(reviewed.id) };
     let swept = bench.sweep_with(&bench.clock, &this).await.unwrap();
     bench.assert_in_step(&swept);
