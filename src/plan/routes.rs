@@ -97,7 +97,7 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
     let mut stops: BTreeMap<&RuleId, Vec<String>> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.is_break()) {
         if let (Action::RemoveTargets { rule, .. }, Seen::Targets { targets }) = (&step.action, &step.seen) {
-            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) {
+            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) || is_replaced(desired, world, step, rule) {
                 continue;
             }
             stops.entry(rule).or_default().extend(targets.values().map(|target| target.spec.arn.clone()));
@@ -115,6 +115,21 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         }
     };
     stops.into_iter().map(stop).collect()
+}
+
+/// Whether a route that stays takes every event of a rule that goes, to the same place: a subscription that was renamed.
+fn is_replaced(desired: &Desired, world: &World, step: &Step, rule: &RuleId) -> bool {
+    let Seen::Targets { targets } = &step.seen else { return false };
+    let live = world.rule(rule).and_then(|rule| rule.pattern.as_ref()).and_then(|pattern| pattern.parsed.as_ref());
+    let Some(live) = live else { return false };
+    let stays = |arn: &String| {
+        step.routes.iter().any(|id| {
+            let route = desired.routes.get(id).filter(|route| route.destination_arn == *arn);
+            let wanted = route.and_then(|route| desired.rules.get(&route.rule));
+            wanted.is_some_and(|wanted| wanted.spec.pattern.covers(live))
+        })
+    };
+    targets.values().all(|target| stays(&target.spec.arn))
 }
 
 /// A route hop by hop, on one line.
