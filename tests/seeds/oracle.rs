@@ -84,6 +84,8 @@ struct State {
     readings: BTreeMap<Scope, Reading>,
     /// Reads can lie (stale): what a step reports is then not held against it.
     reads_lie: bool,
+    /// What was called and what came of it, where one seed is shown.
+    told: bool,
     /// What an account denies for now, to the operator; the account's own people may still.
     denied: Option<(String, &'static str)>,
     calls: Vec<(Scope, &'static str, bool)>,
@@ -122,6 +124,17 @@ impl Oracle {
     /// Writes that the operator tried, whatever came of them.
     pub fn writes_tried(&self) -> usize {
         self.state().writes_tried
+    }
+
+    /// Prints every write from here on.
+    pub fn tell(&self) {
+        self.state().told = true;
+    }
+
+    pub fn note(&self, text: &str) {
+        if self.state().told {
+            println!("== {text}");
+        }
     }
 
     pub fn reads_lie(&self, lie: bool) {
@@ -190,6 +203,9 @@ impl Oracle {
             return;
         }
         for entry in &done {
+            if state.told {
+                println!("{} {}/{} {}", entry.operation, entry.account, entry.region, entry.input);
+            }
             state.operator_writes += 1;
             state.judge(entry);
             state.furnish(aws, entry);

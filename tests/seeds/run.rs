@@ -43,26 +43,25 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     if tight {
         lower_quotas(&mut rng, &mut old, &mut new);
     }
-    if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
-        println!("{:?}\n{:?}", old.files(), new.files());
-    }
     let mut run = Run::new(rng, seed, mutant, [&old, &new]);
+    if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
+        for (path, text) in old.files().into_iter().chain(new.files()) {
+            println!("--- {path}\n{text}");
+        }
+        run.oracle.tell();
+    }
     run.tight = tight;
     run.whole(&old, &new).await;
     Report { violations: run.oracle.violations(), writes: run.oracle.operator_writes(), ..run.report }
 }
 
-/// Room for what either topology needs, for what others have there, and for little more.
+/// Room for what either topology needs, for what others have there, and for little more. The same for all hubs: a quota
+/// is an account's, and hubs can share one.
 fn lower_quotas(rng: &mut Rng, old: &mut Spec, new: &mut Spec) {
-    let (before, after) = (old.rules(), new.rules());
-    let slack = rng.within(5, 8);
-    let characters = rng.within(900, 2_400);
-    for spec in [old, new] {
-        for at in 0..spec.hubs.len() {
-            let place = spec.hub_place(&spec.hubs[at]);
-            let rules = |rules: &BTreeMap<Place, usize>| rules.get(&place).copied().unwrap_or_default();
-            spec.hubs[at].quotas = Some((rules(&before).max(rules(&after)) + slack, characters));
-        }
+    let needed = old.rules().into_values().chain(new.rules().into_values()).max().unwrap_or_default();
+    let quotas = (needed + rng.within(3, 5), rng.within(900, 2_400));
+    for hub in old.hubs.iter_mut().chain(&mut new.hubs) {
+        hub.quotas = Some(quotas);
     }
 }
 
@@ -250,6 +249,7 @@ impl Run {
         self.oracle.reads_lie(lies);
         self.oracle.process_starts();
         self.report.sweeps += 1;
+        self.oracle.note(&format!("sweep for sequence {}: {:?}", wanted.revision.sequence, trouble.schedule));
         let watched = Watched::new(self.fleet.clone(), self.oracle.clone())
             .with_failing_entries(self.rng.next(), trouble.failing_entries_percent);
         let faulty = FaultyFleet::new(watched, trouble.schedule).with_forks(Watched::fork);
@@ -366,7 +366,7 @@ impl Run {
                 let tap = generator::queue_arn(&place.account, place.region, "people-tap");
                 create_queue(aws, &tap);
                 oracle::put_target(aws, place, "people-tap", "tap", &tap);
-                if rng.chance(50) {
+                if rng.chance(50) && !tight {
                     // Our mark in the description and not in the tags: one mark is not enough to take it away.
                     let text = "copied [ww1:wheelwright:1:00000000]";
                     oracle::put_rule(aws, place, "ww.team1.sub0.deadbeef", text, pattern, &json!([]));
