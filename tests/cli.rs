@@ -85,7 +85,11 @@ fn check_finds_nothing_wrong_with_the_worked_example() {
 #[test]
 fn check_tells_every_mistake_with_its_place() {
     let mut folder = small();
-    folder.replace(BOOKS_PATH, "from = \"shop.orders\"\ndetail-types = [\"OrderPlaced\"]", "from = \"shop.order\"\ndetail-types = [\"OrderPlaced\"]");
+    folder.replace(
+        BOOKS_PATH,
+        "from = \"shop.orders\"\ndetail-types = [\"OrderPlaced\"]",
+        "from = \"shop.order\"\ndetail-types = [\"OrderPlaced\"]",
+    );
     folder.replace("topology/teams/shop.toml", "subscribers = [\"*\"]", "subscriber = [\"*\"]");
     let ran = wheelwright(&folder, None, &["check"]).expect(1);
     insta::assert_snapshot!("check_tells_every_mistake", ran.out + &ran.err);
@@ -184,7 +188,10 @@ fn a_topology_with_mistakes_asks_nothing_of_aws() {
 #[test]
 fn codes_are_explained() {
     let folder = small();
-    insta::assert_snapshot!("explain_rule_disabled", wheelwright(&folder, None, &["explain", "rule-disabled"]).expect(0).out);
+    insta::assert_snapshot!(
+        "explain_rule_disabled",
+        wheelwright(&folder, None, &["explain", "rule-disabled"]).expect(0).out
+    );
     let unknown = wheelwright(&folder, None, &["explain", "rule-disabed"]).expect(1);
     insta::assert_snapshot!(unknown.err, @"error: there is no code `rule-disabed`; did you mean `rule-disabled`? `wheelwright explain` lists them all");
     let all = wheelwright(&folder, None, &["explain"]).expect(0).out;

@@ -72,9 +72,7 @@ fn raw(aws: &mut SimulatedAws, action: &Action) -> Result<Value, wheelwright::si
             ("PutRule", json!({"Name": rule.name, "EventBusName": rule.bus.name, "EventPattern": pattern}))
         }
         Action::PutTargets { rule, targets } => {
-            let target = |(id, spec): (&String, &wheelwright::model::resource::TargetSpec)| {
-                json!({"Id": id, "Arn": spec.arn, "RoleArn": spec.role_arn})
-            };
+            let target = |(id, spec): (&String, &wheelwright::model::resource::TargetSpec)| json!({"Id": id, "Arn": spec.arn, "RoleArn": spec.role_arn});
             let targets: Vec<Value> = targets.iter().map(target).collect();
             ("PutTargets", json!({"Rule": rule.name, "EventBusName": rule.bus.name, "Targets": targets}))
         }
@@ -428,8 +426,16 @@ async fn a_subscription_that_is_renamed_never_stops_delivering() {
     let aws = converged(&example).await;
     let next = example.edited(&[
         ("topology/teams/orders.toml", "[subscribe.settled]", "[subscribe.paid]"),
-        ("topology/teams/ledger.toml", "\"ledger.settlements\", \"orders.settled\"]\n\n[expect.large-yen", "\"ledger.settlements\", \"orders.paid\"]\n\n[expect.large-yen"),
-        ("topology/teams/ledger.toml", "\"ledger.settlements\", \"orders.settled\"]\n\n[expect.only", "\"ledger.settlements\", \"orders.paid\"]\n\n[expect.only"),
+        (
+            "topology/teams/ledger.toml",
+            "\"ledger.settlements\", \"orders.settled\"]\n\n[expect.large-yen",
+            "\"ledger.settlements\", \"orders.paid\"]\n\n[expect.large-yen",
+        ),
+        (
+            "topology/teams/ledger.toml",
+            "\"ledger.settlements\", \"orders.settled\"]\n\n[expect.only",
+            "\"ledger.settlements\", \"orders.paid\"]\n\n[expect.only",
+        ),
     ]);
     let mut bench = Bench::by_sdk(&next, aws);
     let (plan, _, watched) = sweep_and_watch(&mut bench).await;
@@ -443,11 +449,8 @@ async fn a_subscription_that_is_renamed_never_stops_delivering() {
 async fn a_subscription_that_is_removed_stops() {
     let example = Example::worked();
     let aws = converged(&example).await;
-    let next = example.edited(&[(
-        "topology/teams/fraud.toml",
-        "[subscribe.cards]\nfrom = \"payments.authorizations\"\n",
-        "",
-    )]);
+    let next =
+        example.edited(&[("topology/teams/fraud.toml", "[subscribe.cards]\nfrom = \"payments.authorizations\"\n", "")]);
     let before = aws.snapshot(foreign);
     let bench = Bench::by_sdk(&next, aws);
     let (_, plan) = bench.plan().await;

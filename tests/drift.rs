@@ -12,7 +12,7 @@ use FindingCode as Found;
 use Outcome::{Held, Left as Leaves, Mend};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use support::probes::{EU, FRAUD, LEDGER, PAYMENTS, PLATFORM, US, Mail, misdelivered, probes};
+use support::probes::{EU, FRAUD, LEDGER, Mail, PAYMENTS, PLATFORM, US, misdelivered, probes};
 use support::{Bench, Example, Hands, difference, is_ours};
 use wheelwright::model::desired::Desired;
 use wheelwright::model::finding::{Finding, FindingCode, Outcome};
@@ -242,7 +242,12 @@ const ROWS: &[Row] = &[
             let rule = json!({"Name": "curious", "EventBusName": "org-events", "EventPattern": EVERYTHING});
             edit.call(PLATFORM, US, "PutRule", rule);
             let targets = json!([{"Id": "1", "Arn": queue}]);
-            edit.call(PLATFORM, US, "PutTargets", json!({"Rule": "curious", "EventBusName": "org-events", "Targets": targets}));
+            edit.call(
+                PLATFORM,
+                US,
+                "PutTargets",
+                json!({"Rule": "curious", "EventBusName": "org-events", "Targets": targets}),
+            );
         },
         finds: &[(Found::ForeignRule, Leaves)],
         after: Left,
@@ -453,7 +458,9 @@ impl Picture {
     }
 
     fn all(&self) -> Value {
-        json!([&self.ours, &self.foreign].into_iter().filter_map(Value::as_object).flatten().collect::<BTreeMap<_, _>>())
+        json!(
+            [&self.ours, &self.foreign].into_iter().filter_map(Value::as_object).flatten().collect::<BTreeMap<_, _>>()
+        )
     }
 }
 
@@ -530,6 +537,7 @@ impl Edit<'_> {
         self.call_at(&rule.bus.scope, "ListTargetsByRule", input)["Targets"].as_array().cloned().unwrap_or_default()
     }
 
+    #[allow(clippy::needless_pass_by_value)] // It is written where it is passed.
     fn put_target(&mut self, rule: &RuleId, target: Value) {
         let input = json!({"Rule": rule.name, "EventBusName": rule.bus.name, "Targets": [target]});
         self.call_at(&rule.bus.scope, "PutTargets", input);

@@ -97,7 +97,8 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
     let mut stops: BTreeMap<&RuleId, Vec<String>> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.is_break()) {
         if let (Action::RemoveTargets { rule, .. }, Seen::Targets { targets }) = (&step.action, &step.seen) {
-            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) || is_replaced(desired, world, step, rule) {
+            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) || is_replaced(desired, world, step, rule)
+            {
                 continue;
             }
             stops.entry(rule).or_default().extend(targets.values().map(|target| target.spec.arn.clone()));

@@ -196,8 +196,7 @@ impl<F: Fleet> Bench<F> {
 
     /// The plan as a person reads it.
     pub(crate) fn shown(&self, plan: &Plan) -> String {
-        let names =
-            self.example.topology.accounts.iter().map(|(name, account)| (account.id, name.clone())).collect();
+        let names = self.example.topology.accounts.iter().map(|(name, account)| (account.id, name.clone())).collect();
         text::plan(plan, &names, Style::Plain)
     }
 
@@ -261,12 +260,14 @@ pub(crate) struct Hands<'a> {
 
 impl Hands<'_> {
     /// A call that must succeed.
+    #[allow(clippy::needless_pass_by_value)] // It is written where it is passed.
     pub(crate) fn call(&mut self, account: &str, region: &str, operation: &str, input: Value) -> Value {
         let answer = self
             .aws
             .call(&Caller::root(account), region, Service::EventBridge, operation, &input)
             .unwrap_or_else(|error| panic!("{operation} {input} in {account}: {error:?}"));
-        let failed = answer.get("FailedEntries").and_then(|entries| entries.as_array()).is_some_and(|list| !list.is_empty());
+        let failed =
+            answer.get("FailedEntries").and_then(|entries| entries.as_array()).is_some_and(|list| !list.is_empty());
         assert!(!failed, "{operation} {input} in {account}: {answer}");
         answer
     }

@@ -54,8 +54,10 @@ pub(crate) fn probes() -> Vec<Probe> {
         detail,
         reaches,
     };
-    let payments = |name, detail_type, detail, reaches| hub(name, PAYMENTS, "com.acme.payments", detail_type, detail, reaches);
-    let orders = |name, detail_type, detail, reaches| hub(name, ORDERS, "com.acme.orders.us", detail_type, detail, reaches);
+    let payments =
+        |name, detail_type, detail, reaches| hub(name, PAYMENTS, "com.acme.payments", detail_type, detail, reaches);
+    let orders =
+        |name, detail_type, detail, reaches| hub(name, ORDERS, "com.acme.orders.us", detail_type, detail, reaches);
     let europe = |name, publisher, source, detail_type, detail, reaches| Probe {
         region: EU,
         ..hub(name, publisher, source, detail_type, detail, reaches)
@@ -174,7 +176,14 @@ pub(crate) fn probes() -> Vec<Probe> {
             json!({}),
             &["analytics.parcels-us", "orders.parcels-us"],
         ),
-        hub("a parcel on its way", SHIPPING, "com.acme.shipping", "ParcelShipped", json!({}), &["analytics.parcels-us"]),
+        hub(
+            "a parcel on its way",
+            SHIPPING,
+            "com.acme.shipping",
+            "ParcelShipped",
+            json!({}),
+            &["analytics.parcels-us"],
+        ),
         europe(
             "a parcel in Europe",
             SHIPPING,
@@ -199,7 +208,14 @@ pub(crate) fn probes() -> Vec<Probe> {
             json!({"country": "NO"}),
             &["analytics.orders-eu", "shipping.customs"],
         ),
-        europe("an order changed", ORDERS_EU, "com.acme.orders.eu", "OrderChanged", json!({}), &["analytics.orders-eu"]),
+        europe(
+            "an order changed",
+            ORDERS_EU,
+            "com.acme.orders.eu",
+            "OrderChanged",
+            json!({}),
+            &["analytics.orders-eu"],
+        ),
     ]
 }
 
