@@ -112,6 +112,8 @@ pub enum DiagnosticCode {
     WhereKey,
     /// A pattern that EventBridge would refuse.
     BadPattern,
+    /// An operator outside a list, which EventBridge takes for a field of the event.
+    OperatorAsField,
     /// A pattern longer than the quota.
     PatternTooLong,
     /// More rules on a bus than the quota.

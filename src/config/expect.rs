@@ -9,9 +9,9 @@ use super::raw::RawExpectation;
 use super::source::Written;
 use crate::expand::publishing_accounts;
 use crate::model::desired::Desired;
-use crate::model::ids::{AccountId, Region, SubscriptionId};
+use crate::model::ids::{AccountId, HubName, Region, SubscriptionId};
 use crate::model::resource::BusId;
-use crate::model::route::{Consumer, Route};
+use crate::model::route::Consumer;
 use crate::model::topology::{Publication, Team, Topology, Via};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -56,10 +56,11 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
     let detail_type = raw.event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
     if !publication.detail_types.is_empty() && !publication.detail_types.contains(detail_type) {
         let message = format!("`{id}` does not publish `{detail_type}`");
+        let known: Vec<String> = publication.detail_types.iter().map(|text| format!("`{text}`")).collect();
         sink.push(
             Diagnostic::error(DiagnosticCode::BadExpect, &raw.event_place, message)
                 .label("this event never comes")
-                .did_you_mean(detail_type, publication.detail_types.iter().map(String::as_str)),
+                .help(format!("it publishes {}", known.join(", "))),
         );
         return None;
     }
@@ -69,12 +70,7 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
     Some(())
 }
 
-fn compare(
-    raw: &RawExpectation,
-    expected: &BTreeSet<SubscriptionId>,
-    reached: &BTreeSet<SubscriptionId>,
-    sink: &Sink,
-) {
+fn compare(raw: &RawExpectation, expected: &BTreeSet<SubscriptionId>, reached: &BTreeSet<SubscriptionId>, sink: &Sink) {
     if expected == reached {
         return;
     }
@@ -111,43 +107,45 @@ fn reached(
     desired: &Desired,
 ) -> BTreeSet<SubscriptionId> {
     let mut reached = BTreeSet::new();
-    for (id, route) in &desired.routes {
-        let Consumer::Subscription(subscription) = &id.consumer else { continue };
-        if !publication.hubs.contains_key(&route.hub) {
-            continue;
-        }
-        let Some(rule) = desired.rules.get(&route.rule) else { continue };
-        let arrivals = arrivals(raw, team, publication, route, desired);
-        if arrivals.iter().any(|event| rule.spec.pattern.matches(event)) {
-            reached.insert(subscription.clone());
+    for hub in publication.hubs.keys() {
+        let mut at_hub = desired.routes.iter().filter(|(_, route)| route.hub == *hub).peekable();
+        let Some((_, first)) = at_hub.peek() else { continue };
+        let arrivals = arrivals(raw, team, publication, hub, &first.hub_bus, desired);
+        for (id, route) in at_hub {
+            let Consumer::Subscription(subscription) = &id.consumer else { continue };
+            let Some(rule) = desired.rules.get(&route.rule) else { continue };
+            if arrivals.iter().any(|event| rule.spec.pattern.matches(event)) {
+                reached.insert(subscription.clone());
+            }
         }
     }
     reached
 }
 
-/// The event as it comes to the hub of `route`: once from each publishing account.
+/// The event as it comes to `hub`: once from each publishing account.
 fn arrivals(
     raw: &RawExpectation,
     team: &Team,
     publication: &Publication,
-    route: &Route,
+    hub: &HubName,
+    hub_bus: &BusId,
     desired: &Desired,
 ) -> Vec<Value> {
     match publication.via {
-        Via::Hub => publishing_accounts(team, publication, &route.hub)
+        Via::Hub => publishing_accounts(team, publication, hub)
             .into_iter()
-            .map(|account| event(raw, publication, account, &route.hub_bus.scope.region))
+            .map(|account| event(raw, publication, account, &hub_bus.scope.region))
             .collect(),
         Via::Spoke => publication
             .hubs
-            .get(&route.hub)
+            .get(hub)
             .into_iter()
             .flatten()
             .filter_map(|name| team.spokes.get(name))
             .filter_map(|spoke| {
                 let event = event(raw, publication, spoke.scope.account, &spoke.scope.region);
                 let bus = BusId { scope: spoke.scope.clone(), name: spoke.bus.clone()? };
-                is_forwarded(&event, &bus, &route.hub_bus, desired).then_some(event)
+                is_forwarded(&event, &bus, hub_bus, desired).then_some(event)
             })
             .collect(),
     }

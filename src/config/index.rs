@@ -79,9 +79,9 @@ impl<'r> Index<'r> {
             .chain(self.subscriptions.values().map(|entry| &entry.place));
         // Two entries may share a line (`[spoke]` with inline tables), so the name decides among those.
         let name = origin.entry.rsplit('.').next().unwrap_or_default();
-        places.filter(|place| place.file == origin.file && place.line == origin.line).max_by_key(|place| {
-            place.span.len() == name.len()
-        })
+        places
+            .filter(|place| place.file == origin.file && place.line == origin.line)
+            .max_by_key(|place| place.span.len() == name.len())
     }
 
     /// Whether the team itself could not be used, so that nothing of it is known.
@@ -138,7 +138,7 @@ impl Resolver<'_> {
             diagnostic = diagnostic.help(if some.is_empty() {
                 format!("no {kind} is declared yet")
             } else {
-                format!("declared are {}{more}", some.join(", "))
+                format!("the {kind}s are {}{more}", some.join(", "))
             });
         }
         self.sink.push(diagnostic);

@@ -31,6 +31,8 @@ pub(super) struct RawTopology {
     pub(super) has_holes: bool,
     /// `[organization] id`.
     pub(super) organizations: Vec<Written<String>>,
+    /// Whether some `[organization]` could not be used.
+    pub(super) has_broken_organization: bool,
     /// `[account]`.
     pub(super) accounts: Vec<Entry<AccountName, RawAccount>>,
     /// `[hub.…]`.

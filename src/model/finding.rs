@@ -170,7 +170,7 @@ impl FindingCode {
                 "A rule with both our marks that no part of the topology asks for any more. It is taken away once everything that replaces it is in place."
             }
             Self::ForeignRule => {
-                "A rule on one of our buses that wheelwright did not write. It is left exactly as it is."
+                "A rule on a hub's bus that wheelwright did not write. It is left exactly as it is, and it may receive what teams publish: look whether it should. A team's own rules on its own bus are its business and are not told."
             }
             Self::TargetMissing => {
                 "A target of ours is gone from its rule: the events match and go nowhere. It is put back."
@@ -231,6 +231,18 @@ pub enum Outcome {
     Held,
     /// Nothing can be done before something else happens.
     Waiting,
+}
+
+impl Outcome {
+    /// The outcome as a person reads it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Mend => "mended by this plan",
+            Self::Left => "left as it is",
+            Self::Held => "held",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// Something that a person should know.

@@ -1,7 +1,7 @@
 //! Statements of bus policies, one at a time: ours by their Sid, foreign ones left as they are.
 
 use super::diff::{Asked, Change, Diff, Footing};
-use crate::eventbridge::policy::{BusPolicy, Statement};
+use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as StatementScope, Statement};
 use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
@@ -70,7 +70,7 @@ fn wanted_grant(
     let (seen, cause, codes, detail) = match policy.and_then(|policy| policy.statement(sid)) {
         Some(live) if *live == content => return,
         Some(live) => {
-            let detail = format!("{} -> {}", live.to_value(), content.to_value());
+            let detail = format!("it lets {} put events; asked for is {}", who(live), wanted.spec);
             diff.find(resource, FindingCode::GrantChanged, Outcome::Mend, detail.clone(), &asked);
             let codes = BTreeSet::from([FindingCode::GrantChanged]);
             (Seen::Statement { statement: live.clone() }, Cause::Drift, codes, vec![detail])
@@ -84,6 +84,47 @@ fn wanted_grant(
     let held_by = if seen == Seen::Absent { no_room(diff, bus, policy, &content, added) } else { None };
     let action = Action::PutGrant { bus: bus.clone(), statement_id: sid.to_owned(), grantee: wanted.spec.clone() };
     diff.make(Change { action, seen, cause, codes, held_by, detail }, &asked);
+}
+
+/// Whom a statement speaks of.
+fn who(statement: &Statement) -> String {
+    let name = |principal: &Principal| match principal {
+        Principal::Everyone => "everybody".to_owned(),
+        Principal::Account { account, .. } => format!("account {account}"),
+        Principal::Arn(arn) => arn.clone(),
+        Principal::Dead(id) => format!("{id} (deleted)"),
+        Principal::Service(service) => service.clone(),
+        Principal::Other { kind, value } => format!("{kind} {value}"),
+    };
+    let join = |principals: &BTreeSet<Principal>| principals.iter().map(name).collect::<Vec<_>>().join(", ");
+    let principals = match &statement.principals {
+        StatementScope::Only(principals) => join(principals),
+        StatementScope::AllBut(principals) => format!("everybody but {}", join(principals)),
+    };
+    let conditions: Vec<String> = statement
+        .conditions
+        .iter()
+        .flat_map(|(operator, keys)| keys.iter().map(move |(key, values)| (operator, key, values)))
+        .map(|(operator, key, values)| {
+            format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join("|"))
+        })
+        .collect();
+    if conditions.is_empty() { principals } else { format!("{principals} if {}", conditions.join(" and ")) }
+}
+
+/// A statement on one line.
+fn in_words(statement: &Statement) -> String {
+    let verb = match statement.effect {
+        Effect::Allow => "allows",
+        Effect::Deny => "denies",
+    };
+    let actions = match &statement.actions {
+        StatementScope::Only(actions) => actions.iter().cloned().collect::<Vec<_>>().join(", "),
+        StatementScope::AllBut(actions) => {
+            format!("everything but {}", actions.iter().cloned().collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!("it {verb} {} {actions}", who(statement))
 }
 
 /// AWS refuses a policy over its quota: the old statement goes only when the new one is in, so both must fit.
@@ -112,21 +153,20 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
         let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
         if sid.starts_with(&prefix) {
             if !diff.desired.grants.contains_key(&(bus.clone(), sid.to_owned())) {
-                surplus(diff, bus, sid, statement, resource);
+                surplus(diff, bus, sid, statement);
             }
         } else if ours_to_judge {
-            let detail = format!("not ours, left as it is: {}", statement.to_value());
+            let detail = format!("not ours, left as it is: {}", in_words(statement));
             diff.find(resource, FindingCode::ForeignGrant, Outcome::Left, detail, &Asked::default());
         }
     }
 }
 
-fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement, resource: ResourceId) {
+fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     let grantee = grantee_of_sid(diff, bus, sid, live);
     let asked = Asked { routes: routes_through(diff, bus, grantee.as_ref()), ..Asked::default() };
     let code = FindingCode::GrantSurplus;
     let detail = "nobody asks for it any more".to_owned();
-    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },

@@ -61,16 +61,22 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     }
 }
 
-/// The name of exactly these steps of intent: 12 hexadecimal digits. Drift steps are not part of it, so that a plan
-/// that was reviewed may still be applied when something drifted meanwhile.
+/// The plan's name: 12 hexadecimal digits over its steps of intent (`drift` if it has none), and where a person may let
+/// held steps go, a hyphen and 8 digits over exactly those. Other drift is not part of it, so that a plan that was
+/// reviewed may still be applied when something drifted meanwhile; a guard is only let go for what was seen.
 fn plan_id(steps: &[Step]) -> String {
-    let intents: Vec<String> = steps
-        .iter()
-        .filter(|step| step.cause == Cause::Intent)
-        .map(|step| serde_json::to_string(&step.action).unwrap_or_default())
-        .collect();
-    let parts: Vec<&str> = intents.iter().map(String::as_str).collect();
-    long_digest(&parts).chars().take(12).collect()
+    let intent = digest_of(steps.iter().filter(|step| step.cause == Cause::Intent), 12).unwrap_or("drift".into());
+    let held = steps.iter().filter(|step| step.held_by.is_some_and(Guard::may_be_allowed));
+    match digest_of(held, 8) {
+        Some(held) => format!("{intent}-{held}"),
+        None => intent,
+    }
+}
+
+fn digest_of<'a>(steps: impl Iterator<Item = &'a Step>, digits: usize) -> Option<String> {
+    let texts: Vec<String> = steps.map(|step| serde_json::to_string(&step.action).unwrap_or_default()).collect();
+    let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| long_digest(&parts).chars().take(digits).collect())
 }
 
 /// A reason to write nothing at all.

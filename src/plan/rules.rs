@@ -18,7 +18,8 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let mut created: BTreeMap<BusId, usize> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
         if desired.no_access.contains(&rule.bus.scope) {
-            let detail = format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
+            let detail =
+                format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
             let resource = ResourceId::Rule(rule.clone());
             diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
@@ -305,7 +306,7 @@ fn compare_targets(
         put_targets(diff, rule, puts, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
     }
     if !surplus.is_empty() {
-        remove_targets(diff, rule, surplus, Cause::Intent, asked);
+        remove_targets(diff, rule, surplus, asked);
     }
 }
 
@@ -329,27 +330,15 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
     parts.join("; ")
 }
 
-fn remove_targets(
-    diff: &mut Diff<'_>,
-    rule: &RuleId,
-    surplus: BTreeMap<String, LiveTarget>,
-    cause: Cause,
-    asked: &Asked,
-) {
-    let code = FindingCode::TargetSurplus;
-    let mut detail = Vec::new();
-    for (id, target) in &surplus {
-        let text = format!("no longer to {}", target.spec.arn);
-        diff.find(ResourceId::Target(rule.clone(), id.clone()), code, Outcome::Mend, text.clone(), asked);
-        detail.push(text);
-    }
+/// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
+fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
     let change = Change {
         action: Action::RemoveTargets { rule: rule.clone(), target_ids: surplus.keys().cloned().collect() },
+        detail: surplus.values().map(|target| format!("no longer to {}", target.spec.arn)).collect(),
         seen: Seen::Targets { targets: surplus },
-        cause,
-        codes: BTreeSet::from([code]),
+        cause: Cause::Intent,
+        codes: BTreeSet::from([FindingCode::TargetSurplus]),
         held_by: None,
-        detail,
     };
     diff.take_away(change, asked);
 }
@@ -357,7 +346,8 @@ fn remove_targets(
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.
 fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &RouteIndex) {
     let desired = diff.desired;
-    let ours_to_judge = desired.buses.contains_key(bus) && !bus.is_default();
+    // On a spoke's bus the team's own rules are its business; on a hub's, whoever reads along should be known.
+    let ours_to_judge = desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
     for (name, live) in &live_bus.rules {
         let rule = RuleId { bus: bus.clone(), name: name.clone() };
         if desired.rules.contains_key(&rule) {
@@ -399,10 +389,9 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
         targets.clone().into_iter().partition(|(id, _)| id.starts_with(&prefix));
     if !ours.is_empty() {
-        remove_targets(diff, rule, ours, Cause::Intent, &asked);
+        remove_targets(diff, rule, ours, &asked);
     }
     let detail = "nobody asks for it any more".to_owned();
-    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
     for id in foreign.keys() {
         let text = "not ours, left as it is, and the rule with it".to_owned();
         diff.find(

@@ -19,13 +19,7 @@ use crate::model::desired::Revision;
 use crate::model::topology::Topology;
 
 /// Reports everything that is wrong with `topology`.
-pub(super) fn check(
-    topology: &Topology,
-    index: &Index<'_>,
-    settings: &Settings,
-    files: &SourceFiles,
-    sink: &Sink,
-) {
+pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings, files: &SourceFiles, sink: &Sink) {
     if topology_is_empty(index, files, sink) {
         return;
     }
@@ -49,8 +43,7 @@ fn topology_is_empty(index: &Index<'_>, files: &SourceFiles, sink: &Sink) -> boo
         Some(file) => (Lines::new(file).place(0..0), "no file declares `[hub.NAME]`"),
         None => (Lines::none("topology/").place(0..0), ""),
     };
-    let message =
-        if label.is_empty() { "there is no file under `topology/`" } else { "the topology has no hub" };
+    let message = if label.is_empty() { "there is no file under `topology/`" } else { "the topology has no hub" };
     sink.push(
         Diagnostic::error(DiagnosticCode::EmptyTopology, &place, message)
             .label(label)

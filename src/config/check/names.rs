@@ -114,9 +114,13 @@ fn unused(topology: &Topology, index: &Index<'_>, sink: &Sink) {
         let Some(entry) = index.accounts.get(name.as_str()) else { continue };
         if account.access == Access::None && !used.contains(&account.id) {
             sink.push(
-                Diagnostic::warning(DiagnosticCode::UnusedAccount, &entry.place, format!("nothing uses account `{name}`"))
-                    .label("it may not be touched, so naming it does nothing")
-                    .help("take it out; an account of your own would stay, to be swept"),
+                Diagnostic::warning(
+                    DiagnosticCode::UnusedAccount,
+                    &entry.place,
+                    format!("nothing uses account `{name}`"),
+                )
+                .label("it may not be touched, so naming it does nothing")
+                .help("take it out; an account of your own would stay, to be swept"),
             );
         }
     }

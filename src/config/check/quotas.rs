@@ -62,11 +62,16 @@ fn policies(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Si
         let Some(entry) = index.hubs.get(name.as_str()) else { continue };
         let place = entry.body.as_ref().map_or(&entry.place, |raw| &raw.grant.place);
         let message = format!("the policy of hub `{name}` would have {characters} characters, {most} are allowed");
+        let mut diagnostic =
+            Diagnostic::error(DiagnosticCode::PolicyTooLong, place, message).label(match grantees.len() {
+                1 => "one statement lets publishers in".to_owned(),
+                count => format!("{count} accounts publish here, each with a statement"),
+            });
+        if topology.organization.is_none() && grantees.len() > 1 {
+            diagnostic = diagnostic.help("add `[organization]` with `id = \"o-…\"`: one statement then lets all its accounts in, and rules stay pinned to who publishes");
+        }
         sink.push(
-            Diagnostic::error(DiagnosticCode::PolicyTooLong, place, message)
-                .label(format!("{} accounts publish here, each with a statement", grantees.len()))
-                .help("add `[organization]` with `id = \"o-…\"`: one statement then lets all its accounts in, and rules stay pinned to who publishes")
-                .help("or ask AWS to raise the quota, then write it down: `quotas = { policy-characters-max = … }`"),
+            diagnostic.help("ask AWS to raise the quota, then write it down: `quotas = { policy-characters-max = … }`"),
         );
     }
 }

@@ -98,8 +98,7 @@ fn detail_types(
         {
             diagnostic = diagnostic.also(&first.place, "what it publishes is named here");
         }
-        diagnostic = diagnostic
-            .did_you_mean(&written.value, publication.detail_types.iter().map(String::as_str));
+        diagnostic = diagnostic.did_you_mean(&written.value, publication.detail_types.iter().map(String::as_str));
         if diagnostic.help.is_empty() {
             diagnostic = diagnostic.help(format!("it has {}", known.join(", ")));
         }

@@ -1,0 +1,763 @@
+//! The oracle: what must hold, asked of the simulated AWS after every write and when all is done.
+//!
+//! It knows the [`Spec`], the simulated AWS's log and its delivery. It asks nothing of the planner: a route delivers if
+//! an event that is put on a fork of the world is in the mailbox.
+
+use crate::generator::{Event, Place, SAMPLES, Spec, Taker, inbox};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::eventbridge::Arn;
+use wheelwright::model::ids::Scope;
+use wheelwright::model::plan::{Action, Step};
+use wheelwright::port::Fleet;
+use wheelwright::reconcile::apply::StepOutcome;
+use wheelwright::reconcile::sweep::Listener;
+use wheelwright::sim::call_door::SimFleet;
+use wheelwright::sim::{
+    Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem, SnapshotKind, TargetFailure,
+};
+
+/// What did not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// A route of the old and the new topology delivered, and after a write it did not.
+    RouteInterrupted,
+    /// A foreign thing is not what it was, to the byte.
+    ForeignChanged,
+    /// Something was taken away in a scope that was not read to the end.
+    BreakOnDoubt,
+    /// A bus or an archive was deleted.
+    NeverDeleted,
+    /// A write where the topologies name no bus.
+    StrayWrite,
+    /// A step said that it was done, and the world does not say so.
+    FalseReport,
+    /// Without faults, two sweeps did not bring the world in step.
+    NotInStep,
+    /// In step, and the next sweep wrote.
+    NotQuiet,
+    /// An event did not arrive where it should.
+    Missing,
+    /// An event arrived where it should not, or more than once.
+    Surplus,
+    /// Something of ours is left that nobody asks for, or there is less than there should be.
+    Leftover,
+    /// After a crash, the world came out otherwise than without one.
+    OtherEnd,
+    /// The program (or this test) panicked.
+    Panicked,
+}
+
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub check: Check,
+    pub detail: String,
+}
+
+/// The bus rule that every team has of its own: everything into its inbox.
+const INBOX_RULE: &str = "team-inbox";
+const OPERATOR_ROLE: &str = "wheelwright-operator";
+const STATEMENTS: &str = "ww_wheelwright_";
+
+/// An event that must keep arriving in one of these mailboxes once it did.
+struct Obligation {
+    probe: usize,
+    any_of: BTreeSet<String>,
+    about: String,
+    delivering: bool,
+}
+
+#[derive(Default)]
+struct State {
+    probes: Vec<Event>,
+    obligations: Vec<Obligation>,
+    foreign: BTreeMap<String, Value>,
+    /// Where the operator has any business: buses, and for archives the scopes of hubs.
+    buses: BTreeSet<Place>,
+    inboxes: BTreeSet<Place>,
+    log_read: usize,
+    operator_writes: usize,
+    writes_tried: usize,
+    violations: Vec<Violation>,
+    readings: BTreeMap<Scope, Reading>,
+    /// Reads can lie (stale): what a step reports is then not held against it.
+    reads_lie: bool,
+    /// What was called and what came of it, where one seed is shown.
+    told: bool,
+    /// What an account denies for now, to the operator; the account's own people may still.
+    denied: Option<(String, &'static str)>,
+    calls: Vec<(Scope, &'static str, bool)>,
+}
+
+/// How far a scope's refresh got.
+#[derive(Default)]
+struct Reading {
+    under_way: bool,
+    failed: usize,
+    /// Listings whose next page was not asked for, or did not come.
+    open: BTreeSet<String>,
+}
+
+#[derive(Clone, Default)]
+pub struct Oracle(Arc<Mutex<State>>);
+
+impl Oracle {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn violations(&self) -> Vec<Violation> {
+        self.state().violations.clone()
+    }
+
+    pub fn violate(&self, check: Check, detail: impl Into<String>) {
+        self.state().violate(check, detail.into());
+    }
+
+    /// Writes of the operator that took effect.
+    pub fn operator_writes(&self) -> usize {
+        self.state().operator_writes
+    }
+
+    /// Writes that the operator tried, whatever came of them.
+    pub fn writes_tried(&self) -> usize {
+        self.state().writes_tried
+    }
+
+    /// Prints every write from here on.
+    pub fn tell(&self) {
+        self.state().told = true;
+    }
+
+    pub fn note(&self, text: &str) {
+        if self.state().told {
+            println!("== {text}");
+        }
+    }
+
+    pub fn reads_lie(&self, lie: bool) {
+        self.state().reads_lie = lie;
+    }
+
+    /// For now an account denies an action, or none does any more.
+    pub fn deny(&self, aws: &mut SimulatedAws, denied: Option<(String, &'static str)>) {
+        let mut state = self.state();
+        if let Some((account, action)) = &state.denied {
+            aws.undo_deny(account, action);
+        }
+        if let Some((account, action)) = &denied {
+            aws.deny(account, action);
+        }
+        state.denied = denied;
+    }
+
+    /// Every call since the last time, with its action and whether it writes.
+    pub fn take_calls(&self) -> Vec<(Scope, &'static str, bool)> {
+        std::mem::take(&mut self.state().calls)
+    }
+
+    /// From here on, what both topologies deliver must go on being delivered.
+    pub fn watch(&self, old: &Spec, new: &Spec, aws: &SimulatedAws) {
+        let mut state = self.state();
+        (state.probes, state.obligations) = obligations(old, new);
+        for spec in [old, new] {
+            state.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
+            state.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
+            state.inboxes.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
+        }
+        state.log_read = aws.log().len();
+        state.ask_routes(aws, None);
+    }
+
+    /// A process starts: it has read nothing.
+    pub fn process_starts(&self) {
+        self.state().readings.clear();
+    }
+
+    /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
+    /// is not held against the operator.
+    pub fn others_write(&self, aws: &mut SimulatedAws, adds_foreign: bool, write: impl FnOnce(&mut SimulatedAws)) {
+        let before = items(aws, |_| true);
+        write(aws);
+        let mut state = self.state();
+        if adds_foreign {
+            let after = items(aws, |_| true);
+            state.foreign.extend(after.into_iter().filter(|(path, _)| !before.contains_key(path)));
+        }
+        state.log_read = aws.log().len();
+        for obligation in &mut state.obligations {
+            obligation.delivering = false;
+        }
+        state.ask_routes(aws, None);
+    }
+
+    fn after_write(&self, aws: &mut SimulatedAws) {
+        let mut state = self.state();
+        state.writes_tried += 1;
+        let entries: Vec<Arc<LogEntry>> = aws.log()[state.log_read..].to_vec();
+        state.log_read = aws.log().len();
+        let done: Vec<&Arc<LogEntry>> = entries.iter().filter(|entry| entry.outcome == Outcome::Ok).collect();
+        if done.is_empty() {
+            return;
+        }
+        for entry in &done {
+            if state.told {
+                println!("{} {}/{} {}", entry.operation, entry.account, entry.region, entry.input);
+            }
+            state.operator_writes += 1;
+            state.judge(entry);
+            state.furnish(aws, entry);
+        }
+        state.log_read = aws.log().len();
+        state.ask_foreign(aws);
+        let last = done.last().map(|entry| format!("{} {} {}", entry.operation, entry.account, entry.input));
+        state.ask_routes(aws, last.as_deref());
+    }
+
+    /// All is done: every event of every publication is where it should be, and nowhere else; and nothing is left over.
+    pub fn at_the_end(&self, old: &Spec, spec: &Spec, aws: &SimulatedAws, leftovers: bool) {
+        let mut state = self.state();
+        state.ask_foreign(aws);
+        state.ask_mailboxes(old, spec, aws);
+        if !leftovers {
+            state.ask_leftovers(spec, aws);
+        }
+    }
+}
+
+impl State {
+    fn violate(&mut self, check: Check, detail: String) {
+        self.violations.push(Violation { check, detail });
+    }
+
+    /// One write of the log, on its own.
+    fn judge(&mut self, entry: &LogEntry) {
+        if !entry.principal.contains(OPERATOR_ROLE) {
+            return;
+        }
+        if matches!(entry.operation.as_str(), "DeleteEventBus" | "DeleteArchive") {
+            self.violate(Check::NeverDeleted, format!("{} {}", entry.operation, entry.input));
+        }
+        if let Some(bus) = written_bus(entry)
+            && !self.buses.iter().any(|place| {
+                place.account == entry.account && place.region == entry.region && place.bus == bus
+            })
+        {
+            self.violate(
+                Check::StrayWrite,
+                format!("{} on bus {bus} in {}/{}", entry.operation, entry.account, entry.region),
+            );
+        }
+    }
+
+    /// A team puts its own rule on its bus as soon as there is one.
+    fn furnish(&mut self, aws: &mut SimulatedAws, entry: &LogEntry) {
+        if entry.operation != "CreateEventBus" {
+            return;
+        }
+        let name = entry.input["Name"].as_str().unwrap_or_default();
+        let place = self.inboxes.iter().find(|place| {
+            place.account == entry.account && place.region == entry.region && place.bus == name
+        });
+        let Some(place) = place.cloned() else { return };
+        let settle_ms = std::mem::take(&mut aws.settings.settle_ms);
+        if let Some((account, action)) = &self.denied {
+            aws.undo_deny(account, action);
+        }
+        put_rule(aws, &place, INBOX_RULE, "the team's own", r#"{"source":[{"prefix":""}]}"#, &json!([]));
+        put_target(aws, &place, INBOX_RULE, "inbox", &inbox(&place));
+        if let Some((account, action)) = &self.denied {
+            aws.deny(account, action);
+        }
+        aws.settings.settle_ms = settle_ms;
+        let added = items(aws, |item| {
+            let here = item.account == place.account && item.region == place.region && item.bus == place.bus;
+            here && item.rule == INBOX_RULE
+        });
+        self.foreign.extend(added);
+    }
+
+    fn ask_foreign(&mut self, aws: &SimulatedAws) {
+        let live = items(aws, |_| true);
+        let changed: Vec<String> = self
+            .foreign
+            .iter()
+            .filter(|(path, value)| live.get(*path) != Some(*value))
+            .map(|(path, value)| format!("{path} was {value} and is {:?}", live.get(path)))
+            .collect();
+        for detail in changed {
+            self.violate(Check::ForeignChanged, detail);
+        }
+    }
+
+    /// Puts the probes on a fork, as things are now and as they are when all writes have taken effect. With `write`,
+    /// whoever got its event before and does not now was interrupted by it.
+    fn ask_routes(&mut self, aws: &SimulatedAws, write: Option<&str>) {
+        let settle_ms = aws.settings.settle_ms;
+        let mut when = vec![0];
+        if settle_ms > 0 {
+            when.push(settle_ms);
+        }
+        let mut now_delivering = vec![true; self.obligations.len()];
+        for later_ms in when {
+            let mut fork = aws.clone();
+            fork.advance_ms(later_ms);
+            let boxes = self.obligations.iter().flat_map(|obligation| &obligation.any_of).cloned().collect();
+            let events = self.probes.clone();
+            let arrived = put_and_collect(&mut fork, &events, &boxes);
+            let mut interrupted = Vec::new();
+            for (at, obligation) in self.obligations.iter().enumerate() {
+                let found = obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
+                now_delivering[at] &= found;
+                if obligation.delivering && !found {
+                    let event = &events[obligation.probe];
+                    interrupted.push(format!("{} ({later_ms} ms later): {event:?} after {write:?}", obligation.about));
+                }
+            }
+            for detail in interrupted {
+                self.violate(Check::RouteInterrupted, detail);
+            }
+        }
+        for (obligation, delivering) in self.obligations.iter_mut().zip(now_delivering) {
+            // One report of an interruption is enough.
+            obligation.delivering = delivering;
+        }
+    }
+
+    fn ask_mailboxes(&mut self, old: &Spec, spec: &Spec, aws: &SimulatedAws) {
+        let mut events: BTreeSet<Event> = spec.events().into_iter().chain(old.events()).collect();
+        events.extend(spoofs(spec));
+        let events: Vec<Event> = events.into_iter().collect();
+        let boxes: BTreeSet<String> = spec.mailboxes().into_iter().chain(old.mailboxes()).collect();
+        let mut fork = aws.clone();
+        fork.advance_ms(aws.settings.settle_ms);
+        let arrived = put_and_collect(&mut fork, &events, &boxes);
+        let mut wanted: BTreeMap<(usize, String), usize> = BTreeMap::new();
+        for (probe, event) in events.iter().enumerate() {
+            for (_, mailbox) in spec.expected(event) {
+                *wanted.entry((probe, mailbox)).or_default() += 1;
+            }
+            // On a bus that the topology has left, the team's own rule goes on.
+            let left = old.spokes().any(|spoke| old.spoke_place(spoke) == event.at)
+                && !spec.spokes().any(|spoke| spec.spoke_place(spoke) == event.at);
+            if left && arrived.contains_key(&(probe, inbox(&event.at))) {
+                wanted.insert((probe, inbox(&event.at)), 1);
+            }
+        }
+        for (key, count) in &wanted {
+            let found = arrived.get(key).copied().unwrap_or_default();
+            if found < *count {
+                self.violate(Check::Missing, format!("{:?} is {found} times in {}", events[key.0], key.1));
+            }
+        }
+        for (key, found) in &arrived {
+            let count = wanted.get(key).copied().unwrap_or_default();
+            if *found > count {
+                let text = format!("{:?} is {found} times in {}, not {count}", events[key.0], key.1);
+                self.violate(Check::Surplus, text);
+            }
+        }
+    }
+
+    /// Our rules and statements, counted by bus: as many as the topology asks for.
+    fn ask_leftovers(&mut self, spec: &Spec, aws: &SimulatedAws) {
+        let mut rules: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        let mut statements = rules.clone();
+        let mut names: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
+        for path in items(aws, |item| {
+            item.kind == SnapshotKind::Rule && is_ours(item.value)
+                || item.kind == SnapshotKind::Statement && item.name.starts_with(STATEMENTS)
+        })
+        .into_keys()
+        {
+            let parts: Vec<&str> = path.splitn(5, '/').collect();
+            let place = (parts[0].to_owned(), parts[1].to_owned(), parts[3].to_owned());
+            names.entry(place.clone()).or_default().push(parts[4].to_owned());
+            let counts = if parts[2] == "rule" { &mut rules } else { &mut statements };
+            *counts.entry(place).or_default() += 1;
+        }
+        let key = |place: Place| (place.account, place.region.to_owned(), place.bus);
+        let wanted: BTreeMap<_, _> = spec.rules().into_iter().map(|(place, count)| (key(place), count)).collect();
+        if rules != wanted {
+            self.violate(Check::Leftover, format!("rules are {rules:?} and should be {wanted:?}: {names:?}"));
+        }
+        let mut wanted: BTreeMap<_, _> =
+            spec.statements().into_iter().map(|(place, count)| (key(place), count)).collect();
+        // Where the policy's quota is lowered, one statement for the organisation may stand in for many.
+        for hub in spec.hubs.iter().filter(|hub| hub.quotas.is_some()) {
+            let place = key(spec.hub_place(hub));
+            wanted.remove(&place);
+            statements.remove(&place);
+        }
+        if statements != wanted {
+            self.violate(Check::Leftover, format!("statements are {statements:?} and should be {wanted:?}: {names:?}"));
+        }
+    }
+}
+
+/// Whether a rule's tags say that it is the operator's.
+pub fn is_ours(rule: &Value) -> bool {
+    let tags = rule["Tags"].as_array().cloned().unwrap_or_default();
+    tags.iter().any(|tag| tag["Key"] == "wheelwright:owner" && tag["Value"] == "wheelwright")
+}
+
+/// What must go on arriving: for every taker of the new topology its new mailbox or, if it took the event before, its
+/// old one; and every mailbox that is to get the event before and after.
+fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
+    let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
+    let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
+    let events: BTreeSet<Event> = new.events().into_iter().chain(old.events()).collect();
+    for event in events {
+        let before = old.expected(&event);
+        let after = new.expected(&event);
+        for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
+            let mut any_of = BTreeSet::from([mailbox.clone()]);
+            any_of.extend(before.iter().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox.clone()));
+            let publisher = format!("{}/{}", event.account, event.at.bus);
+            wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
+            let stays = before.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus);
+            if stays {
+                let key = (mailbox.clone(), event.account.clone(), event.at.clone());
+                boxes.entry(key).or_insert_with(|| event.clone());
+            }
+        }
+    }
+    let mut probes: Vec<Event> = Vec::new();
+    let mut obligations = Vec::new();
+    let mut oblige = |event: Event, any_of: BTreeSet<String>, about: String| {
+        let probe = probes.iter().position(|probe| *probe == event).unwrap_or_else(|| {
+            probes.push(event);
+            probes.len() - 1
+        });
+        obligations.push(Obligation { probe, any_of, about, delivering: false });
+    };
+    for ((taker, any_of, _), event) in wanted {
+        oblige(event, any_of, format!("{taker:?}"));
+    }
+    for ((mailbox, ..), event) in boxes {
+        oblige(event, BTreeSet::from([mailbox.clone()]), format!("mailbox {mailbox}"));
+    }
+    (probes, obligations)
+}
+
+/// Events of somebody's source, put at the hub by an account that does not publish them.
+fn spoofs(spec: &Spec) -> Vec<Event> {
+    let mut spoofs = Vec::new();
+    for team in &spec.teams {
+        for publication in &team.publications {
+            for (at, hub) in spec.hubs.iter().enumerate() {
+                let publishers = spec.publishers(team, publication, at);
+                let place = spec.hub_place(hub);
+                let kind = publication.kinds.first().copied().unwrap_or("Opened");
+                for account in spec.accounts.iter().filter(|account| !publishers.contains(&account.id)) {
+                    spoofs.push(Event {
+                        account: account.id.clone(),
+                        at: place.clone(),
+                        source: Spec::source(team, publication),
+                        kind,
+                        sample: 1,
+                    });
+                }
+            }
+        }
+    }
+    spoofs
+}
+
+/// Puts each event, and counts it in each mailbox: by its place in `events`, and by mailbox.
+fn put_and_collect(
+    aws: &mut SimulatedAws,
+    events: &[Event],
+    boxes: &BTreeSet<String>,
+) -> BTreeMap<(usize, String), usize> {
+    for (probe, event) in events.iter().enumerate() {
+        let bus = Arn::bus(event.at.region, &event.at.account, &event.at.bus).to_string();
+        let entry = EventEntry::new(&bus, &event.source, event.kind, SAMPLES[event.sample].detail(probe));
+        // Who may not put it has not put it.
+        let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
+    }
+    let mut found = BTreeMap::new();
+    for mailbox in boxes {
+        for message in aws.messages(mailbox) {
+            if let Some(probe) = probe_of(&message.body) {
+                *found.entry((probe, mailbox.clone())).or_default() += 1;
+            }
+        }
+    }
+    found
+}
+
+fn probe_of(body: &str) -> Option<usize> {
+    let (_, rest) = body.split_once("\"probe\":")?;
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// The bus that a write is on, where the input names one.
+fn written_bus(entry: &LogEntry) -> Option<String> {
+    let text = |field: &str| entry.input[field].as_str().map(str::to_owned);
+    match entry.operation.as_str() {
+        "CreateEventBus" => text("Name"),
+        "TagResource" => {
+            let arn = text("ResourceARN")?;
+            let (_, rest) = arn.split_once(":rule/").or_else(|| arn.split_once(":event-bus/"))?;
+            Some(rest.split('/').next().unwrap_or(rest).to_owned())
+        }
+        "CreateArchive" => text("EventSourceArn")?.rsplit_once('/').map(|(_, bus)| bus.to_owned()),
+        _ => text("EventBusName"),
+    }
+}
+
+/// Everything that lives and is kept, by path.
+pub fn items(aws: &SimulatedAws, keep: impl Fn(&SnapshotItem<'_>) -> bool) -> BTreeMap<String, Value> {
+    match aws.snapshot(keep) {
+        Value::Object(items) => items.into_iter().collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+fn events_call(aws: &mut SimulatedAws, place: &Place, operation: &str, input: &Value) {
+    let caller = Caller::root(&place.account);
+    if let Err(error) = aws.call(&caller, place.region, Service::EventBridge, operation, input) {
+        panic!("the test's own {operation} was refused: {error:?} for {input}");
+    }
+}
+
+/// Somebody of the account puts a rule.
+pub fn put_rule(aws: &mut SimulatedAws, place: &Place, rule: &str, description: &str, pattern: &str, tags: &Value) {
+    let mut input = json!({"Name": rule, "EventBusName": place.bus, "EventPattern": pattern, "Tags": tags});
+    if !description.is_empty() {
+        input["Description"] = json!(description);
+    }
+    events_call(aws, place, "PutRule", &input);
+}
+
+/// Somebody of the account puts a target.
+pub fn put_target(aws: &mut SimulatedAws, place: &Place, rule: &str, id: &str, arn: &str) {
+    let input = json!({"Rule": rule, "EventBusName": place.bus, "Targets": [{"Id": id, "Arn": arn}]});
+    events_call(aws, place, "PutTargets", &input);
+}
+
+/// Somebody of the account makes some other call about a bus.
+pub fn others_call(aws: &mut SimulatedAws, place: &Place, operation: &str, input: &Value) {
+    events_call(aws, place, operation, input);
+}
+
+/// The simulated AWS with the oracle looking after each write.
+pub struct Watched {
+    fleet: SimFleet,
+    oracle: Option<Oracle>,
+    flaky: Option<Mutex<Flaky>>,
+}
+
+/// Lets single targets of PutTargets and RemoveTargets fail, though AWS answers 200.
+struct Flaky {
+    rng: crate::generator::Rng,
+    percent: usize,
+}
+
+impl Watched {
+    pub fn new(fleet: SimFleet, oracle: Oracle) -> Self {
+        Self { fleet, oracle: Some(oracle), flaky: None }
+    }
+
+    pub fn with_failing_entries(mut self, seed: u64, percent: usize) -> Self {
+        self.flaky = Some(Mutex::new(Flaky { rng: crate::generator::Rng::new(seed), percent }));
+        self
+    }
+
+    /// The same, cut off from later writes and from the oracle: what stale reads come from.
+    pub fn fork(&self) -> Self {
+        Self { fleet: self.fleet.fork(), oracle: None, flaky: None }
+    }
+
+    fn fail_entries(&self, scope: &Scope, call: &Call) {
+        let ids: Vec<String> = match call {
+            Call::PutTargets { targets, .. } => targets.iter().map(|(id, _)| id.clone()).collect(),
+            Call::RemoveTargets { target_ids, .. } => target_ids.clone(),
+            _ => return,
+        };
+        let Some(flaky) = &self.flaky else { return };
+        let mut flaky = flaky.lock().unwrap_or_else(PoisonError::into_inner);
+        let percent = flaky.percent;
+        for target_id in ids {
+            if flaky.rng.chance(percent) {
+                self.fleet.world().fail_targets(TargetFailure {
+                    account: scope.account.to_string(),
+                    target_id,
+                    code: "ConcurrentModificationException".to_owned(),
+                    message: "injected".to_owned(),
+                    times: 1,
+                });
+            }
+        }
+    }
+}
+
+impl Fleet for Watched {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        if !call.is_write() {
+            return self.fleet.call_now(scope, &call);
+        }
+        self.fail_entries(scope, &call);
+        let answer = self.fleet.call_now(scope, &call);
+        if let Some(oracle) = &self.oracle {
+            oracle.after_write(&mut self.fleet.world());
+        }
+        answer
+    }
+}
+
+/// Hears what the operator asks and what it is answered, faults and all, so that the oracle knows what it could not read.
+pub struct Overheard<F> {
+    pub inner: F,
+    pub oracle: Oracle,
+}
+
+impl<F: Fleet> Fleet for Overheard<F> {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        self.oracle.asked(scope, &call);
+        let answer = self.inner.call(scope, call.clone()).await;
+        self.oracle.answered(scope, &call, &answer);
+        answer
+    }
+}
+
+impl Oracle {
+    fn asked(&self, scope: &Scope, call: &Call) {
+        let mut state = self.state();
+        state.calls.push((scope.clone(), call.action(), call.is_write()));
+        if let Call::ListEventBuses { next_token: None } = call {
+            state.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
+        }
+        let takes_away =
+            matches!(call, Call::RemovePermission { .. } | Call::RemoveTargets { .. } | Call::DeleteRule { .. });
+        if !takes_away {
+            return;
+        }
+        let doubt = match state.readings.get(scope) {
+            None => Some("it was not read".to_owned()),
+            Some(Reading { failed, open, .. }) if *failed > 0 || !open.is_empty() => {
+                Some(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}"))
+            }
+            Some(_) => None,
+        };
+        if let Some(doubt) = doubt {
+            state.violate(Check::BreakOnDoubt, format!("{call:?} in {scope}: {doubt}"));
+        }
+    }
+
+    fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
+        let mut state = self.state();
+        let Some(reading) = state.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
+        if call.is_write() {
+            return;
+        }
+        let Some((listing, goes_on)) = listing(call, answer) else {
+            reading.failed += usize::from(answer.is_err());
+            return;
+        };
+        reading.failed += usize::from(answer.is_err());
+        if goes_on {
+            reading.open.insert(listing);
+        } else if answer.is_ok() {
+            reading.open.remove(&listing);
+        }
+    }
+
+    fn refresh_ended(&self, scope: &Scope) {
+        if let Some(reading) = self.state().readings.get_mut(scope) {
+            reading.under_way = false;
+        }
+    }
+}
+
+/// Which listing a call is a page of, and whether there is more of it.
+fn listing(call: &Call, answer: &Result<Answer, CallError>) -> Option<(String, bool)> {
+    let name = match call {
+        Call::ListEventBuses { .. } => "buses".to_owned(),
+        Call::ListRules { bus, .. } => format!("rules of {bus}"),
+        Call::ListTargetsByRule { bus, rule, .. } => format!("targets of {bus}/{rule}"),
+        Call::ListArchives { .. } => "archives".to_owned(),
+        _ => return None,
+    };
+    let goes_on = match answer {
+        Ok(Answer::Buses(page)) => page.next_token.is_some(),
+        Ok(Answer::Rules(page)) => page.next_token.is_some(),
+        Ok(Answer::Targets(page)) => page.next_token.is_some(),
+        Ok(Answer::Archives(page)) => page.next_token.is_some(),
+        _ => false,
+    };
+    Some((name, goes_on))
+}
+
+/// Hears what the sweep says of itself, and holds it against the world.
+pub struct Hearer {
+    pub oracle: Oracle,
+    pub fleet: SimFleet,
+}
+
+impl Listener for Hearer {
+    fn scope_read(&self, scope: &Scope, _: &wheelwright::model::world::Observation) {
+        self.oracle.refresh_ended(scope);
+    }
+
+    fn step_ended(&self, step: &Step, outcome: &StepOutcome) {
+        if !outcome.is_ok() || self.oracle.state().reads_lie {
+            return;
+        }
+        let world = self.fleet.world().clone();
+        if let Some(lie) = false_report(&world, &step.action) {
+            self.oracle.violate(Check::FalseReport, format!("{} said {outcome:?}, and {lie}", step.key()));
+        }
+    }
+}
+
+/// What the world says against a step's being done.
+fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
+    let scope = action.scope();
+    let (account, region) = (scope.account.to_string(), scope.region.as_str());
+    let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
+        let found = items(aws, |item| {
+            item.kind == kind
+                && item.account == account
+                && item.region == region
+                && item.bus == bus
+                && (kind == SnapshotKind::Rule || item.rule == rule)
+                && item.name == name
+        });
+        found.into_values().next()
+    };
+    match action {
+        Action::CreateBus { bus, .. } => {
+            find(SnapshotKind::Bus, &bus.name, "", &bus.name).is_none().then(|| "there is no such bus".to_owned())
+        }
+        Action::PutGrant { bus, statement_id, .. } => find(SnapshotKind::Statement, &bus.name, "", statement_id)
+            .is_none()
+            .then(|| "there is no such statement".to_owned()),
+        Action::RemoveGrant { bus, statement_id } => {
+            find(SnapshotKind::Statement, &bus.name, "", statement_id).map(|_| "the statement is there".to_owned())
+        }
+        Action::PutRule { rule, pattern, .. } => {
+            let live = find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name);
+            let same = live.is_some_and(|live| live["EventPattern"] == json!(pattern));
+            (!same).then(|| "the rule has another pattern".to_owned())
+        }
+        Action::DeleteRule { rule } => find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name)
+            .map(|_| "the rule is there".to_owned()),
+        Action::PutTargets { rule, targets } => targets.iter().find_map(|(id, spec)| {
+            let live = find(SnapshotKind::Target, &rule.bus.name, &rule.name, id);
+            let same = live.is_some_and(|live| live["Arn"] == json!(spec.arn));
+            (!same).then(|| format!("there is no target {id} to {}", spec.arn))
+        }),
+        Action::RemoveTargets { rule, target_ids } => target_ids.iter().find_map(|id| {
+            find(SnapshotKind::Target, &rule.bus.name, &rule.name, id).map(|_| format!("target {id} is there"))
+        }),
+        Action::TagBus { .. }
+        | Action::TagRule { .. }
+        | Action::CreateArchive { .. }
+        | Action::UpdateArchive { .. } => None,
+    }
+}
