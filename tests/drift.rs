@@ -102,13 +102,15 @@ const ROWS: &[Row] = &[
         after: Mended,
         cuts: true,
     },
+    // What bears our name and nobody asks for cannot be told from what an earlier topology asked for: it goes, as a
+    // step of the plan and without a finding.
     Row {
         name: "statement added under our name",
         edit: |edit| {
             let sid = format!("{}999999999999-0badcafe", statement_prefix(&edit.desired.owner));
             edit.put_permission(PLATFORM, "org-events", &sid, "999999999999");
         },
-        finds: &[(Found::GrantSurplus, Mend)],
+        finds: &[],
         after: Mended,
         cuts: false,
     },
@@ -130,7 +132,7 @@ const ROWS: &[Row] = &[
         name: "policy overwritten by another tool",
         edit: |edit| {
             let statement = json!({
-                "Sid": "theirs", "Effect": "Allow", "Principal": {"AWS": "999999999999"}, "Action": "events:PutEvents",
+                "Sid": "theirs", "Effect": "Allow", "Principal": {"AWS": FRAUD}, "Action": "events:PutEvents",
                 "Resource": support::probes::hub_arn(US),
             });
             edit.put_policy(&json!({"Version": "2012-10-17", "Statement": [statement]}));
@@ -228,13 +230,7 @@ const ROWS: &[Row] = &[
         after: Left,
         cuts: false,
     },
-    Row {
-        name: "rule copied, marks and all",
-        edit: copy_rule,
-        finds: &[(Found::RuleSurplus, Mend), (Found::TargetSurplus, Mend)],
-        after: Mended,
-        cuts: false,
-    },
+    Row { name: "rule copied, marks and all", edit: copy_rule, finds: &[], after: Mended, cuts: false },
     Row {
         name: "foreign rule added on the hub",
         edit: |edit| {
@@ -317,7 +313,7 @@ const ROWS: &[Row] = &[
             let id = format!("{}0badcafe", target_prefix(&edit.desired.owner));
             edit.put_target(&rule, json!({"Id": id, "Arn": queue}));
         },
-        finds: &[(Found::TargetSurplus, Mend)],
+        finds: &[],
         after: Mended,
         cuts: false,
     },
@@ -375,7 +371,10 @@ async fn drift_is_found_and_mended_or_left_by_the_call_door() {
     for row in ROWS {
         let bench = Bench::by_call(&example, converged.clone());
         check(row, &bench).await;
-        let found: Vec<String> = row.finds.iter().map(|(code, outcome)| format!("{code} ({outcome})")).collect();
+        let mut found: Vec<String> = row.finds.iter().map(|(code, outcome)| format!("{code} ({outcome})")).collect();
+        if row.finds.is_empty() {
+            found.push(if row.after == Mended { "a step that takes it away" } else { "-" }.to_owned());
+        }
         let cut = if row.cuts { "cut" } else { "" };
         println!("{:38} {:58} {:8} {cut}", row.name, found.join(", "), format!("{:?}", row.after).to_lowercase());
     }
@@ -537,6 +536,7 @@ impl Edit<'_> {
         self.call_at(&rule.bus.scope, "ListTargetsByRule", input)["Targets"].as_array().cloned().unwrap_or_default()
     }
 
+    #[allow(clippy::needless_pass_by_value)] // It is written where it is passed.
     fn put_target(&mut self, rule: &RuleId, target: Value) {
         let input = json!({"Rule": rule.name, "EventBusName": rule.bus.name, "Targets": [target]});
         self.call_at(&rule.bus.scope, "PutTargets", input);

@@ -260,6 +260,7 @@ pub(crate) struct Hands<'a> {
 
 impl Hands<'_> {
     /// A call that must succeed.
+    #[allow(clippy::needless_pass_by_value)] // It is written where it is passed.
     pub(crate) fn call(&mut self, account: &str, region: &str, operation: &str, input: Value) -> Value {
         let answer = self
             .aws
