@@ -204,7 +204,7 @@ impl Oracle {
         }
         for entry in &done {
             if state.told {
-                println!("{} {}/{} {}", entry.operation, entry.account, entry.region, entry.input);
+                println!("{} ms: {} {}/{} {}", aws.now_ms(), entry.operation, entry.account, entry.region, entry.input);
             }
             state.operator_writes += 1;
             state.judge(entry);
@@ -306,6 +306,9 @@ impl State {
         for later_ms in when {
             let mut fork = aws.clone();
             fork.advance_ms(later_ms);
+            if let Some((account, action)) = &self.denied {
+                fork.undo_deny(account, action);
+            }
             let boxes = self.obligations.iter().flat_map(|obligation| &obligation.any_of).cloned().collect();
             let events = self.probes.clone();
             let arrived = put_and_collect(&mut fork, &events, &boxes);
