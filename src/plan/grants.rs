@@ -172,15 +172,21 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     }
     let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
-    let replaced = grantee.as_ref().is_some_and(|grantee| is_let_in_otherwise(diff, bus, grantee));
-    if let Some((rule, _)) =
-        users.iter().find(|(rule, _)| !replaced && rule.bus != *bus && !is_removed(diff, rule, bus))
-    {
+    let delivers_on = |(rule, _): &&(RuleId, LiveRule)| {
+        rule.bus != *bus && !is_let_in_otherwise(diff, bus, rule.bus.scope.account) && !is_removed(diff, rule, bus)
+    };
+    if let Some((rule, _)) = users.iter().find(delivers_on) {
         let detail = format!("nobody asks for it any more, but rule {rule} still delivers through it");
         diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
         return;
     }
-    let cuts_off = !replaced && users.iter().any(|(rule, _)| rule.bus == *bus) && !asked.routes.is_empty();
+    let is_cut = |account: &AccountId| {
+        let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if granted != account);
+        meant && !is_let_in_otherwise(diff, bus, *account)
+    };
+    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
+    let cuts_off =
+        !asked.routes.is_empty() && on_bus.flat_map(|(_, live)| pinned(live)).any(|account| is_cut(&account));
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
@@ -200,9 +206,8 @@ fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId
         Some(Grantee::Organization(_)) | None => None,
     };
     let takes = |live: &LiveRule| {
-        let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-        let pinned = pattern.map(narrow::accounts).unwrap_or_default();
-        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account.to_string()))
+        let pinned = pinned(live);
+        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account))
     };
     let delivers = |rule: &RuleId, live: &LiveRule| {
         let mut targets = live.targets.iter().flat_map(BTreeMap::values);
@@ -234,11 +239,19 @@ fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
     })
 }
 
-/// Whether the topology lets `grantee` in by another statement.
-fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, grantee: &Grantee) -> bool {
-    diff.desired.grants.iter().any(|((on, _), wanted)| {
-        on == bus && (wanted.spec == *grantee || matches!(wanted.spec, Grantee::Organization(_)))
-    })
+/// The accounts whose events a live rule takes; none if it says nothing of accounts.
+fn pinned(live: &LiveRule) -> BTreeSet<AccountId> {
+    let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+    let accounts = pattern.map(narrow::accounts).unwrap_or_default();
+    accounts.iter().filter_map(|account| account.parse().ok()).collect()
+}
+
+/// Whether `account` puts events on `bus` without this statement: the bus is its own, or the topology lets it in.
+fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, account: AccountId) -> bool {
+    bus.scope.account == account
+        || diff.desired.grants.iter().any(|((on, _), wanted)| {
+            on == bus && (wanted.spec == Grantee::Account(account) || matches!(wanted.spec, Grantee::Organization(_)))
+        })
 }
 
 /// To whom the statement of this id was written, if it still says that.
