@@ -16,6 +16,7 @@ mod order;
 mod own;
 mod routes;
 mod rules;
+mod stamp;
 
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::statement;
@@ -45,6 +46,9 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     let mut steps = order::order(draft.steps);
     holds.extend(guard::guard(&mut steps, desired, world, settings));
     holds.extend(lint::lint(&mut steps, desired, world));
+    if let Some(stamp) = stamp::stamp(desired, world, &steps) {
+        steps.insert(0, stamp);
+    }
     holds.sort();
     mark_held_findings(&steps, &mut draft.findings);
     draft.findings.sort();

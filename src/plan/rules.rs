@@ -95,7 +95,7 @@ fn no_room(diff: &Diff<'_>, bus: &BusId, created: &mut BTreeMap<BusId, usize>) -
 
 /// The whole rule: PutRule clears what is left out
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
-fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Action {
+pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Action {
     Action::PutRule {
         rule: rule.clone(),
         description: mark_of(desired, rule, spec).stamp(&spec.description),
@@ -165,7 +165,7 @@ fn compare(
     compare_targets(diff, rule, wanted, live, asked, held_by);
 }
 
-fn seen_rule(live: &LiveRule) -> Seen {
+pub(super) fn seen_rule(live: &LiveRule) -> Seen {
     Seen::Rule {
         description: live.description.clone(),
         pattern: live.pattern.as_ref().map(|pattern| pattern.text.clone()),
