@@ -139,7 +139,7 @@ right:  [team]
 fn of_values(code: DiagnosticCode) -> &'static str {
     match code {
         DiagnosticCode::BadName => {
-            "Names of accounts, hubs, teams, spokes, publications and subscriptions have 1 to 40 lower-case letters, digits and hyphens, with a letter or digit first and last. They go into rule names, which AWS limits to 64 characters.
+            "Names of accounts, hubs, teams, spokes, publications and subscriptions have 1 to 39 lower-case letters, digits and hyphens, with a letter or digit first and last. They go into rule names, which AWS limits to 64 characters.
 See https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html.
 
 wrong:  [subscribe.Large_Payments]

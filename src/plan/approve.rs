@@ -33,8 +33,8 @@ impl Approved {
     /// Of these steps, those that were approved `earlier` too: what a sweep may still do after the settle time.
     #[must_use]
     pub fn only_of(&self, earlier: &Self) -> Self {
-        let approved: BTreeSet<StepKey> = earlier.steps.iter().map(Step::key).collect();
-        let steps: Vec<Step> = self.steps.iter().filter(|step| approved.contains(&step.key())).cloned().collect();
+        let approved = |step: &&Step| earlier.steps.iter().any(|earlier| earlier.action == step.action);
+        let steps: Vec<Step> = self.steps.iter().filter(approved).cloned().collect();
         let left_out = self.left_out + self.steps.len() - steps.len();
         Self { steps, left_out }
     }

@@ -1,6 +1,7 @@
 //! Statements of bus policies, one at a time: ours by their Sid, foreign ones left as they are.
 
 use super::diff::{Asked, Change, Diff, Footing};
+use super::narrow;
 use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as StatementScope, Statement};
 use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
@@ -8,9 +9,9 @@ use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::AccountId;
 use crate::model::mark::{statement_id, statement_prefix};
 use crate::model::plan::{Action, Cause, Guard, Seen};
-use crate::model::resource::{BusId, Grantee, ResourceId};
+use crate::model::resource::{BusId, Grantee, ResourceId, RuleId};
 use crate::model::route::{Route, RouteId};
-use crate::model::world::LiveBus;
+use crate::model::world::{LiveBus, LiveRule};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The statement that PutPermission makes of a grant to `grantee` on `bus`.
@@ -164,18 +165,93 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
 
 fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     let grantee = grantee_of_sid(diff, bus, sid, live);
-    let asked = Asked { routes: routes_through(diff, bus, grantee.as_ref()), ..Asked::default() };
+    let users = users(diff, bus, grantee.as_ref());
+    let mut routes = routes_through(diff, bus, grantee.as_ref());
+    for (rule, live) in &users {
+        routes.extend(diff.index.replaced(rule, live, diff.desired));
+    }
+    let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
-    let detail = "nobody asks for it any more".to_owned();
+    let delivers_on = |(rule, _): &&(RuleId, LiveRule)| {
+        rule.bus != *bus && !is_let_in_otherwise(diff, bus, rule.bus.scope.account) && !is_removed(diff, rule, bus)
+    };
+    if let Some((rule, _)) = users.iter().find(delivers_on) {
+        let detail = format!("nobody asks for it any more, but rule {rule} still delivers through it");
+        diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
+        return;
+    }
+    let is_cut = |account: &AccountId| {
+        let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if granted != account);
+        meant && !is_let_in_otherwise(diff, bus, *account)
+    };
+    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
+    let cuts_off =
+        !asked.routes.is_empty() && on_bus.flat_map(|(_, live)| pinned(live)).any(|account| is_cut(&account));
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
         cause: Cause::Intent,
         codes: BTreeSet::from([code]),
-        held_by: None,
-        detail: vec![detail],
+        held_by: cuts_off.then_some(Guard::PublishersMove),
+        detail: vec!["nobody asks for it any more".to_owned()],
     };
     diff.take_away(change, &asked);
+}
+
+/// Live rules of ours that events reach, or that deliver, by a grant to `grantee` on `bus`: those on the bus that take its
+/// account's events, and those in its account that have the bus for a target.
+fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId, LiveRule)> {
+    let account = match grantee {
+        Some(Grantee::Account(account)) => Some(*account),
+        Some(Grantee::Organization(_)) | None => None,
+    };
+    let takes = |live: &LiveRule| {
+        let pinned = pinned(live);
+        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account))
+    };
+    let delivers = |rule: &RuleId, live: &LiveRule| {
+        let mut targets = live.targets.iter().flat_map(BTreeMap::values);
+        account.is_none_or(|account| rule.bus.scope.account == account)
+            && targets.any(|target| target.spec.arn == bus.arn())
+    };
+    let world = diff.world;
+    let views = world.scopes.keys().filter_map(|scope| world.view(scope).map(|view| (scope, view)));
+    let rules = views.flat_map(|(scope, view)| {
+        view.buses.iter().flat_map(move |(name, live)| {
+            let on = BusId { scope: scope.clone(), name: name.clone() };
+            live.rules.iter().map(move |(name, live)| (RuleId { bus: on.clone(), name: name.clone() }, live))
+        })
+    });
+    rules
+        .filter(|(_, live)| live.mark().is_some_and(|mark| mark.owner == diff.desired.owner))
+        .filter(|(rule, live)| if rule.bus == *bus { takes(live) } else { delivers(rule, live) })
+        .map(|(rule, live)| (rule, live.clone()))
+        .collect()
+}
+
+/// Whether the plan takes away the rule's targets that are `bus`.
+fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
+    diff.steps().iter().any(|step| match (&step.action, &step.seen) {
+        (Action::RemoveTargets { rule: removed, .. }, Seen::Targets { targets }) => {
+            removed == rule && targets.values().any(|target| target.spec.arn == bus.arn())
+        }
+        _ => false,
+    })
+}
+
+/// The accounts whose events a live rule takes; none if it says nothing of accounts.
+fn pinned(live: &LiveRule) -> BTreeSet<AccountId> {
+    let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+    let accounts = pattern.map(narrow::accounts).unwrap_or_default();
+    accounts.iter().filter_map(|account| account.parse().ok()).collect()
+}
+
+/// Whether `account` puts events on `bus` without this statement: the bus is its own, or the topology lets it in.
+fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, account: AccountId) -> bool {
+    bus.scope.account == account
+        || diff.desired.grants.iter().any(|((on, _), wanted)| {
+            on == bus && (wanted.spec == Grantee::Account(account) || matches!(wanted.spec, Grantee::Organization(_)))
+        })
 }
 
 /// To whom the statement of this id was written, if it still says that.

@@ -12,18 +12,21 @@ mod diff;
 mod grants;
 mod guard;
 mod lint;
+mod narrow;
 mod order;
 mod own;
+mod replaced;
 mod routes;
 mod rules;
 mod stamp;
+mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::statement;
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};
-use crate::model::ids::Moment;
+use crate::model::ids::{Moment, Scope};
 use crate::model::mark::long_digest;
 use crate::model::plan::{Cause, Guard, Hold, Plan, PlanSettings, Step};
 use crate::model::resource::ResourceId;
@@ -45,7 +48,8 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     }
     let mut steps = order::order(draft.steps);
     holds.extend(guard::guard(&mut steps, desired, world, settings));
-    holds.extend(lint::lint(&mut steps, desired, world));
+    let wheel = wheel::Wheel::of(desired, world);
+    holds.extend(lint::lint(&mut steps, desired, wheel.clone()));
     if let Some(stamp) = stamp::stamp(desired, world, &steps) {
         steps.insert(0, stamp);
     }
@@ -57,7 +61,7 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
         id: plan_id(&steps),
         owner: desired.owner.clone(),
         revision: desired.revision.clone(),
-        routes: routes::changes(desired, world, &steps),
+        routes: routes::changes(desired, world, &wheel, &steps),
         steps,
         holds,
         findings: draft.findings,
@@ -95,7 +99,7 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
             steps,
         });
     }
-    let newest = own::newest_sequence(&desired.owner, world)?;
+    let newest = own::newest_sequence(desired, world)?;
     let sequence = desired.revision.sequence;
     (newest > sequence).then(|| Hold {
         guard: Guard::Superseded,
@@ -108,10 +112,8 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
 }
 
 fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
-    let scope = desired
-        .scopes
-        .iter()
-        .find(|scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence))?;
+    let newer = |scope: &&Scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence);
+    let scope = own::hub_scopes(desired).into_iter().find(newer)?;
     Some(Finding {
         resource: ResourceId::Scope(scope.clone()),
         code: FindingCode::Superseded,

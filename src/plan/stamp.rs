@@ -7,7 +7,7 @@
 use super::own::{self, Ownership};
 use super::rules;
 use crate::model::desired::Desired;
-use crate::model::plan::{Action, Cause, Step, StepKind};
+use crate::model::plan::{Action, Cause, RulePart, Step, StepKind};
 use crate::model::resource::{ResourceId, RuleId};
 use crate::model::world::{LiveRule, World};
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 /// `steps` would bear it; always of the same rule for the same world. None where nothing of ours stands unchanged. It
 /// waits for no step and none waits for it.
 pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<Step> {
-    let newer = own::newest_sequence(&desired.owner, world)? < desired.revision.sequence;
+    let newer = own::newest_sequence(desired, world)? < desired.revision.sequence;
     let asks: Vec<&Step> = steps.iter().filter(|step| step.cause == Cause::Intent).collect();
     let bears = |step: &Step| {
         let marks = matches!(step.action, Action::CreateBus { .. } | Action::PutRule { .. });
@@ -36,7 +36,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
     let detail =
         format!("as it is, with the mark of sequence {}: an older topology stops at it", desired.revision.sequence);
     Some(Step {
-        action: rules::put_rule(desired, rule, &wanted.spec),
+        action: rules::put_rule(desired, rule, &wanted.spec, RulePart::Whole),
         seen: rules::seen_rule(live),
         kind: StepKind::Make,
         cause: Cause::Intent,

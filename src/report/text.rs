@@ -28,8 +28,13 @@ pub fn routes_only(plan: &Plan, style: Style) -> String {
 /// One line: what the plan comes to.
 pub fn summary(plan: &Plan) -> String {
     let routes = count(plan.routes_total, "route");
-    if plan.is_empty() {
+    let unmended = plan.unmended().count();
+    if plan.is_empty() && unmended == 0 {
         return format!("In step: {routes}, nothing to do.");
+    }
+    if plan.is_empty() {
+        let errors = count(unmended, "error");
+        return format!("Nothing to do, and not in step: {routes}, {errors} that no plan mends (see the findings).");
     }
     let held = plan.steps.iter().filter(|step| step.held_by.is_some()).count();
     let breaks = plan.steps.iter().filter(|step| step.is_break()).count();

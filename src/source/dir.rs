@@ -115,6 +115,8 @@ impl Found<'_> {
         let mut entries =
             std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
         entries.sort_by_key(std::fs::DirEntry::file_name);
+        // A file that is taken away leaves its mark only here: without it the topology would seem older than it was.
+        self.see(&std::fs::metadata(folder).map_err(unreadable)?);
         for entry in entries {
             let path = entry.path();
             let file_name = entry.file_name();
@@ -153,10 +155,14 @@ impl Found<'_> {
         }
         let text = String::from_utf8(bytes)
             .map_err(|error| SourceError::NotText { path: path.into(), offset: error.utf8_error().valid_up_to() })?;
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        self.newest_seconds = self.newest_seconds.max(modified.map_or(0, |age| age.as_secs()));
+        self.see(&metadata);
         self.files.insert(name, text);
         Ok(())
+    }
+
+    fn see(&mut self, metadata: &std::fs::Metadata) {
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        self.newest_seconds = self.newest_seconds.max(modified.map_or(0, |age| age.as_secs()));
     }
 }
 

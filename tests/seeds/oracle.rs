@@ -204,7 +204,7 @@ impl Oracle {
         }
         for entry in &done {
             if state.told {
-                println!("{} {}/{} {}", entry.operation, entry.account, entry.region, entry.input);
+                println!("{} ms: {} {}/{} {}", aws.now_ms(), entry.operation, entry.account, entry.region, entry.input);
             }
             state.operator_writes += 1;
             state.judge(entry);
@@ -241,9 +241,10 @@ impl State {
             self.violate(Check::NeverDeleted, format!("{} {}", entry.operation, entry.input));
         }
         if let Some(bus) = written_bus(entry)
-            && !self.buses.iter().any(|place| {
-                place.account == entry.account && place.region == entry.region && place.bus == bus
-            })
+            && !self
+                .buses
+                .iter()
+                .any(|place| place.account == entry.account && place.region == entry.region && place.bus == bus)
         {
             self.violate(
                 Check::StrayWrite,
@@ -258,9 +259,10 @@ impl State {
             return;
         }
         let name = entry.input["Name"].as_str().unwrap_or_default();
-        let place = self.inboxes.iter().find(|place| {
-            place.account == entry.account && place.region == entry.region && place.bus == name
-        });
+        let place = self
+            .inboxes
+            .iter()
+            .find(|place| place.account == entry.account && place.region == entry.region && place.bus == name);
         let Some(place) = place.cloned() else { return };
         let settle_ms = std::mem::take(&mut aws.settings.settle_ms);
         if let Some((account, action)) = &self.denied {
@@ -304,12 +306,16 @@ impl State {
         for later_ms in when {
             let mut fork = aws.clone();
             fork.advance_ms(later_ms);
+            if let Some((account, action)) = &self.denied {
+                fork.undo_deny(account, action);
+            }
             let boxes = self.obligations.iter().flat_map(|obligation| &obligation.any_of).cloned().collect();
             let events = self.probes.clone();
             let arrived = put_and_collect(&mut fork, &events, &boxes);
             let mut interrupted = Vec::new();
             for (at, obligation) in self.obligations.iter().enumerate() {
-                let found = obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
+                let found =
+                    obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
                 now_delivering[at] &= found;
                 if obligation.delivering && !found {
                     let event = &events[obligation.probe];
@@ -745,8 +751,9 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
             let same = live.is_some_and(|live| live["EventPattern"] == json!(pattern));
             (!same).then(|| "the rule has another pattern".to_owned())
         }
-        Action::DeleteRule { rule } => find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name)
-            .map(|_| "the rule is there".to_owned()),
+        Action::DeleteRule { rule } => {
+            find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name).map(|_| "the rule is there".to_owned())
+        }
         Action::PutTargets { rule, targets } => targets.iter().find_map(|(id, spec)| {
             let live = find(SnapshotKind::Target, &rule.bus.name, &rule.name, id);
             let same = live.is_some_and(|live| live["Arn"] == json!(spec.arn));

@@ -264,9 +264,9 @@ impl Run {
             plan: PlanSettings::default(),
             settle_ms: if settle_ms > 0 { u64::try_from(settle_ms).unwrap() + 1_000 } else { 0 },
         };
-        let sweeper = Sweeper { fleet: &fleet, clock: &clock, listener: &listener, desired: wanted, settings: &settings };
-        let approval =
-            Approval { allow: BTreeSet::from([Guard::TooManyBreaks, Guard::TooManyChanges]), plan_id: None };
+        let sweeper =
+            Sweeper { fleet: &fleet, clock: &clock, listener: &listener, desired: wanted, settings: &settings };
+        let approval = Approval { allow: BTreeSet::from([Guard::TooManyBreaks, Guard::TooManyChanges]), plan_id: None };
         let world = sweeper.look().await;
         let plan = sweeper.plan(&world);
         if self.mutant == Some(Mutant::DeleteBeforeCreate) {
@@ -320,8 +320,14 @@ impl Run {
             return None;
         }
         let account = self.rng.pick(&spec.accounts).id.clone();
-        let actions =
-            ["events:*", "events:List*", "events:ListRules", "events:PutTargets", "events:PutPermission", "events:Remove*"];
+        let actions = [
+            "events:*",
+            "events:List*",
+            "events:ListRules",
+            "events:PutTargets",
+            "events:PutPermission",
+            "events:Remove*",
+        ];
         Some((account, *self.rng.pick(&actions)))
     }
 
@@ -502,9 +508,8 @@ fn remove_targets_whole(aws: &mut SimulatedAws, place: &Place, rule: &str) -> bo
 }
 
 fn remove_statement(rng: &mut Rng, aws: &mut SimulatedAws) {
-    let found = oracle::items(aws, |item| {
-        item.kind == SnapshotKind::Statement && item.name.starts_with("ww_wheelwright_")
-    });
+    let found =
+        oracle::items(aws, |item| item.kind == SnapshotKind::Statement && item.name.starts_with("ww_wheelwright_"));
     if found.is_empty() {
         return;
     }
