@@ -57,7 +57,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "bus description lost",
         edit: |edit| _ = edit.call(LEDGER, US, "UpdateEventBus", json!({"Name": "ledger"})),
-        finds: &[(Found::MarkLost, Leaves)],
+        finds: &[],
         after: Left,
         cuts: false,
     },

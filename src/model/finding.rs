@@ -47,6 +47,8 @@ pub enum FindingCode {
     GrantSurplus,
     /// A statement on our bus that is not ours.
     ForeignGrant,
+    /// A statement on our bus that is not ours and denies.
+    ForeignDeny,
     /// A rule of ours is gone.
     RuleMissing,
     /// A rule of ours does not match events any more.
@@ -108,6 +110,7 @@ impl FindingCode {
             | Self::TargetMissing
             | Self::TargetChanged
             | Self::Incomplete
+            | Self::ForeignDeny
             | Self::OtherOwner
             | Self::Superseded
             | Self::PolicyUnreadable
@@ -147,11 +150,12 @@ impl FindingCode {
             Self::ForeignGrant => {
                 "A statement on one of our buses that wheelwright did not write. It is left exactly as it is. Look whether it lets somebody publish who should not."
             }
+            Self::ForeignDeny => "A statement on one of our buses that wheelwright did not write denies something. A denial wins over every grant, so it may cut publishers or forwards off. It is left exactly as it is: whoever wrote it decides.",
             Self::RuleMissing => {
                 "A rule of ours is not there: taken away, or not made yet by an apply that was cut short. Its route delivers nothing until it is created with its targets."
             }
             Self::RuleDisabled => {
-                "A rule of ours was disabled: events that it would have matched are dropped, not queued. It is enabled again. To hold a route off on purpose, write a [stop.NAME] into the topology."
+                "A rule of ours was disabled: events that it would have matched are dropped, not queued. It is enabled again."
             }
             Self::RuleEnabled => "A rule that the topology holds off is enabled. It is disabled again.",
             Self::PatternChanged => {

@@ -158,7 +158,11 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
             }
         } else if ours_to_judge {
             let detail = format!("not ours, left as it is: {}", in_words(statement));
-            diff.find(resource, FindingCode::ForeignGrant, Outcome::Left, detail, &Asked::default());
+            let code = match statement.effect {
+                Effect::Allow => FindingCode::ForeignGrant,
+                Effect::Deny => FindingCode::ForeignDeny,
+            };
+            diff.find(resource, code, Outcome::Left, detail, &Asked::default());
         }
     }
 }

@@ -55,8 +55,11 @@ impl Folder {
         let path = self.dir.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
-        let file = std::fs::File::options().write(true).open(&path).unwrap();
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(self.sequence)).unwrap();
+        // The folders' times count as well: they tell of files that were taken away.
+        for place in path.ancestors().take_while(|place| place.starts_with(self.dir.path())) {
+            let file = std::fs::File::open(place).unwrap();
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(self.sequence)).unwrap();
+        }
     }
 }
 
