@@ -150,7 +150,9 @@ impl FindingCode {
             Self::ForeignGrant => {
                 "A statement on one of our buses that wheelwright did not write. It is left exactly as it is. Look whether it lets somebody publish who should not."
             }
-            Self::ForeignDeny => "A statement on one of our buses that wheelwright did not write denies something. A denial wins over every grant, so it may cut publishers or forwards off. It is left exactly as it is: whoever wrote it decides.",
+            Self::ForeignDeny => {
+                "A statement on one of our buses that wheelwright did not write denies something. A denial wins over every grant, so it may cut publishers or forwards off. It is left exactly as it is: whoever wrote it decides."
+            }
             Self::RuleMissing => {
                 "A rule of ours is not there: taken away, or not made yet by an apply that was cut short. Its route delivers nothing until it is created with its targets."
             }

@@ -8,11 +8,7 @@ use super::own::{self, Ownership};
 use super::rules;
 use crate::model::desired::Desired;
 use crate::model::plan::{Action, Cause, RulePart, Step, StepKind};
-<<<<<<< HEAD
 use crate::model::resource::{BusId, ResourceId, RuleId};
-=======
-use crate::model::resource::{ResourceId, RuleId};
->>>>>>> drift
 use crate::model::world::{LiveRule, World};
 use std::collections::BTreeSet;
 
