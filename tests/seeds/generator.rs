@@ -216,7 +216,11 @@ pub struct Event {
 /// Who takes an event, whatever its mailbox is at the time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Taker {
-    Subscription { team: String, name: String, from: String },
+    Subscription {
+        team: String,
+        name: String,
+        from: String,
+    },
     Audit(String),
     /// The rule of the team's own on the bus where it publishes: none of wheelwright's business.
     OwnBus,
@@ -256,6 +260,10 @@ impl Spec {
         publications.flat_map(|(team, publication)| self.publishers(team, publication, hub)).collect()
     }
 
+    pub fn has_subscription(&self, team: &str, name: &str) -> bool {
+        self.teams.iter().any(|found| found.name == team && has_subscription(found, name))
+    }
+
     fn subscription_hub(team: &Team, subscription: &Subscription) -> (usize, usize) {
         let at = team.spokes.iter().position(|spoke| spoke.name == subscription.spoke).unwrap();
         (at, team.spokes[at].hub)
@@ -279,7 +287,8 @@ impl Spec {
 
     /// Every mailbox: subscribers' queues, audits, and an inbox for each spoke's bus.
     pub fn mailboxes(&self) -> BTreeSet<String> {
-        let subscriptions = self.teams.iter().flat_map(|team| team.subscriptions.iter().map(move |found| (team, found)));
+        let subscriptions =
+            self.teams.iter().flat_map(|team| team.subscriptions.iter().map(move |found| (team, found)));
         let mut boxes: BTreeSet<String> =
             subscriptions.map(|(team, subscription)| self.mailbox(team, subscription)).collect();
         boxes.extend(self.spokes().map(|spoke| inbox(&self.spoke_place(spoke))));
@@ -416,7 +425,8 @@ impl Spec {
         }
         for team in &self.teams {
             for spoke in &team.spokes {
-                let takes = |subscription: &Subscription| subscription.queue.is_none() && subscription.spoke == spoke.name;
+                let takes =
+                    |subscription: &Subscription| subscription.queue.is_none() && subscription.spoke == spoke.name;
                 if spoke_account_differs(self, spoke) && team.subscriptions.iter().any(takes) {
                     statements.insert(self.spoke_place(spoke), 1);
                 }
@@ -428,7 +438,8 @@ impl Spec {
     /// The topology as its files, by path.
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = vec![("topology/hubs.toml".to_owned(), self.hubs_toml())];
-        files.extend(self.teams.iter().map(|team| (format!("topology/teams/{}.toml", team.name), self.team_toml(team))));
+        files
+            .extend(self.teams.iter().map(|team| (format!("topology/teams/{}.toml", team.name), self.team_toml(team))));
         files
     }
 

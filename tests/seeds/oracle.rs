@@ -62,6 +62,7 @@ const OPERATOR_ROLE: &str = "wheelwright-operator";
 const STATEMENTS: &str = "ww_wheelwright_";
 
 /// An event that must keep arriving in one of these mailboxes once it did.
+#[derive(Clone)]
 struct Obligation {
     probe: usize,
     any_of: BTreeSet<String>,
@@ -69,7 +70,7 @@ struct Obligation {
     delivering: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     probes: Vec<Event>,
     obligations: Vec<Obligation>,
@@ -86,13 +87,16 @@ struct State {
     reads_lie: bool,
     /// What was called and what came of it, where one seed is shown.
     told: bool,
+    /// Whether what is known not to hold is asked for too.
+    strict: bool,
     /// What an account denies for now, to the operator; the account's own people may still.
     denied: Option<(String, &'static str)>,
-    calls: Vec<(Scope, &'static str, bool)>,
+    /// Of each call, in their order, whether it writes.
+    calls: Vec<bool>,
 }
 
 /// How far a scope's refresh got.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Reading {
     under_way: bool,
     failed: usize,
@@ -106,6 +110,11 @@ pub struct Oracle(Arc<Mutex<State>>);
 impl Oracle {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, knowing what this one knows, apart from here on.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     pub fn violations(&self) -> Vec<Violation> {
@@ -124,6 +133,11 @@ impl Oracle {
     /// Writes that the operator tried, whatever came of them.
     pub fn writes_tried(&self) -> usize {
         self.state().writes_tried
+    }
+
+    /// From here on, what is known not to hold is asked for too.
+    pub fn be_strict(&self) {
+        self.state().strict = true;
     }
 
     /// Prints every write from here on.
@@ -153,15 +167,16 @@ impl Oracle {
         state.denied = denied;
     }
 
-    /// Every call since the last time, with its action and whether it writes.
-    pub fn take_calls(&self) -> Vec<(Scope, &'static str, bool)> {
-        std::mem::take(&mut self.state().calls)
+    /// The numbers of the calls of this process that write, the first call being 1.
+    pub fn write_numbers(&self) -> Vec<u64> {
+        let state = self.state();
+        (1..).zip(&state.calls).filter(|(_, writes)| **writes).map(|(number, _)| number).collect()
     }
 
     /// From here on, what both topologies deliver must go on being delivered.
     pub fn watch(&self, old: &Spec, new: &Spec, aws: &SimulatedAws) {
         let mut state = self.state();
-        (state.probes, state.obligations) = obligations(old, new);
+        (state.probes, state.obligations) = obligations(old, new, state.strict);
         for spec in [old, new] {
             state.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
             state.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
@@ -173,7 +188,9 @@ impl Oracle {
 
     /// A process starts: it has read nothing.
     pub fn process_starts(&self) {
-        self.state().readings.clear();
+        let mut state = self.state();
+        state.readings.clear();
+        state.calls.clear();
     }
 
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
@@ -241,9 +258,10 @@ impl State {
             self.violate(Check::NeverDeleted, format!("{} {}", entry.operation, entry.input));
         }
         if let Some(bus) = written_bus(entry)
-            && !self.buses.iter().any(|place| {
-                place.account == entry.account && place.region == entry.region && place.bus == bus
-            })
+            && !self
+                .buses
+                .iter()
+                .any(|place| place.account == entry.account && place.region == entry.region && place.bus == bus)
         {
             self.violate(
                 Check::StrayWrite,
@@ -258,9 +276,10 @@ impl State {
             return;
         }
         let name = entry.input["Name"].as_str().unwrap_or_default();
-        let place = self.inboxes.iter().find(|place| {
-            place.account == entry.account && place.region == entry.region && place.bus == name
-        });
+        let place = self
+            .inboxes
+            .iter()
+            .find(|place| place.account == entry.account && place.region == entry.region && place.bus == name);
         let Some(place) = place.cloned() else { return };
         let settle_ms = std::mem::take(&mut aws.settings.settle_ms);
         if let Some((account, action)) = &self.denied {
@@ -312,7 +331,8 @@ impl State {
             let arrived = put_and_collect(&mut fork, &events, &boxes);
             let mut interrupted = Vec::new();
             for (at, obligation) in self.obligations.iter().enumerate() {
-                let found = obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
+                let found =
+                    obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
                 now_delivering[at] &= found;
                 if obligation.delivering && !found {
                     let event = &events[obligation.probe];
@@ -408,14 +428,21 @@ pub fn is_ours(rule: &Value) -> bool {
 
 /// What must go on arriving: for every taker of the new topology its new mailbox or, if it took the event before, its
 /// old one; and every mailbox that is to get the event before and after.
-fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
+///
+/// Unless `strict`, an event is left out that one subscription gives up by an edit of its own while another one for the
+/// same mailbox takes it up: a rule is rewritten in place, and does not wait for the other.
+fn obligations(old: &Spec, new: &Spec, strict: bool) -> (Vec<Event>, Vec<Obligation>) {
     let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
     let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
     let events: BTreeSet<Event> = new.events().into_iter().chain(old.events()).collect();
     for event in events {
         let before = old.expected(&event);
         let after = new.expected(&event);
+        let narrowed = if strict { BTreeSet::new() } else { narrowed(new, &before, &after) };
         for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
+            if narrowed.contains(mailbox) {
+                continue;
+            }
             let mut any_of = BTreeSet::from([mailbox.clone()]);
             any_of.extend(before.iter().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox.clone()));
             let publisher = format!("{}/{}", event.account, event.at.bus);
@@ -443,6 +470,16 @@ fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
         oblige(event, BTreeSet::from([mailbox.clone()]), format!("mailbox {mailbox}"));
     }
     (probes, obligations)
+}
+
+/// The mailboxes that got an event by a subscription that is still there and does not take it any more.
+fn narrowed(new: &Spec, before: &[(Taker, String)], after: &[(Taker, String)]) -> BTreeSet<String> {
+    let stays = |taker: &Taker| match taker {
+        Taker::Subscription { team, name, .. } => new.has_subscription(team, name),
+        Taker::Audit(_) | Taker::OwnBus => false,
+    };
+    let gave_up = before.iter().filter(|(taker, _)| stays(taker) && !after.iter().any(|(other, _)| other == taker));
+    gave_up.map(|(_, mailbox)| mailbox.clone()).collect()
 }
 
 /// Events of somebody's source, put at the hub by an account that does not publish them.
@@ -631,7 +668,7 @@ impl<F: Fleet> Fleet for Overheard<F> {
 impl Oracle {
     fn asked(&self, scope: &Scope, call: &Call) {
         let mut state = self.state();
-        state.calls.push((scope.clone(), call.action(), call.is_write()));
+        state.calls.push(call.is_write());
         if let Call::ListEventBuses { next_token: None } = call {
             state.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
         }
@@ -748,8 +785,9 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
             let same = live.is_some_and(|live| live["EventPattern"] == json!(pattern));
             (!same).then(|| "the rule has another pattern".to_owned())
         }
-        Action::DeleteRule { rule } => find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name)
-            .map(|_| "the rule is there".to_owned()),
+        Action::DeleteRule { rule } => {
+            find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name).map(|_| "the rule is there".to_owned())
+        }
         Action::PutTargets { rule, targets } => targets.iter().find_map(|(id, spec)| {
             let live = find(SnapshotKind::Target, &rule.bus.name, &rule.name, id);
             let same = live.is_some_and(|live| live["Arn"] == json!(spec.arn));
