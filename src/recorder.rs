@@ -138,7 +138,7 @@ impl<F: Fleet> Fleet for Recorded<F> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
     use crate::call::FailedEntry;
     use std::time::Duration;

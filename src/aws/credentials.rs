@@ -193,6 +193,8 @@ fn refused(failure: Failure, role_arn: &str, with_external_id: bool) -> Failure 
              role, and asks for that external id",
             failure.message.trim_end_matches('.')
         ),
+        // The same for every account: it is said without the role, so that it can be said once.
+        ErrorClass::Credentials => failure.message.clone(),
         _ => format!("{} (for {role_arn})", failure.message),
     };
     Failure { class, message, ..failure }

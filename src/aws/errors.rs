@@ -95,12 +95,17 @@ fn of_chain(error: &(dyn Error + 'static), otherwise: ErrorClass) -> Failure {
     }
     let credentials = chain.iter().any(|error| error.is::<CredentialsError>());
     let mut words: Vec<String> = Vec::new();
-    for text in chain.iter().map(ToString::to_string) {
+    for link in &chain {
+        // The credentials' sources tell what they tried line by line.
+        let text = link.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         // Some errors repeat what they were caused by.
         if !words.last().is_some_and(|last| last.contains(&text)) {
             words.push(text);
         }
     }
+    // The wrapping around it ("dispatch failure: other") tells a person nothing.
+    let from = words.iter().position(|word| word.contains("loading credentials")).filter(|_| credentials).unwrap_or(0);
+    let words = words.split_off(from);
     Failure::new(if credentials { ErrorClass::Credentials } else { otherwise }, shortened(&words.join(": ")))
 }
 

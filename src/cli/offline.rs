@@ -53,7 +53,7 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     };
     if let Ok(found) = code.parse::<DiagnosticCode>() {
-        screen.print(&format!("{found}\n\n{}\n", found.to_string()))?;
+        screen.print(&format!("{found}\n\n{}\n", found.explanation().trim_end()))?;
         return Ok(Exit::Done);
     }
     if let Ok(found) = code.parse::<FindingCode>() {

@@ -4,7 +4,6 @@ use super::clock::MachineClock;
 use super::context::{Context, Screen, load};
 use super::progress::Progress;
 use super::{Exit, PlanArgs, PlanFormat};
-use crate::model::finding::FindingCode;
 use crate::model::plan::Plan;
 use crate::model::world::World;
 use crate::port::Fleet;
@@ -47,8 +46,7 @@ fn rendered(plan: &Plan, context: &Context, screen: Screen, format: PlanFormat) 
     })
 }
 
-/// A held plan, or a scope that refused, is for the user to mend.
+/// A held plan, a scope that refused, a name that is another's: for the user to mend.
 pub(super) fn exit_of(plan: &Plan) -> Exit {
-    let unread = plan.findings.iter().any(|finding| finding.code == FindingCode::Unread);
-    if unread || !plan.holds.is_empty() { Exit::UserCanMend } else { Exit::Done }
+    if plan.unmended().next().is_some() || !plan.holds.is_empty() { Exit::UserCanMend } else { Exit::Done }
 }

@@ -8,12 +8,16 @@ use crate::reconcile::apply::StepOutcome;
 use crate::reconcile::sweep::Listener;
 use crate::report::{AccountNames, scope_name};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// Shows the progress of one thing after the other.
 pub(super) struct Progress<'a> {
     screen: Screen,
     names: &'a AccountNames,
     bar: ProgressBar,
+    /// Troubles that were told: forty scopes with one trouble are one line.
+    told: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Progress<'a> {
@@ -34,7 +38,7 @@ impl<'a> Progress<'a> {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(what.to_owned());
-        Self { screen, names, bar }
+        Self { screen, names, bar, told: Mutex::default() }
     }
 
     fn line(&self, text: &str) {
@@ -57,6 +61,9 @@ impl Listener for Progress<'_> {
             Observation::Partial { missing, .. } => format!("not read whole ({} gaps)", missing.len()),
             Observation::Unreachable { why, .. } => format!("not read: {why}"),
         };
+        if !self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(trouble.clone()) {
+            return;
+        }
         self.line(&format!("{} {}: {trouble}", self.screen.talk.bad("!"), scope_name(scope, self.names)));
     }
 

@@ -112,6 +112,8 @@ pub enum DiagnosticCode {
     WhereKey,
     /// A pattern that EventBridge would refuse.
     BadPattern,
+    /// An operator outside a list, which EventBridge takes for a field of the event.
+    OperatorAsField,
     /// A pattern longer than the quota.
     PatternTooLong,
     /// More rules on a bus than the quota.
@@ -226,11 +228,6 @@ impl Sink {
     /// Whether there is an error among them.
     pub(super) fn has_errors(&self) -> bool {
         self.found.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.found.borrow().len()
     }
 
     /// All, sorted by file, place and code, each once.

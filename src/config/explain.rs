@@ -1,1 +1,480 @@
+//! What `wheelwright explain CODE` says: what is wrong, why EventBridge makes it so, how to mend it, wrong and right.
 
+use super::diagnostic::DiagnosticCode;
+
+impl DiagnosticCode {
+    /// What the code means and what to do, as text of a few short paragraphs with an example.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Syntax
+            | Self::UnknownKey
+            | Self::MissingKey
+            | Self::WrongType
+            | Self::UnknownValue
+            | Self::OutOfBounds
+            | Self::NotYet
+            | Self::EmptyTopology
+            | Self::TeamMissing => of_writing(self),
+            Self::BadName
+            | Self::BadAccountId
+            | Self::BadRegion
+            | Self::BadOrganizationId
+            | Self::BadBusName
+            | Self::BadSource
+            | Self::BadTag
+            | Self::BadDestination => of_values(self),
+            Self::DuplicateName
+            | Self::DuplicateAccount
+            | Self::DuplicateBus
+            | Self::HubAsSpoke
+            | Self::SourceTwoOwners
+            | Self::TeamWithoutSpokes
+            | Self::UnusedAccount
+            | Self::UnknownAccount
+            | Self::UnknownHub
+            | Self::UnknownTeam
+            | Self::UnknownSpoke
+            | Self::UnknownPublication
+            | Self::UnknownSubscription => of_names(self),
+            Self::HubWithoutAccess
+            | Self::CrossPartition
+            | Self::NotOffered
+            | Self::NotPublishedHere
+            | Self::NoSpoke
+            | Self::AmbiguousSpoke
+            | Self::SpokeWithoutBus
+            | Self::SecondHop
+            | Self::AccountsViaSpoke
+            | Self::DestinationRegion
+            | Self::RetryOnBus => of_routes(self),
+            Self::UnknownDetailType
+            | Self::WhereKey
+            | Self::BadPattern
+            | Self::OperatorAsField
+            | Self::PatternTooLong
+            | Self::TooManyRules
+            | Self::TooManyWildcards
+            | Self::PolicyTooLong
+            | Self::BadExpect
+            | Self::ExpectFailed => of_patterns(self),
+        }
+    }
+}
+
+fn of_writing(code: DiagnosticCode) -> &'static str {
+    match code {
+        DiagnosticCode::Syntax => {
+            "The file is not TOML, so what stands after the mistake may not have been understood. Until it is mended nothing is changed in any account, and names that may be declared in this file are not reported as missing.
+See https://toml.io.
+
+wrong:  name = payments
+right:  name = \"payments\""
+        }
+        DiagnosticCode::UnknownKey => {
+            "Nothing reads this key. It is an error because a misspelt key would otherwise do nothing, in silence: `subscriber = [\"fraud\"]` would offer a publication to everybody.
+Write the key as the message proposes, or take it out.
+
+wrong:  [publish.cards]
+        subscriber = [\"fraud\"]
+right:  [publish.cards]
+        subscribers = [\"fraud\"]"
+        }
+        DiagnosticCode::MissingKey => {
+            "The entry cannot mean anything without this key, and there is no default that would be right for everybody.
+
+wrong:  [spoke.prod]
+        hub = \"us\"
+right:  [spoke.prod]
+        hub = \"us\"
+        account = \"payments-prod\""
+        }
+        DiagnosticCode::WrongType => {
+            "The key takes a value of another type. Account ids are texts, in quotes, because some begin with a zero. Patterns are JSON underneath: dates and infinities are not in it.
+
+wrong:  detail-types = \"PaymentSettled\"
+right:  detail-types = [\"PaymentSettled\"]"
+        }
+        DiagnosticCode::UnknownValue => {
+            "The key takes one of a few words, and this is none of them.
+
+wrong:  via = \"bus\"
+right:  via = \"spoke\""
+        }
+        DiagnosticCode::OutOfBounds => {
+            "The number is outside what AWS takes, or outside what wheelwright can do without harm: more than 50 calls a second would take the whole control-plane quota of an account and Region from its team.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
+
+wrong:  [pace]
+        calls-per-second-max = 500
+right:  [pace]
+        calls-per-second-max = 25"
+        }
+        DiagnosticCode::NotYet => {
+            "The language has a place for this, and this version does not do it. It is refused, as passing over it would leave you believing in a route that is not there. The message says what to do meanwhile.
+
+wrong:  [stop.incident]
+        subscription = \"ledger.large\"
+right:  take [subscribe.large] out until it is wanted again"
+        }
+        DiagnosticCode::EmptyTopology => {
+            "The folder declares no hub. That is a wrong path, an unmounted volume or half a checkout, never a wish: it would ask for every bus rule of the organisation to be taken away. Nothing is.
+Give the folder that holds wheelwright.toml and topology/.
+
+right:  [hub.us]
+        account = \"platform\"
+        region = \"us-east-1\"
+        bus = \"org-events\""
+        }
+        _ => {
+            "Spokes, publications, subscriptions and expectations belong to a team: its name is in rule names, tags and alerts. A file is of one team, named at its top. Accounts and hubs may be in any file.
+
+wrong:  [spoke.us]
+right:  [team]
+        name = \"payments\"
+        [spoke.us]"
+        }
+    }
+}
+
+fn of_values(code: DiagnosticCode) -> &'static str {
+    match code {
+        DiagnosticCode::BadName => {
+            "Names of accounts, hubs, teams, spokes, publications and subscriptions have 1 to 39 lower-case letters, digits and hyphens, with a letter or digit first and last. They go into rule names, which AWS limits to 64 characters.
+See https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html.
+
+wrong:  [subscribe.Large_Payments]
+right:  [subscribe.large-payments]"
+        }
+        DiagnosticCode::BadAccountId => {
+            "An AWS account id has 12 digits. Write it in quotes: some begin with a zero, which a number would lose.
+See https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html.
+
+wrong:  platform = { id = \"1111-1111-1111\" }
+right:  platform = { id = \"111111111111\" }"
+        }
+        DiagnosticCode::BadRegion => {
+            "This does not have the shape of a Region's name. Availability zones (us-east-1a) are not Regions.
+
+wrong:  region = \"us-east-1a\"
+right:  region = \"us-east-1\""
+        }
+        DiagnosticCode::BadOrganizationId => {
+            "An organisation's id is `o-` and 10 to 32 lower-case letters and digits. It is not the root (`r-…`) nor a unit (`ou-…`). `aws organizations describe-organization` tells it.
+See https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html.
+
+wrong:  id = \"r-a1b2\"
+right:  id = \"o-a1b2c3d4e5\""
+        }
+        DiagnosticCode::BadBusName => {
+            "AWS takes `.`, `-`, `_`, letters and digits; names that start with `aws.` are its partners'. A spoke's bus may be `default`, which is used as it is; a hub's may not, as AWS services put their own events there and a hub's audit would copy them.
+See https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html.
+
+wrong:  bus = \"org events\"
+right:  bus = \"org-events\""
+        }
+        DiagnosticCode::BadSource => {
+            "Sources that start with `aws.` are AWS's own: PutEvents refuses them with NotAuthorizedForSourceException.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
+
+wrong:  source = \"aws.payments\"
+right:  source = \"com.acme.payments\""
+        }
+        DiagnosticCode::BadTag => {
+            "AWS takes at most 50 tags on a thing, keys of 1 to 128 characters and values of up to 256, made of letters, digits, spaces and `_.:/=+-@`. Keys that start with `aws:` are AWS's, those with `wheelwright:` are the marks that tell whose a rule is. A hub's, a team's and a spoke's tags come together on what is made for them.
+See https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html.
+
+wrong:  tags = { \"wheelwright:owner\" = \"me\" }
+right:  tags = { cost-center = \"finance\" }"
+        }
+        _ => {
+            "A destination is a name, in the spoke's account and Region, or an ARN of the kind that the key says. Queues are standard ones: a FIFO queue needs a message group, which this version does not set. An API has no name to go by, only an ARN.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html.
+
+wrong:  deliver = { queue = \"arn:aws:sns:us-east-1:333333333333:large\" }
+right:  deliver = { topic = \"arn:aws:sns:us-east-1:333333333333:large\" }"
+        }
+    }
+}
+
+fn of_names(code: DiagnosticCode) -> &'static str {
+    match code {
+        DiagnosticCode::DuplicateName => {
+            "One name is written twice. All topology files are one document, so two files cannot declare one hub, account or team; within a team, names are unique for each kind.
+
+wrong:  [hub.us] in hubs.toml, and [hub.us] in us.toml
+right:  [hub.us] in one of them"
+        }
+        DiagnosticCode::DuplicateAccount => {
+            "Two names of the roster have one id. One of the ids is probably a slip of the pen; writing to a wrong account is what the roster is there to prevent.
+
+wrong:  ledger-prod = { id = \"222222222222\" }
+        payments-prod = { id = \"222222222222\" }"
+        }
+        DiagnosticCode::DuplicateBus => {
+            "Two hubs, or two spokes, are one bus: same account, Region and name. Each would see the other's rules and grants as its own. Teams that share an account need a bus each.
+
+wrong:  bus = \"events\" in two teams' spokes in one account
+right:  bus = \"payments\" and bus = \"ledger\""
+        }
+        DiagnosticCode::HubAsSpoke => {
+            "A spoke's bus is a hub's bus. What the hub delivers would come in at a hub again: to itself it is a loop, to another it is a second hop, which EventBridge drops.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
+
+wrong:  [spoke.us]
+        account = \"platform\"
+        bus = \"org-events\"
+right:  [spoke.us]
+        account = \"platform\"
+        bus = \"platform-team\""
+        }
+        DiagnosticCode::SourceTwoOwners => {
+            "Two teams publish the same source at the same hub. A subscription names one publication and its rule is pinned to that team's accounts, so nobody would get what both publish, and a reader of `source` could not tell whose an event is.
+Give each team a source of its own. Where one source really has several senders, one team owns it and names the others' accounts.
+
+wrong:  source = \"com.acme.payments\" in two teams
+right:  accounts = [\"edge-gateway\"] in the owning team's publication"
+        }
+        DiagnosticCode::TeamWithoutSpokes => {
+            "The team declares nothing. That is harmless, and probably a file that was not finished.
+
+right:  [spoke.us]
+        hub = \"us\"
+        account = \"payments-prod\""
+        }
+        DiagnosticCode::UnusedAccount => {
+            "An account with `access = \"none\"` is a partner's: it is never read or written, and plans print what it must add. No spoke and no publication uses this one, so naming it does nothing. (An account of your own stays in the roster when nothing uses it any more: it is swept until nothing of ours is left.)
+
+wrong:  partner = { id = \"999999999999\", access = \"none\" }, used by nothing
+right:  take the line out"
+        }
+        DiagnosticCode::UnknownAccount => {
+            "No `[account]` of any file has this name. Spokes, hubs and publications name accounts by the roster, so that an id is written once.
+
+wrong:  account = \"payment-prod\"
+right:  account = \"payments-prod\""
+        }
+        DiagnosticCode::UnknownHub => {
+            "No `[hub.NAME]` of any file has this name. It is the hub's name, not its bus's or its Region's.
+
+wrong:  hub = \"us-east-1\"
+right:  hub = \"us\""
+        }
+        DiagnosticCode::UnknownTeam => {
+            "No file has a `[team]` of this name. Whoever is named as a subscriber or publisher has to be in the topology.
+
+wrong:  subscribers = [\"frauds\"]
+right:  subscribers = [\"fraud\"]"
+        }
+        DiagnosticCode::UnknownSpoke => {
+            "The team has no `[spoke.NAME]` of this name. A subscription is for a spoke of its own team.
+
+wrong:  spoke = \"prod\"
+right:  spoke = \"us\""
+        }
+        DiagnosticCode::UnknownPublication => {
+            "The team has no `[publish.NAME]` of this name, so nothing would ever come. `from` is `team.publication`; it is not the event's source.
+
+wrong:  from = \"payments.settlement\"
+right:  from = \"payments.settlements\""
+        }
+        _ => {
+            "No team has a subscription of this name. It is `team.subscription`, also within the same team.
+
+wrong:  reaches = [\"large\"]
+right:  reaches = [\"ledger.large\"]"
+        }
+    }
+}
+
+fn of_routes(code: DiagnosticCode) -> &'static str {
+    match code {
+        DiagnosticCode::HubWithoutAccess => {
+            "The hub is in an account with `access = \"none\"`, where nothing is written; but a hub is made of rules and grants that are written there.
+
+wrong:  partner = { id = \"999999999999\", access = \"none\" }
+        [hub.us]
+        account = \"partner\"
+right:  account = \"platform\""
+        }
+        DiagnosticCode::CrossPartition => {
+            "AWS's partitions (aws, aws-cn, aws-us-gov, …) do not know each other's accounts: no rule delivers and no role is assumed from one to another.
+See https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html.
+
+wrong:  region = \"cn-north-1\" in a spoke of a hub in us-east-1
+right:  a hub in cn-north-1, with its own operator"
+        }
+        DiagnosticCode::NotOffered => {
+            "The publication names who may subscribe, and this team is not among them. That is the publishing team's decision, so it is their file that has to change.
+
+wrong:  subscribers = [\"fraud\"], and team ledger subscribes
+right:  subscribers = [\"fraud\", \"ledger\"]"
+        }
+        DiagnosticCode::NotPublishedHere => {
+            "Events come to the hubs where they are published, and hubs are not connected: an event that was forwarded from bus to bus cannot be forwarded again. The subscribing team has no spoke at any hub where this is published.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
+
+wrong:  at = [\"eu\"] in the publication, and only a spoke at hub us
+right:  a second spoke: [spoke.eu] with hub = \"eu\""
+        }
+        DiagnosticCode::NoSpoke => {
+            "A team is attached to a hub by a spoke: an account and, to receive on it, a bus. Without one there is no account to let in and none to deliver to.
+
+right:  [spoke.eu]
+        hub = \"eu\"
+        account = \"orders-prod-eu\"
+        bus = \"orders\""
+        }
+        DiagnosticCode::AmbiguousSpoke => {
+            "The team has two spokes that could take these events: at two hubs where they are published, or two at one hub. To deliver to both in silence would double the events; to choose would be a guess.
+
+wrong:  [subscribe.parcels]
+        from = \"shipping.parcels\"
+right:  [subscribe.parcels-us]
+        from = \"shipping.parcels\"
+        spoke = \"us\""
+        }
+        DiagnosticCode::SpokeWithoutBus => {
+            "A spoke may leave `bus` out if its team only publishes to the hub and receives in queues. Here its bus is needed: to deliver to, or to forward from.
+
+wrong:  [spoke.us] without bus, and a subscription with deliver = \"bus\"
+right:  bus = \"ledger\""
+        }
+        DiagnosticCode::SecondHop => {
+            "EventBridge forwards an event from one bus to another once. An event that came to the hub from a spoke's bus (`via = \"spoke\"`) is not forwarded from there to a subscriber's bus: the rule looks healthy, the event is dropped, and FailedInvocations or a dead letter is the only trace.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
+There are two ways out. Deliver from the hub to something that is no bus: a queue, function, topic, stream or API. Or let the publisher call PutEvents on the hub's bus itself; its code then names the hub's bus ARN.
+
+wrong:  [publish.steps]
+        via = \"spoke\"
+        [subscribe.steps]
+        deliver = \"bus\"
+right:  [subscribe.steps]
+        deliver = { queue = \"checkout-steps\" }"
+        }
+        DiagnosticCode::AccountsViaSpoke => {
+            "`accounts` names further accounts that publish, and they have no spoke here: there is no bus of theirs to forward from. They call PutEvents on the hub's bus.
+
+wrong:  via = \"spoke\"
+        accounts = [\"edge-gateway\"]
+right:  accounts = [\"edge-gateway\"]"
+        }
+        DiagnosticCode::DestinationRegion => {
+            "EventBridge delivers to queues, functions, topics, streams and APIs (and keeps dead letters) in the rule's own Region only; a bus may be in another. A bare name is in the spoke's Region.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html.
+
+wrong:  a spoke in eu-west-1 of a hub in us-east-1, with deliver = { queue = \"large\" }
+right:  deliver = \"bus\", and a rule of your own from that bus to the queue"
+        }
+        _ => {
+            "A bus target takes no retry policy: PutTargets refuses it. Delivery from bus to bus is retried by EventBridge itself, and what is given up goes to the dead-letter queue.
+See https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_RetryPolicy.html.
+
+wrong:  deliver = \"bus\"
+        retry = { attempts-max = 5 }
+right:  deliver = { queue = \"large\" }
+        retry = { attempts-max = 5 }"
+        }
+    }
+}
+
+fn of_patterns(code: DiagnosticCode) -> &'static str {
+    match code {
+        DiagnosticCode::UnknownDetailType => {
+            "The publication says which detail-types it has, and this is none of them, so the subscription would wait for ever.
+
+wrong:  detail-types = [\"PaymentSetled\"]
+right:  detail-types = [\"PaymentSettled\"]"
+        }
+        DiagnosticCode::WhereKey => {
+            "`where` narrows by the event's `detail`, `resources`, `region` or `replay-name`. Account and source are pinned to who publishes, so that an account which claims another team's source matches nobody's rule; a condition on them, or an `$or` at the top, could undo that. detail-type is a key of its own.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html.
+
+wrong:  where.amount = [{ numeric = [\">\", 100] }]
+right:  where.detail.amount = [{ numeric = [\">\", 100] }]"
+        }
+        DiagnosticCode::BadPattern => {
+            "EventBridge would refuse this pattern with InvalidEventPatternException, for the reason that the message gives. Every value stands in a list, and an operator is an object in it.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+
+wrong:  where.detail.amount = [{ numeric = [\"=>\", 100] }]
+right:  where.detail.amount = [{ numeric = [\">=\", 100] }]"
+        }
+        DiagnosticCode::OperatorAsField => {
+            "An operator stands in a list. Without the list EventBridge takes its name for a field of the event: `amount = { numeric = [\">\", 100] }` asks for an `amount` that is an object with a field `numeric`, is accepted, and never matches. If the event really has such a field, this warning can stand.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+
+wrong:  where.detail.amount = { numeric = [\">\", 100] }
+right:  where.detail.amount = [{ numeric = [\">\", 100] }]"
+        }
+        DiagnosticCode::PatternTooLong => {
+            "A pattern has at most 2,048 characters, 4,096 where AWS raised the quota. The publishing accounts and detail-types count too.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
+
+right:  quotas = { pattern-characters-max = 4096 } in the hub, once it is raised"
+        }
+        DiagnosticCode::TooManyRules => {
+            "A bus has at most 300 rules (100 in af-south-1 and eu-south-1) unless AWS raised the quota. Each subscription takes one on the hub's bus, an audit one, and a forwarded publication one on each spoke's bus.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
+
+right:  quotas = { rules-max = 500 } in the hub, once it is raised"
+        }
+        DiagnosticCode::TooManyWildcards => {
+            "A bus has at most 30 rules whose pattern uses `wildcard`; AWS does not raise it.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
+
+wrong:  where.detail.path = [{ wildcard = \"/orders/*\" }]
+right:  where.detail.path = [{ prefix = \"/orders/\" }]"
+        }
+        DiagnosticCode::PolicyTooLong => {
+            "A bus policy has at most 10,240 characters unless AWS raised the quota, and each publishing account takes a statement of some 250. Beyond it one statement lets the whole organisation in, for which its id has to be known. That opens the bus, not the rules: they are pinned to the publishing accounts either way.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
+
+right:  [organization]
+        id = \"o-a1b2c3d4e5\""
+        }
+        DiagnosticCode::BadExpect => {
+            "The expectation describes an event that its publication does not publish, so it would prove nothing.
+
+wrong:  event = { detail-type = \"OrderPlaced\" }
+        published-by = \"payments.settlements\"
+right:  event = { detail-type = \"PaymentSettled\" }"
+        }
+        _ => {
+            "An expectation is a unit test of the routes: the event, published by the publication's accounts, is run through the patterns that would be written. `reaches` names every subscription that gets it, of all teams, and no other.
+If the change was meant, write the new list; if not, the change is wrong.
+
+wrong:  reaches = [\"ledger.large\"], and analytics gets it too
+right:  reaches = [\"ledger.large\", \"analytics.settlements\"]"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing)]
+    use super::*;
+    use crate::model::finding::FindingCode;
+    use std::collections::BTreeSet;
+    use strum::IntoEnumIterator;
+
+    #[test]
+    fn codes_are_unique_and_all_explained() {
+        let mut names = BTreeSet::new();
+        let mut texts = BTreeSet::new();
+        let diagnostics = DiagnosticCode::iter().map(|code| (code.to_string(), code.explanation()));
+        for (name, text) in diagnostics.chain(FindingCode::iter().map(|code| (code.to_string(), code.explanation()))) {
+            assert!(text.len() > 60, "{name} is not explained");
+            assert!(texts.insert(text), "{name} is explained with another's words");
+            assert!(name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'), "{name}");
+            assert!(names.insert(name.clone()), "two codes are called {name}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_explained_with_an_example() {
+        for code in DiagnosticCode::iter() {
+            let text = code.explanation();
+            assert!(text.contains("\nright:  ") || text.contains("\nwrong:  "), "{code}");
+        }
+    }
+}

@@ -4,12 +4,12 @@
 //! others. A reader goes on after a mistake, so that one run shows them all; [`Fields::sound`] says at the end
 //! whether the table can be used.
 
-use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
 use super::source::{Lines, Place, Written};
 use crate::model::ids::IdError;
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use toml::Spanned;
@@ -24,6 +24,9 @@ pub(super) struct Context<'a> {
     pub(super) sink: &'a Sink,
 }
 
+/// The members of a table as JSON, each with the place of its key.
+pub(super) type Members = Vec<(Written<String>, Value)>;
+
 /// One table that is being read.
 pub(super) struct Fields<'t> {
     context: Context<'t>,
@@ -31,6 +34,8 @@ pub(super) struct Fields<'t> {
     name: String,
     place: Place,
     table: &'t DeTable<'t>,
+    /// Keys that something here was probably meant to be: they are not reported as missing besides.
+    misspelt: BTreeSet<String>,
     sound: Cell<bool>,
 }
 
@@ -43,8 +48,14 @@ impl<'t> Fields<'t> {
         table: &'t DeTable<'t>,
         keys: &[&str],
     ) -> Self {
-        let fields = Self { context, name: name.into(), place, table, sound: Cell::new(true) };
-        for (key, _) in table.iter() {
+        let misspelt = table
+            .iter()
+            .map(|(key, _)| -> &str { key.get_ref() })
+            .filter(|given| !keys.contains(given))
+            .filter_map(|given| nearest(given, keys.iter().copied()).map(str::to_owned))
+            .collect();
+        let fields = Self { context, name: name.into(), place, table, misspelt, sound: Cell::new(true) };
+        for (key, _) in table {
             let given: &str = key.get_ref();
             if !keys.contains(&given) {
                 fields.unknown_key(&context.lines.place(key.span()), given, keys);
@@ -189,7 +200,7 @@ impl<'t> Fields<'t> {
             return None;
         };
         let mut texts: Vec<Written<String>> = Vec::new();
-        for item in items.iter() {
+        for item in items {
             let place = self.context.lines.place(item.span());
             match item.get_ref() {
                 DeValue::String(text) => texts.push(Written { value: text.to_string(), place }),
@@ -246,18 +257,49 @@ impl<'t> Fields<'t> {
     }
 
     /// The table at `key` as JSON, with the place of each of its own keys.
-    pub(super) fn json(&self, key: &str) -> Option<Written<Vec<(Written<String>, Value)>>> {
+    pub(super) fn json(&self, key: &str) -> Option<Written<Members>> {
         let (place, value) = self.raw(key)?;
         let DeValue::Table(table) = value.get_ref() else {
             self.wrong_type(&self.context.lines.place(value.span()), key, value.get_ref(), "a table");
             return None;
         };
         let mut members = Vec::new();
-        for (name, value) in table.iter() {
+        for (name, value) in table {
             let name = Written { value: name.get_ref().to_string(), place: self.context.lines.place(name.span()) };
             members.push((name, self.json_value(key, value)?));
         }
         Some(Written { value: members, place })
+    }
+
+    /// The places of all values in the table at `key`, by the keys that lead to them.
+    pub(super) fn value_places(&self, key: &str) -> BTreeMap<Vec<String>, Place> {
+        let mut places = BTreeMap::new();
+        if let Some((_, value)) = self.raw(key) {
+            self.add_places(value, &mut Vec::new(), &mut places);
+        }
+        places
+    }
+
+    fn add_places(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        path: &mut Vec<String>,
+        places: &mut BTreeMap<Vec<String>, Place>,
+    ) {
+        let DeValue::Table(table) = value.get_ref() else { return };
+        for (name, inner) in table {
+            path.push(name.get_ref().to_string());
+            // A table made by dotted keys has no text of its own: its key has.
+            let place = if inner.get_ref().is_table() { self.place_of(name) } else { self.place_of(inner) };
+            places.insert(path.clone(), place);
+            self.add_places(inner, path, places);
+            path.pop();
+        }
+    }
+
+    /// The table as people call it: `subscribe.large`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether `key` is there.
@@ -280,6 +322,9 @@ impl<'t> Fields<'t> {
 
     /// Reports that `key` is missing, with what could be written.
     pub(super) fn missing(&self, key: &str, example: &str) {
+        if self.misspelt.contains(key) {
+            return; // It is there under another name, and that was reported.
+        }
         let message = format!("`{}` has no `{key}`", self.name);
         self.fail(
             Diagnostic::error(DiagnosticCode::MissingKey, &self.place, message)
@@ -331,7 +376,7 @@ impl<'t> Fields<'t> {
             }
             DeValue::Table(table) => {
                 let mut members = Map::new();
-                for (name, value) in table.iter() {
+                for (name, value) in table {
                     members.insert(name.get_ref().to_string(), self.json_value(key, value)?);
                 }
                 Value::Object(members)

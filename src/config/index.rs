@@ -6,6 +6,7 @@ use super::source::{Place, Written};
 use crate::model::ids::{
     AccountName, HubName, PublicationId, PublicationName, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
+use crate::model::topology::Origin;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -67,6 +68,22 @@ impl<'r> Index<'r> {
         Some((&entry.place, entry.body.as_ref()?))
     }
 
+    /// Where the entry with this origin was written.
+    pub(super) fn place_of(&self, origin: &Origin) -> Option<&'r Place> {
+        let places = self
+            .hubs
+            .values()
+            .map(|entry| &entry.place)
+            .chain(self.spokes.values().map(|entry| &entry.place))
+            .chain(self.publications.values().map(|entry| &entry.place))
+            .chain(self.subscriptions.values().map(|entry| &entry.place));
+        // Two entries may share a line (`[spoke]` with inline tables), so the name decides among those.
+        let name = origin.entry.rsplit('.').next().unwrap_or_default();
+        places
+            .filter(|place| place.file == origin.file && place.line == origin.line)
+            .max_by_key(|place| place.span.len() == name.len())
+    }
+
     /// Whether the team itself could not be used, so that nothing of it is known.
     pub(super) fn is_team_broken(&self, team: &TeamName) -> bool {
         self.teams.get(team.as_str()).is_some_and(|entry| entry.body.is_none())
@@ -121,7 +138,7 @@ impl Resolver<'_> {
             diagnostic = diagnostic.help(if some.is_empty() {
                 format!("no {kind} is declared yet")
             } else {
-                format!("declared are {}{more}", some.join(", "))
+                format!("the {kind}s are {}{more}", some.join(", "))
             });
         }
         self.sink.push(diagnostic);

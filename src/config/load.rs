@@ -82,11 +82,13 @@ fn whole_file<'t>(context: Context<'t>, table: &'t Spanned<DeTable<'t>>, name: &
 }
 
 fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
-    if let Some(fields) = file.table("organization", ORGANIZATION_KEYS)
-        && let Some(id) = fields.required_text("id", "\"o-a1b2c3d4e5\"")
-        && values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id)
-    {
-        raw.organizations.push(id);
+    if file.has("organization") {
+        let id = file.table("organization", ORGANIZATION_KEYS).and_then(|fields| {
+            let id = fields.required_text("id", "\"o-a1b2c3d4e5\"")?;
+            values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id).then_some(id)
+        });
+        raw.has_broken_organization |= id.is_none();
+        raw.organizations.extend(id);
     }
     raw.accounts.extend(read_entries(file, "account", ACCOUNT_KEYS, account));
     raw.hubs.extend(read_entries(file, "hub", HUB_KEYS, hub));
@@ -131,7 +133,7 @@ fn account(fields: &Fields<'_>) -> Option<RawAccount> {
 }
 
 fn hub(fields: &Fields<'_>) -> Option<RawHub> {
-    let account = fields.required("account", DiagnosticCode::BadName, "\"ACCOUNT\", a name of the roster");
+    let account = fields.required("account", DiagnosticCode::BadName, "\"NAME-OF-AN-ACCOUNT\"");
     if !fields.has("region") {
         fields.missing("region", "\"us-east-1\"");
     }
@@ -144,7 +146,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
     let grant = fields.choice("grant", &GRANT_CHOICES);
     let archive = fields.table("archive", ARCHIVE_KEYS).and_then(|archive| {
         if !archive.has("retention-days") {
-            archive.missing("retention-days", "30`, or `0` to keep events for ever: `0");
+            archive.missing("retention-days", "30");
         }
         let days = archive.number("retention-days", 0..=36_500);
         fields.absorb(&archive);

@@ -10,7 +10,7 @@ use super::source::Written;
 use super::values;
 use crate::eventbridge::quota;
 use crate::model::ids::{IdError, TeamName};
-use crate::model::topology::{Replays, Retry, Via};
+use crate::model::topology::{Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
 use std::str::FromStr;
 use toml::de::DeValue;
@@ -39,7 +39,7 @@ const OF_A_TEAM: [&str; 4] = ["spoke", "publish", "subscribe", "expect"];
 
 /// Reads what a file says of its team, if it has one.
 pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
-    let Some(team_place) = file.key_place("team") else {
+    if !file.has("team") {
         let first = OF_A_TEAM.iter().filter_map(|key| file.key_place(key).map(|place| (place, key)));
         if let Some((place, key)) = first.min_by_key(|(place, _)| place.span.start) {
             file.fail(
@@ -47,27 +47,34 @@ pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
                     .label(format!("`{key}` belongs to a team"))
                     .help("begin the file with `[team]` and `name = \"…\"`"),
             );
-            // What is in it is read all the same, so that its own mistakes show in this run too.
+            // What is in it is read all the same, so that its own mistakes show in this run too. Whose it is may be
+            // what others refer to.
             entries(file);
+            raw.has_holes = true;
         }
         return;
-    };
+    }
     let body = entries(file);
-    let Some(fields) = file.table("team", TEAM_KEYS) else { return };
+    let Some(fields) = file.table("team", TEAM_KEYS) else {
+        raw.has_holes = true;
+        return;
+    };
     let name = fields.required_text("name", "\"payments\"");
     let contact = fields.text("contact").map_or_else(String::new, |contact| contact.value);
     let tags = values::tags(&fields, "tags");
-    let Some(text) = name else { return };
+    let Some(text) = name else {
+        raw.has_holes = true;
+        return;
+    };
     let parsed = fields.parse::<TeamName>(&text, DiagnosticCode::BadName).map(|name| name.value);
     let body = fields.sound().then_some(RawTeam { contact, tags, ..body });
-    let place = if text.place.line > 0 { text.place } else { team_place };
-    raw.teams.push(Entry { name: parsed, text: text.value, place, body });
+    raw.teams.push(Entry { name: parsed, text: text.value, place: text.place, body });
 }
 
 fn entries(file: &Fields<'_>) -> RawTeam {
     RawTeam {
         contact: String::new(),
-        tags: values_none(),
+        tags: Tags::new(),
         spokes: read_entries(file, "spoke", SPOKE_KEYS, spoke),
         publications: read_entries(file, "publish", PUBLISH_KEYS, publication),
         subscriptions: read_entries(file, "subscribe", SUBSCRIBE_KEYS, subscription),
@@ -75,13 +82,9 @@ fn entries(file: &Fields<'_>) -> RawTeam {
     }
 }
 
-fn values_none() -> crate::model::topology::Tags {
-    crate::model::topology::Tags::new()
-}
-
 fn spoke(fields: &Fields<'_>) -> Option<RawSpoke> {
-    let hub = fields.required("hub", DiagnosticCode::BadName, "\"HUB\"");
-    let account = fields.required("account", DiagnosticCode::BadName, "\"ACCOUNT\", a name of the roster");
+    let hub = fields.required("hub", DiagnosticCode::BadName, "\"NAME-OF-A-HUB\"");
+    let account = fields.required("account", DiagnosticCode::BadName, "\"NAME-OF-AN-ACCOUNT\"");
     let region = values::region(fields, "region");
     let bus = values::bus(fields, "bus");
     let tags = values::tags(fields, "tags");
@@ -130,6 +133,7 @@ fn subscription(fields: &Fields<'_>) -> Option<RawSubscription> {
         spoke,
         detail_types,
         filter: filter?,
+        filter_places: fields.value_places("where"),
         filter_place: fields.key_place("where").unwrap_or_else(|| fields.place().clone()),
         deliver: deliver?,
         replays,
@@ -267,13 +271,13 @@ fn expectation(fields: &Fields<'_>) -> Option<RawExpectation> {
         table.sound().then(|| fields.json("event")).flatten()
     });
     if !fields.has("reaches") {
-        fields.missing("reaches", "[\"TEAM.SUBSCRIPTION\"]`, or `[]` for nobody: `reaches = []");
+        fields.missing("reaches", "[\"TEAM.SUBSCRIPTION\"]");
     }
     let reaches_place = fields.key_place("reaches").unwrap_or_else(|| fields.place().clone());
     let reaches = fields.texts("reaches").map(|list| parse_all(fields, &list.value));
     let event = event?;
     Some(RawExpectation {
-        name: Written { value: String::new(), place: fields.place().clone() },
+        name: Written { value: fields.name().to_owned(), place: fields.place().clone() },
         published_by: published_by?,
         event: event.value.into_iter().map(|(name, value)| (name.value, value)).collect(),
         event_place: event.place,

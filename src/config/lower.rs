@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 
 /// The topology, as far as it can be used.
 pub(super) fn lower(index: &Index<'_>, sink: &Sink) -> Topology {
-    let resolver = Resolver { sink, has_holes: index.raw.has_holes };
+    // Without any hub the folder is a wrong or half one, which is said once and not at every name that is missing.
+    let resolver = Resolver { sink, has_holes: index.raw.has_holes || index.hubs.is_empty() };
     let mut topology = Topology {
         organization: index.raw.organizations.first().map(|id| id.value.clone()),
         accounts: accounts(index, sink),
@@ -29,7 +30,9 @@ pub(super) fn lower(index: &Index<'_>, sink: &Sink) -> Topology {
 fn accounts(index: &Index<'_>, sink: &Sink) -> BTreeMap<AccountName, Account> {
     let mut accounts = BTreeMap::new();
     let mut by_id: BTreeMap<AccountId, (&str, &Place)> = BTreeMap::new();
-    for entry in index.accounts.values() {
+    let mut entries: Vec<_> = index.accounts.values().collect();
+    entries.sort_by_key(|entry| (entry.place.file.clone(), entry.place.span.start));
+    for entry in entries {
         let (Some(name), Some(raw)) = (&entry.name, &entry.body) else { continue };
         let id = &raw.id;
         if let Some((other, place)) = by_id.get(&id.value) {
@@ -81,7 +84,8 @@ fn hub(
             None => diagnostic,
         });
     }
-    if raw.grant.value == HubGrant::Organization && topology.organization.is_none() && !resolver.has_holes {
+    let organization_is_missing = topology.organization.is_none() && !index.raw.has_broken_organization;
+    if raw.grant.value == HubGrant::Organization && organization_is_missing && !resolver.has_holes {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::MissingKey, &raw.grant.place, "the organisation's id is not said")
                 .label("this lets the whole organisation in")

@@ -232,7 +232,9 @@ impl<'a> Lowering<'a> {
         }
         let spokes: Vec<String> = self
             .team()
-            .map(|team| team.spokes.iter().map(|(name, spoke)| format!("`{name}` at `{}`", spoke.hub)).collect())
+            .map(|team| {
+                team.spokes.iter().map(|(name, spoke)| format!("spoke `{name}` at hub `{}`", spoke.hub)).collect()
+            })
             .unwrap_or_default();
         let has = if spokes.is_empty() { "no spoke".to_owned() } else { spokes.join(", ") };
         self.resolver.sink.push(
@@ -341,6 +343,9 @@ impl<'a> Lowering<'a> {
             .label("wanted here")
             .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name));
         self.resolver.sink.push(match written {
+            Some(written) if written.subscribers.as_ref().is_some_and(Vec::is_empty) => {
+                diagnostic.also(&written.subscribers_place, "offered to no other team")
+            }
             Some(written) => diagnostic.also(&written.subscribers_place, "offered to these only"),
             None => diagnostic,
         });
@@ -405,7 +410,8 @@ impl<'a> Lowering<'a> {
     fn not_published_here(&self, raw: &RawSubscription, publication: &Publication, here: &[(&SpokeName, &Spoke)]) {
         let publisher = self.index.teams.get(raw.from.value.team.as_str()).and_then(|entry| entry.body.as_ref());
         let lowered = self.topology.teams.get(&raw.from.value.team).map_or(0, |team| team.spokes.len());
-        if publisher.is_some_and(|publisher| publisher.spokes.len() != lowered) || !self.has_all_spokes() {
+        let publisher_has_all = publisher.is_none_or(|publisher| publisher.spokes.len() == lowered);
+        if !publisher_has_all || !self.has_all_spokes() || self.resolver.has_holes {
             return;
         }
         let list =

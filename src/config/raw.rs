@@ -9,6 +9,7 @@ use crate::model::ids::{
 };
 use crate::model::topology::{Access, HubGrant, Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// An entry of some table of names: `[hub.prod]`.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub(super) struct RawTopology {
     pub(super) has_holes: bool,
     /// `[organization] id`.
     pub(super) organizations: Vec<Written<String>>,
+    /// Whether some `[organization]` could not be used.
+    pub(super) has_broken_organization: bool,
     /// `[account]`.
     pub(super) accounts: Vec<Entry<AccountName, RawAccount>>,
     /// `[hub.…]`.
@@ -107,6 +110,8 @@ pub(super) struct RawSubscription {
     pub(super) filter: Map<String, Value>,
     /// Where `where` was written, else the entry's name.
     pub(super) filter_place: Place,
+    /// Where each value in `where` was written, by the keys that lead to it.
+    pub(super) filter_places: BTreeMap<Vec<String>, Place>,
     pub(super) deliver: Written<RawDestination>,
     pub(super) replays: Replays,
     pub(super) dead_letter: Option<Written<String>>,

@@ -104,6 +104,11 @@ impl Lines {
         Self { file: file.path.clone(), starts: std::iter::once(0).chain(breaks).collect() }
     }
 
+    /// The lines of a path that is no file.
+    pub(super) fn none(path: &str) -> Self {
+        Self { file: path.into(), starts: Vec::new() }
+    }
+
     /// The place of these bytes.
     pub(super) fn place(&self, span: Range<usize>) -> Place {
         let line = self.starts.partition_point(|start| *start <= span.start);

@@ -51,7 +51,13 @@ pub fn hub_grantees(topology: &Topology, owner: &Owner, name: &HubName, hub: &Hu
     let all: BTreeSet<Grantee> = [Grantee::Organization(organization.clone())].into();
     match hub.grant {
         HubGrant::Organization => all,
-        HubGrant::Accounts if policy_characters(owner, hub, &each) > hub.quotas.policy_characters_max => all,
+        // Old and new statements stand side by side for a while, so the change is made while both fit.
+        HubGrant::Accounts
+            if policy_characters(owner, hub, &each) + policy_characters(owner, hub, &all)
+                > hub.quotas.policy_characters_max =>
+        {
+            all
+        }
         HubGrant::Accounts => each,
     }
 }

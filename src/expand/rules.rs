@@ -168,7 +168,7 @@ fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwar
     if accounts.is_empty() {
         return; // Nobody publishes here yet: a pattern with an empty list of accounts would match nothing.
     }
-    let Some(pattern) = parse(&pattern::audit(&accounts)) else { return };
+    let Some(pattern) = parse(&pattern::audit(&accounts, hub.quotas.pattern_characters_max)) else { return };
     let identity = [context.owner.as_str(), name.as_str(), "hub", "", "audit", "audit"];
     let rule = RuleId { bus: Context::hub_bus(hub), name: rule_name("hub", "audit", &identity) };
     let target = target_spec(context, &hub.scope, queue.clone(), None);

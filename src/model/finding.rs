@@ -133,10 +133,10 @@ impl FindingCode {
     pub fn explanation(self) -> &'static str {
         match self {
             Self::BusMissing => {
-                "A bus that the topology names and that was there is gone, with every rule and grant on it. It is created again, and what was on it is put back; events published meanwhile were dropped."
+                "A bus that the topology names is not there: taken away with every rule and grant on it, or not made yet by an apply that was cut short. It is created, with all that belongs on it; events published meanwhile are dropped."
             }
             Self::GrantMissing => {
-                "A statement of ours in a bus's resource policy is gone, so an account's events are refused or a forward fails. It is put back."
+                "A statement of ours is not in a bus's resource policy: taken away, or not made yet by an apply that was cut short. An account's events are refused, or a forward fails, until it is put."
             }
             Self::GrantChanged => {
                 "A statement with our id grants something else than what we wrote (perhaps it was widened by hand). It is written again as the topology asks."
@@ -148,7 +148,7 @@ impl FindingCode {
                 "A statement on one of our buses that wheelwright did not write. It is left exactly as it is. Look whether it lets somebody publish who should not."
             }
             Self::RuleMissing => {
-                "A rule of ours is gone, so a route delivers nothing. It is created again with its targets."
+                "A rule of ours is not there: taken away, or not made yet by an apply that was cut short. Its route delivers nothing until it is created with its targets."
             }
             Self::RuleDisabled => {
                 "A rule of ours was disabled: events that it would have matched are dropped, not queued. It is enabled again. To hold a route off on purpose, write a [stop.NAME] into the topology."
@@ -170,7 +170,7 @@ impl FindingCode {
                 "A rule with both our marks that no part of the topology asks for any more. It is taken away once everything that replaces it is in place."
             }
             Self::ForeignRule => {
-                "A rule on one of our buses that wheelwright did not write. It is left exactly as it is."
+                "A rule on a hub's bus that wheelwright did not write. It is left exactly as it is, and it may receive what teams publish: look whether it should. A team's own rules on its own bus are its business and are not told."
             }
             Self::TargetMissing => {
                 "A target of ours is gone from its rule: the events match and go nowhere. It is put back."
@@ -231,6 +231,18 @@ pub enum Outcome {
     Held,
     /// Nothing can be done before something else happens.
     Waiting,
+}
+
+impl Outcome {
+    /// The outcome as a person reads it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Mend => "mended by this plan",
+            Self::Left => "left as it is",
+            Self::Held => "held",
+            Self::Waiting => "waiting",
+        }
+    }
 }
 
 /// Something that a person should know.

@@ -126,9 +126,9 @@ impl fmt::Debug for Scope {
 
 /// Longest name of an account, hub, team, spoke, publication or subscription, in characters.
 ///
-/// A rule's name is at most 64 characters and carries a team's and a subscription's name, so longer
-/// ones would be cut there.
-pub const NAME_CHARACTERS_MAX: usize = 40;
+/// A rule's name is at most 64 characters and carries a team's and a subscription's name, so longer ones would be cut
+/// there; a statement's id is too, and carries the operator's name beside an account id and a digest: 39 are left.
+pub const NAME_CHARACTERS_MAX: usize = 39;
 
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
@@ -193,7 +193,7 @@ impl Default for Owner {
     }
 }
 
-const NAME_RULE: &str = "a name: 1 to 40 lower-case letters, digits and hyphens, a letter or digit first and last";
+const NAME_RULE: &str = "a name: 1 to 39 lower-case letters, digits and hyphens, a letter or digit first and last";
 
 fn is_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -295,7 +295,7 @@ mod tests {
         for good in ["a", "payments-prod", "p2", "0"] {
             assert!(good.parse::<TeamName>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "a.b", "a_b", "é", &"a".repeat(41)] {
+        for bad in ["", "-a", "a-", "A", "a.b", "a_b", "é", &"a".repeat(40)] {
             assert!(bad.parse::<TeamName>().is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@
 //! Only [`crate::plan`] makes a [`Plan`], and only [`crate::plan::approve`] makes an approved one.
 
 use super::desired::Revision;
-use super::finding::{Finding, FindingCode};
+use super::finding::{Finding, FindingCode, Outcome, Severity};
 use super::ids::{Owner, Scope, TeamName};
 use super::resource::{ArchiveId, ArchiveSpec, BusId, Grantee, ResourceId, RuleId, RuleState, TargetSpec};
 use super::route::RouteId;
@@ -63,6 +63,8 @@ pub enum Action {
         state: RuleState,
         /// With these tags, which AWS takes only when it makes the rule.
         tags: Tags,
+        /// Which part of a change it is.
+        part: RulePart,
     },
     /// Set tags on a rule; others stay.
     TagRule {
@@ -106,6 +108,19 @@ pub enum Action {
     },
 }
 
+/// Which part of a rule's change a PutRule is. Events that a rule no longer takes may be another's from now on, or the
+/// publisher's from another account: what a rule stops taking is a break of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RulePart {
+    /// All of it at once: nothing that is asked for is lost by it.
+    Whole,
+    /// It takes the old and the new events.
+    Widen,
+    /// It takes only the new events any more.
+    Narrow,
+}
+
 impl Action {
     /// What it writes.
     pub fn resource(&self) -> ResourceId {
@@ -137,7 +152,9 @@ impl Action {
             Self::TagBus { .. } => "tag-bus",
             Self::PutGrant { .. } => "put-grant",
             Self::RemoveGrant { .. } => "remove-grant",
-            Self::PutRule { .. } => "put-rule",
+            Self::PutRule { part: RulePart::Whole, .. } => "put-rule",
+            Self::PutRule { part: RulePart::Widen, .. } => "widen-rule",
+            Self::PutRule { part: RulePart::Narrow, .. } => "narrow-rule",
             Self::TagRule { .. } => "tag-rule",
             Self::PutTargets { .. } => "put-targets",
             Self::RemoveTargets { .. } => "remove-targets",
@@ -315,15 +332,18 @@ pub enum Guard {
     Unread,
     /// Deleting the rule would need targets removed that are not ours. Cannot be named away.
     ForeignTargets,
-    /// A step would leave a route that stays without a destination. Cannot be named away: it is a fault of the
-    /// planner, caught before it is one of the bus.
+    /// A step would leave a route that stays without a destination, because what replaces it is not there and not
+    /// planned. Cannot be named away.
     BreaksRoute,
+    /// Publishers of a route that stays are cut off where they put events today. Whether they put them at the new place
+    /// already, only a person knows.
+    PublishersMove,
 }
 
 impl Guard {
     /// Whether a person may let the plan go by naming this guard.
     pub fn may_be_allowed(self) -> bool {
-        matches!(self, Self::TooManyBreaks | Self::TooManyChanges | Self::Adopt)
+        matches!(self, Self::TooManyBreaks | Self::TooManyChanges | Self::Adopt | Self::PublishersMove)
     }
 }
 
@@ -402,6 +422,18 @@ impl Plan {
     /// Whether there is nothing to do and nothing held: the world is in step with the topology.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.holds.is_empty()
+    }
+
+    /// The errors that the plan does not mend: a scope that was not read, a name that is another operator's, ….
+    pub fn unmended(&self) -> impl Iterator<Item = &Finding> {
+        let unmended =
+            |finding: &&Finding| finding.code.severity() == Severity::Error && finding.outcome != Outcome::Mend;
+        self.findings.iter().filter(unmended)
+    }
+
+    /// Whether everything that the topology asks for is there, as far as it can be seen.
+    pub fn in_step(&self) -> bool {
+        self.is_empty() && self.unmended().next().is_none()
     }
 }
 

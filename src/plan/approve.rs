@@ -33,8 +33,8 @@ impl Approved {
     /// Of these steps, those that were approved `earlier` too: what a sweep may still do after the settle time.
     #[must_use]
     pub fn only_of(&self, earlier: &Self) -> Self {
-        let approved: BTreeSet<StepKey> = earlier.steps.iter().map(Step::key).collect();
-        let steps: Vec<Step> = self.steps.iter().filter(|step| approved.contains(&step.key())).cloned().collect();
+        let approved = |step: &&Step| earlier.steps.iter().any(|earlier| earlier.action == step.action);
+        let steps: Vec<Step> = self.steps.iter().filter(approved).cloned().collect();
         let left_out = self.left_out + self.steps.len() - steps.len();
         Self { steps, left_out }
     }
@@ -63,11 +63,13 @@ pub fn approve(plan: &Plan, approval: &Approval) -> Result<Approved, Refusal> {
     if let Some(guard) = approval.allow.iter().find(|guard| !guard.may_be_allowed()) {
         return Err(Refusal::NotAllowable(*guard));
     }
-    if let Some(reviewed) = approval.plan_id.as_ref().filter(|reviewed| **reviewed != plan.id) {
+    let intent = |id: &str| id.split('-').next().unwrap_or_default().to_owned();
+    if let Some(reviewed) = approval.plan_id.as_ref().filter(|reviewed| intent(reviewed) != intent(&plan.id)) {
         return Err(Refusal::OtherPlan { reviewed: reviewed.clone(), actual: plan.id.clone() });
     }
-    let named =
-        |guard: Guard| guard.may_be_allowed() && (approval.plan_id.is_some() || approval.allow.contains(&guard));
+    // The whole name names the held steps too; with only the intent's part the same, they stay held.
+    let seen_whole = approval.plan_id.as_ref() == Some(&plan.id);
+    let named = |guard: Guard| guard.may_be_allowed() && (seen_whole || approval.allow.contains(&guard));
     let mut out: BTreeSet<StepKey> = BTreeSet::new();
     let mut steps = Vec::new();
     // Steps come after those that they wait for, so one pass finds all that wait for a held one.

@@ -3,11 +3,12 @@
 //! Buses and archives are here; statements are in `grants`, rules and targets in `rules`.
 
 use super::own::{self, Ownership};
+use super::replaced::RouteIndex;
 use super::{grants, rules};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{Finding, FindingCode, Outcome};
 use crate::model::ids::{Moment, Scope, TeamName};
-use crate::model::mark::{Mark, archive_prefix};
+use crate::model::mark::{Mark, archive_prefix, kept_text};
 use crate::model::plan::{Action, Cause, Guard, Hold, PlanSettings, Seen, Step, StepKind};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, ResourceId};
 use crate::model::route::{Route, RouteId};
@@ -33,6 +34,8 @@ pub(super) struct Diff<'a> {
     unproven: BTreeMap<Scope, usize>,
     settings: &'a PlanSettings,
     now: Moment,
+    /// What live rules may carry of the topology's routes.
+    pub(super) index: RouteIndex,
     draft: Draft,
 }
 
@@ -72,9 +75,17 @@ pub(super) enum Footing {
 }
 
 pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, now: Moment) -> Draft {
-    let applied_before = own::newest_sequence(&desired.owner, world) >= Some(desired.revision.sequence);
-    let mut diff =
-        Diff { desired, world, applied_before, unproven: BTreeMap::new(), settings, now, draft: Draft::default() };
+    let applied_before = own::newest_sequence(desired, world) >= Some(desired.revision.sequence);
+    let mut diff = Diff {
+        desired,
+        world,
+        applied_before,
+        unproven: BTreeMap::new(),
+        settings,
+        now,
+        index: RouteIndex::of(desired),
+        draft: Draft::default(),
+    };
     diff.scopes();
     let mut footing = BTreeMap::new();
     for (bus, wanted) in &desired.buses {
@@ -86,13 +97,14 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
         let there = !desired.no_access.contains(&bus.scope) && world.bus(bus).is_some();
         footing.insert(bus.clone(), if there { Footing::There } else { Footing::None });
     }
-    grants::diff(&mut diff, &footing);
     rules::diff(&mut diff, &footing);
+    grants::diff(&mut diff, &footing);
     for (archive, wanted) in &desired.archives {
         diff.archive(archive, wanted, &footing);
     }
     diff.orphans();
     diff.tell_unproven();
+    rules::stamp(&mut diff);
     diff.draft
 }
 
@@ -203,12 +215,19 @@ impl Diff<'_> {
             return if view.buses_read { self.create_bus(bus, wanted, &resource, &asked) } else { Footing::None };
         };
         match own::of_bus(&self.desired.owner, live) {
-            Ownership::Marked(_) => Footing::There,
-            Ownership::MarkLost => {
-                let detail = "the description bears no mark; the tag still says that it is ours".to_owned();
-                self.find(resource, FindingCode::MarkLost, Outcome::Left, detail, &asked);
+            Ownership::Marked(mark) => {
+                let (text, _) = Mark::read(&live.description);
+                if text != kept_text(&mark, &wanted.spec.description) {
+                    let detail = format!(
+                        "description {text:?}, asked for is {:?}: plans do not change it yet",
+                        wanted.spec.description
+                    );
+                    self.find(resource, FindingCode::DescriptionChanged, Outcome::Left, detail, &asked);
+                }
                 Footing::There
             }
+            // The tag is enough for a bus: plans never take one away.
+            Ownership::MarkLost => Footing::There,
             Ownership::Other(owner) => {
                 let detail = format!("it bears the mark of `{owner}`; nothing on it is written");
                 self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, &asked);
@@ -299,7 +318,11 @@ impl Diff<'_> {
         resource: ResourceId,
         asked: &Asked,
     ) {
-        let LiveArchive { spec, pattern, state: _ } = live;
+        let LiveArchive { spec, pattern, state } = live;
+        if !["ENABLED", "CREATING", "UPDATING"].contains(&state.as_str()) {
+            let detail = format!("its state is {state}");
+            self.find(resource.clone(), FindingCode::ArchiveChanged, Outcome::Left, detail, asked);
+        }
         if spec.source != wanted.spec.source || pattern.is_some() {
             let detail = "an archive of this name is there, of another bus or with a pattern".to_owned();
             self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, asked);
@@ -321,16 +344,24 @@ impl Diff<'_> {
             self.find(resource, code, Outcome::Left, why, asked);
             return;
         }
-        self.find(resource, code, Outcome::Mend, detail.join("; "), asked);
+        let cause = self.missing_cause();
+        if cause == Cause::Drift {
+            self.find(resource, code, Outcome::Mend, detail.join("; "), asked);
+        }
         let change = Change {
             action: Action::UpdateArchive { archive: archive.clone(), spec: wanted.spec.clone() },
             seen: Seen::Archive { retention_days: spec.retention_days, description: spec.description.clone() },
-            cause: self.missing_cause(),
-            codes: BTreeSet::from([code]),
+            cause,
+            codes: if cause == Cause::Drift { BTreeSet::from([code]) } else { BTreeSet::new() },
             held_by: None,
             detail,
         };
         self.make(change, asked);
+    }
+
+    /// The steps so far.
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.draft.steps
     }
 
     /// Buses and archives with our mark that nobody asks for: told, and left (promise 4).

@@ -1,16 +1,17 @@
 //! Statements of bus policies, one at a time: ours by their Sid, foreign ones left as they are.
 
 use super::diff::{Asked, Change, Diff, Footing};
-use crate::eventbridge::policy::{BusPolicy, Statement};
+use super::narrow;
+use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as StatementScope, Statement};
 use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::AccountId;
 use crate::model::mark::{statement_id, statement_prefix};
 use crate::model::plan::{Action, Cause, Guard, Seen};
-use crate::model::resource::{BusId, Grantee, ResourceId};
+use crate::model::resource::{BusId, Grantee, ResourceId, RuleId};
 use crate::model::route::{Route, RouteId};
-use crate::model::world::LiveBus;
+use crate::model::world::{LiveBus, LiveRule};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The statement that PutPermission makes of a grant to `grantee` on `bus`.
@@ -70,7 +71,7 @@ fn wanted_grant(
     let (seen, cause, codes, detail) = match policy.and_then(|policy| policy.statement(sid)) {
         Some(live) if *live == content => return,
         Some(live) => {
-            let detail = format!("{} -> {}", live.to_value(), content.to_value());
+            let detail = format!("it lets {} put events; asked for is {}", who(live), wanted.spec);
             diff.find(resource, FindingCode::GrantChanged, Outcome::Mend, detail.clone(), &asked);
             let codes = BTreeSet::from([FindingCode::GrantChanged]);
             (Seen::Statement { statement: live.clone() }, Cause::Drift, codes, vec![detail])
@@ -84,6 +85,47 @@ fn wanted_grant(
     let held_by = if seen == Seen::Absent { no_room(diff, bus, policy, &content, added) } else { None };
     let action = Action::PutGrant { bus: bus.clone(), statement_id: sid.to_owned(), grantee: wanted.spec.clone() };
     diff.make(Change { action, seen, cause, codes, held_by, detail }, &asked);
+}
+
+/// Whom a statement speaks of.
+fn who(statement: &Statement) -> String {
+    let name = |principal: &Principal| match principal {
+        Principal::Everyone => "everybody".to_owned(),
+        Principal::Account { account, .. } => format!("account {account}"),
+        Principal::Arn(arn) => arn.clone(),
+        Principal::Dead(id) => format!("{id} (deleted)"),
+        Principal::Service(service) => service.clone(),
+        Principal::Other { kind, value } => format!("{kind} {value}"),
+    };
+    let join = |principals: &BTreeSet<Principal>| principals.iter().map(name).collect::<Vec<_>>().join(", ");
+    let principals = match &statement.principals {
+        StatementScope::Only(principals) => join(principals),
+        StatementScope::AllBut(principals) => format!("everybody but {}", join(principals)),
+    };
+    let conditions: Vec<String> = statement
+        .conditions
+        .iter()
+        .flat_map(|(operator, keys)| keys.iter().map(move |(key, values)| (operator, key, values)))
+        .map(|(operator, key, values)| {
+            format!("{key} {operator} {}", values.iter().cloned().collect::<Vec<_>>().join("|"))
+        })
+        .collect();
+    if conditions.is_empty() { principals } else { format!("{principals} if {}", conditions.join(" and ")) }
+}
+
+/// A statement on one line.
+fn in_words(statement: &Statement) -> String {
+    let verb = match statement.effect {
+        Effect::Allow => "allows",
+        Effect::Deny => "denies",
+    };
+    let actions = match &statement.actions {
+        StatementScope::Only(actions) => actions.iter().cloned().collect::<Vec<_>>().join(", "),
+        StatementScope::AllBut(actions) => {
+            format!("everything but {}", actions.iter().cloned().collect::<Vec<_>>().join(", "))
+        }
+    };
+    format!("it {verb} {} {actions}", who(statement))
 }
 
 /// AWS refuses a policy over its quota: the old statement goes only when the new one is in, so both must fit.
@@ -112,30 +154,91 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
         let resource = ResourceId::Grant(bus.clone(), sid.to_owned());
         if sid.starts_with(&prefix) {
             if !diff.desired.grants.contains_key(&(bus.clone(), sid.to_owned())) {
-                surplus(diff, bus, sid, statement, resource);
+                surplus(diff, bus, sid, statement);
             }
         } else if ours_to_judge {
-            let detail = format!("not ours, left as it is: {}", statement.to_value());
+            let detail = format!("not ours, left as it is: {}", in_words(statement));
             diff.find(resource, FindingCode::ForeignGrant, Outcome::Left, detail, &Asked::default());
         }
     }
 }
 
-fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement, resource: ResourceId) {
+fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     let grantee = grantee_of_sid(diff, bus, sid, live);
-    let asked = Asked { routes: routes_through(diff, bus, grantee.as_ref()), ..Asked::default() };
+    let users = users(diff, bus, grantee.as_ref());
+    let mut routes = routes_through(diff, bus, grantee.as_ref());
+    for (rule, live) in &users {
+        routes.extend(diff.index.replaced(rule, live, diff.desired));
+    }
+    let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
-    let detail = "nobody asks for it any more".to_owned();
-    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
+    let replaced = grantee.as_ref().is_some_and(|grantee| is_let_in_otherwise(diff, bus, grantee));
+    if let Some((rule, _)) =
+        users.iter().find(|(rule, _)| !replaced && rule.bus != *bus && !is_removed(diff, rule, bus))
+    {
+        let detail = format!("nobody asks for it any more, but rule {rule} still delivers through it");
+        diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
+        return;
+    }
+    let cuts_off = !replaced && users.iter().any(|(rule, _)| rule.bus == *bus) && !asked.routes.is_empty();
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
         cause: Cause::Intent,
         codes: BTreeSet::from([code]),
-        held_by: None,
-        detail: vec![detail],
+        held_by: cuts_off.then_some(Guard::PublishersMove),
+        detail: vec!["nobody asks for it any more".to_owned()],
     };
     diff.take_away(change, &asked);
+}
+
+/// Live rules of ours that events reach, or that deliver, by a grant to `grantee` on `bus`: those on the bus that take its
+/// account's events, and those in its account that have the bus for a target.
+fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId, LiveRule)> {
+    let account = match grantee {
+        Some(Grantee::Account(account)) => Some(*account),
+        Some(Grantee::Organization(_)) | None => None,
+    };
+    let takes = |live: &LiveRule| {
+        let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+        let pinned = pattern.map(narrow::accounts).unwrap_or_default();
+        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account.to_string()))
+    };
+    let delivers = |rule: &RuleId, live: &LiveRule| {
+        let mut targets = live.targets.iter().flat_map(BTreeMap::values);
+        account.is_none_or(|account| rule.bus.scope.account == account)
+            && targets.any(|target| target.spec.arn == bus.arn())
+    };
+    let world = diff.world;
+    let views = world.scopes.keys().filter_map(|scope| world.view(scope).map(|view| (scope, view)));
+    let rules = views.flat_map(|(scope, view)| {
+        view.buses.iter().flat_map(move |(name, live)| {
+            let on = BusId { scope: scope.clone(), name: name.clone() };
+            live.rules.iter().map(move |(name, live)| (RuleId { bus: on.clone(), name: name.clone() }, live))
+        })
+    });
+    rules
+        .filter(|(_, live)| live.mark().is_some_and(|mark| mark.owner == diff.desired.owner))
+        .filter(|(rule, live)| if rule.bus == *bus { takes(live) } else { delivers(rule, live) })
+        .map(|(rule, live)| (rule, live.clone()))
+        .collect()
+}
+
+/// Whether the plan takes away the rule's targets that are `bus`.
+fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
+    diff.steps().iter().any(|step| match (&step.action, &step.seen) {
+        (Action::RemoveTargets { rule: removed, .. }, Seen::Targets { targets }) => {
+            removed == rule && targets.values().any(|target| target.spec.arn == bus.arn())
+        }
+        _ => false,
+    })
+}
+
+/// Whether the topology lets `grantee` in by another statement.
+fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, grantee: &Grantee) -> bool {
+    diff.desired.grants.iter().any(|((on, _), wanted)| {
+        on == bus && (wanted.spec == *grantee || matches!(wanted.spec, Grantee::Organization(_)))
+    })
 }
 
 /// To whom the statement of this id was written, if it still says that.

@@ -3,7 +3,7 @@
 use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{statement_prefix, target_prefix};
-use crate::model::plan::{Action, Guard, Hold, PlanSettings, Seen, Step};
+use crate::model::plan::{Action, Guard, Hold, PlanSettings, RulePart, Seen, Step};
 use crate::model::world::World;
 use std::collections::BTreeMap;
 
@@ -95,7 +95,12 @@ pub(super) fn reason(guard: Guard) -> &'static str {
         Guard::ForeignTargets => {
             "a rule of ours that nobody asks for carries targets that are not ours: remove those first"
         }
-        Guard::BreaksRoute => "a step would leave a route that stays without a destination: please report this plan",
+        Guard::BreaksRoute => {
+            "a step would leave a route that stays without a destination: what replaces it is not planned; the findings say why"
+        }
+        Guard::PublishersMove => {
+            "publishers of routes that stay are cut off where they put events today: name it when they have moved"
+        }
         Guard::Unread => "a scope was not read whole and lately, and nothing is taken away on doubt",
         Guard::Superseded => "a newer topology was already applied",
         Guard::EmptyTopology => "the topology asks for nothing at all",
@@ -109,6 +114,7 @@ fn breaks(step: &Step) -> usize {
     match &step.action {
         Action::RemoveTargets { target_ids, .. } => target_ids.len(),
         Action::RemoveGrant { .. } | Action::DeleteRule { .. } => 1,
+        Action::PutRule { part: RulePart::Narrow, .. } => 1,
         _ => 0,
     }
 }
@@ -117,7 +123,7 @@ fn breaks(step: &Step) -> usize {
 fn changes(step: &Step) -> usize {
     match (&step.action, &step.seen) {
         (Action::PutTargets { .. }, Seen::Targets { targets }) => targets.len(),
-        (Action::PutRule { .. }, Seen::Rule { .. })
+        (Action::PutRule { part: RulePart::Whole | RulePart::Widen, .. }, Seen::Rule { .. })
         | (Action::PutGrant { .. }, Seen::Statement { .. })
         | (Action::UpdateArchive { .. }, Seen::Archive { .. }) => 1,
         _ => 0,

@@ -12,17 +12,20 @@ mod diff;
 mod grants;
 mod guard;
 mod lint;
+mod narrow;
 mod order;
 mod own;
+mod replaced;
 mod routes;
 mod rules;
+mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::statement;
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};
-use crate::model::ids::Moment;
+use crate::model::ids::{Moment, Scope};
 use crate::model::mark::long_digest;
 use crate::model::plan::{Cause, Guard, Hold, Plan, PlanSettings, Step};
 use crate::model::resource::ResourceId;
@@ -44,7 +47,8 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     }
     let mut steps = order::order(draft.steps);
     holds.extend(guard::guard(&mut steps, desired, world, settings));
-    holds.extend(lint::lint(&mut steps, desired, world));
+    let wheel = wheel::Wheel::of(desired, world);
+    holds.extend(lint::lint(&mut steps, desired, wheel.clone()));
     holds.sort();
     mark_held_findings(&steps, &mut draft.findings);
     draft.findings.sort();
@@ -53,7 +57,7 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
         id: plan_id(&steps),
         owner: desired.owner.clone(),
         revision: desired.revision.clone(),
-        routes: routes::changes(desired, world, &steps),
+        routes: routes::changes(desired, world, &wheel, &steps),
         steps,
         holds,
         findings: draft.findings,
@@ -61,16 +65,22 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     }
 }
 
-/// The name of exactly these steps of intent: 12 hexadecimal digits. Drift steps are not part of it, so that a plan
-/// that was reviewed may still be applied when something drifted meanwhile.
+/// The plan's name: 12 hexadecimal digits over its steps of intent (`drift` if it has none), and where a person may let
+/// held steps go, a hyphen and 8 digits over exactly those. Other drift is not part of it, so that a plan that was
+/// reviewed may still be applied when something drifted meanwhile; a guard is only let go for what was seen.
 fn plan_id(steps: &[Step]) -> String {
-    let intents: Vec<String> = steps
-        .iter()
-        .filter(|step| step.cause == Cause::Intent)
-        .map(|step| serde_json::to_string(&step.action).unwrap_or_default())
-        .collect();
-    let parts: Vec<&str> = intents.iter().map(String::as_str).collect();
-    long_digest(&parts).chars().take(12).collect()
+    let intent = digest_of(steps.iter().filter(|step| step.cause == Cause::Intent), 12).unwrap_or("drift".into());
+    let held = steps.iter().filter(|step| step.held_by.is_some_and(Guard::may_be_allowed));
+    match digest_of(held, 8) {
+        Some(held) => format!("{intent}-{held}"),
+        None => intent,
+    }
+}
+
+fn digest_of<'a>(steps: impl Iterator<Item = &'a Step>, digits: usize) -> Option<String> {
+    let texts: Vec<String> = steps.map(|step| serde_json::to_string(&step.action).unwrap_or_default()).collect();
+    let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    (!parts.is_empty()).then(|| long_digest(&parts).chars().take(digits).collect())
 }
 
 /// A reason to write nothing at all.
@@ -85,7 +95,7 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
             steps,
         });
     }
-    let newest = own::newest_sequence(&desired.owner, world)?;
+    let newest = own::newest_sequence(desired, world)?;
     let sequence = desired.revision.sequence;
     (newest > sequence).then(|| Hold {
         guard: Guard::Superseded,
@@ -98,10 +108,8 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
 }
 
 fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
-    let scope = desired
-        .scopes
-        .iter()
-        .find(|scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence))?;
+    let newer = |scope: &&Scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence);
+    let scope = own::hub_scopes(desired).into_iter().find(newer)?;
     Some(Finding {
         resource: ResourceId::Scope(scope.clone()),
         code: FindingCode::Superseded,

@@ -4,7 +4,7 @@
 //! needs it, targets before the rule's end) and what promise 1 requires (whatever replaces a thing before it goes).
 
 use crate::model::ids::AccountId;
-use crate::model::plan::{Action, Step, StepKey};
+use crate::model::plan::{Action, RulePart, Seen, Step, StepKey};
 use crate::model::resource::{BusId, Grantee, RuleId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -32,8 +32,9 @@ struct Index {
     put_rules: BTreeMap<RuleId, StepKey>,
     put_targets: BTreeMap<RuleId, StepKey>,
     remove_targets: BTreeMap<RuleId, StepKey>,
-    /// Steps that take targets away, by the account that they are in.
-    removals: BTreeMap<AccountId, Vec<StepKey>>,
+    /// Steps after which fewer events go over a bus, by its ARN: rules on it that go or narrow, and rules elsewhere that
+    /// stop delivering to it.
+    removals: BTreeMap<String, Vec<StepKey>>,
     /// Makes by route.
     makes: BTreeMap<crate::model::route::RouteId, BTreeSet<StepKey>>,
     /// The buses that steps write, by ARN: what a target's destination is looked up in.
@@ -50,6 +51,7 @@ impl Index {
                     index.makes.entry(route.clone()).or_default().insert(key.clone());
                 }
             }
+            index.removal(step, &key);
             match &step.action {
                 Action::CreateBus { bus, .. } | Action::TagBus { bus, .. } => {
                     index.bus_of_arn.insert(bus.arn(), bus.clone());
@@ -59,12 +61,11 @@ impl Index {
                     index.bus_of_arn.insert(bus.arn(), bus.clone());
                     index.grants.entry(bus.clone()).or_default().push((grantee.clone(), key));
                 }
+                // A narrowing comes last: nothing waits for it.
+                Action::PutRule { part: RulePart::Narrow, .. } => {}
                 Action::PutRule { rule, .. } => _ = index.put_rules.insert(rule.clone(), key),
                 Action::PutTargets { rule, .. } => _ = index.put_targets.insert(rule.clone(), key),
-                Action::RemoveTargets { rule, .. } => {
-                    index.removals.entry(rule.bus.scope.account).or_default().push(key.clone());
-                    index.remove_targets.insert(rule.clone(), key);
-                }
+                Action::RemoveTargets { rule, .. } => _ = index.remove_targets.insert(rule.clone(), key),
                 Action::TagRule { .. }
                 | Action::RemoveGrant { .. }
                 | Action::DeleteRule { .. }
@@ -73,6 +74,23 @@ impl Index {
             }
         }
         index
+    }
+
+    fn removal(&mut self, step: &Step, key: &StepKey) {
+        let (Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } | Action::PutRule { rule, .. }) =
+            &step.action
+        else {
+            return;
+        };
+        if !step.is_break() {
+            return;
+        }
+        self.removals.entry(rule.bus.arn()).or_default().push(key.clone());
+        if let Seen::Targets { targets } = &step.seen {
+            for target in targets.values() {
+                self.removals.entry(target.spec.arn.clone()).or_default().push(key.clone());
+            }
+        }
     }
 
     /// What AWS requires before this write.
@@ -118,12 +136,11 @@ impl Index {
         let mut after: BTreeSet<StepKey> =
             step.routes.iter().filter_map(|route| self.makes.get(route)).flatten().cloned().collect();
         match &step.action {
-            Action::RemoveGrant { bus, statement_id } => {
+            Action::RemoveGrant { bus, .. } => {
                 after.extend(self.grants.get(bus).into_iter().flatten().map(|(_, key)| key.clone()));
-                let accounts = self.removals.iter().filter(|(account, _)| may_name(statement_id, **account));
-                after.extend(accounts.flat_map(|(_, keys)| keys.clone()));
+                after.extend(self.removals.get(&bus.arn()).into_iter().flatten().cloned());
             }
-            Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } => {
+            Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } | Action::PutRule { rule, .. } => {
                 after.extend(self.put_rules.get(rule).cloned());
                 after.extend(self.put_targets.get(rule).cloned());
             }
@@ -131,13 +148,6 @@ impl Index {
         }
         after
     }
-}
-
-/// Whether a grant of this id can be `account`'s: it names the account, or no account at all (an organisation's).
-fn may_name(statement_id: &str, account: AccountId) -> bool {
-    let names_one =
-        statement_id.split(['_', '-']).any(|part| part.len() == 12 && part.bytes().all(|b| b.is_ascii_digit()));
-    !names_one || statement_id.contains(&account.to_string())
 }
 
 /// Topological order; among steps that are free, makes before breaks, then by resource.
@@ -178,7 +188,8 @@ fn phase(action: &Action) -> u8 {
         Action::CreateBus { .. } | Action::TagBus { .. } => 0,
         Action::PutGrant { .. } => 1,
         Action::CreateArchive { .. } | Action::UpdateArchive { .. } => 2,
-        Action::PutRule { .. } => 3,
+        Action::PutRule { part: RulePart::Whole | RulePart::Widen, .. } => 3,
+        Action::PutRule { part: RulePart::Narrow, .. } => 6,
         Action::TagRule { .. } => 4,
         Action::PutTargets { .. } => 5,
         Action::RemoveTargets { .. } => 6,

@@ -1,9 +1,11 @@
 //! Whose a live thing is.
 
+use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{Mark, OWNER_TAG};
 use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, World};
+use std::collections::BTreeSet;
 
 /// Whose a live bus or rule is, from its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,16 +55,27 @@ pub(super) fn tagged(owner: &Owner, tags: Option<&Tags>) -> Option<bool> {
     tags.map(|tags| tags.get(OWNER_TAG).is_some_and(|tagged| tagged == owner.as_str()))
 }
 
-/// The highest sequence among the live marks of `owner`.
-pub(super) fn newest_sequence(owner: &Owner, world: &World) -> Option<u64> {
-    world.scopes.keys().filter_map(|scope| newest_in_scope(owner, world, scope)).max()
+/// The highest sequence among the live marks of ours in the hubs' scopes. Marks elsewhere do not count: somebody with
+/// no more than a rule of their own could say a number there that stops everything.
+pub(super) fn newest_sequence(desired: &Desired, world: &World) -> Option<u64> {
+    hub_scopes(desired).into_iter().filter_map(|scope| newest_in_scope(&desired.owner, world, scope)).max()
 }
 
-/// The same in one scope.
+/// The scopes of the hubs' accounts.
+pub(super) fn hub_scopes(desired: &Desired) -> BTreeSet<&Scope> {
+    let hubs = desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none());
+    hubs.map(|(bus, _)| &bus.scope).collect()
+}
+
+/// The highest sequence among the live marks of `owner` in one scope: on custom buses and on rules that are named as
+/// ours are.
 pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Option<u64> {
-    let buses = world.view(scope)?.buses.values();
+    let buses = world.view(scope)?.buses.iter().filter(|(name, _)| *name != "default");
     buses
-        .flat_map(|bus| std::iter::once(bus.mark()).chain(bus.rules.values().map(LiveRule::mark)))
+        .flat_map(|(_, bus)| {
+            let rules = bus.rules.iter().filter(|(name, _)| name.starts_with("ww."));
+            std::iter::once(bus.mark()).chain(rules.map(|(_, rule)| rule.mark()))
+        })
         .flatten()
         .filter(|mark| mark.owner == *owner)
         .map(|mark| mark.sequence)

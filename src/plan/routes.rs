@@ -1,9 +1,10 @@
 //! What a plan does to routes: what a person reads first.
 
+use super::wheel::Wheel;
 use crate::eventbridge::Pattern;
 use crate::model::desired::Desired;
 use crate::model::mark::rule_stem;
-use crate::model::plan::{Action, Cause, RouteChange, RouteEffect, Seen, Step};
+use crate::model::plan::{Action, Cause, Guard, RouteChange, RouteEffect, Seen, Step};
 use crate::model::resource::RuleId;
 use crate::model::route::{Route, RouteId};
 use crate::model::topology::Via;
@@ -11,7 +12,7 @@ use crate::model::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The effect of `steps` on every route that they touch, and on live ones that nobody asks for any more.
-pub(super) fn changes(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
+pub(super) fn changes(desired: &Desired, world: &World, wheel: &Wheel, steps: &[Step]) -> Vec<RouteChange> {
     let mut by_route: BTreeMap<&RouteId, Vec<&Step>> = BTreeMap::new();
     for step in steps {
         for route in &step.routes {
@@ -20,43 +21,46 @@ pub(super) fn changes(desired: &Desired, world: &World, steps: &[Step]) -> Vec<R
     }
     let mut changes: Vec<RouteChange> = by_route
         .into_iter()
-        .filter_map(|(id, steps)| desired.routes.get(id).and_then(|route| change(desired, world, id, route, &steps)))
+        .filter_map(|(id, steps)| {
+            desired.routes.get(id).and_then(|route| change(desired, world, wheel, id, route, &steps))
+        })
         .collect();
     changes.extend(stops(desired, world, steps));
     changes.sort();
     changes
 }
 
-fn change(desired: &Desired, world: &World, id: &RouteId, route: &Route, steps: &[&Step]) -> Option<RouteChange> {
-    let makes: Vec<&Step> = steps.iter().filter(|step| !step.is_break()).copied().collect();
-    let leaves_rule = steps.iter().any(|step| step.is_break() && takes_route_away(step, route));
-    let effect = if makes.iter().any(|step| creates_delivery(step)) {
-        let drift = makes.iter().any(|step| step.cause == Cause::Drift);
-        if leaves_rule {
-            RouteEffect::Moves
-        } else if drift {
-            RouteEffect::Mends
-        } else {
-            RouteEffect::Starts
-        }
+fn change(
+    desired: &Desired,
+    world: &World,
+    wheel: &Wheel,
+    id: &RouteId,
+    route: &Route,
+    steps: &[&Step],
+) -> Option<RouteChange> {
+    let moves = steps.iter().any(|step| step.is_break() && takes_route_away(step, route));
+    let publishers_move = steps.iter().any(|step| step.held_by == Some(Guard::PublishersMove));
+    let makes = || steps.iter().filter(|step| !step.is_break());
+    let drift = makes().any(|step| step.cause == Cause::Drift);
+    let effect = if moves || publishers_move {
+        RouteEffect::Moves
+    } else if !wheel.delivers(route, desired) {
+        // Only steps that make a part of the path: the rest may serve the route without changing it.
+        makes().next()?;
+        if drift { RouteEffect::Mends } else { RouteEffect::Starts }
+    } else if let Some(effect) = pattern_effect(desired, world, route, steps) {
+        effect
+    } else if !wheel.takes_all(route) && makes().next().is_some() {
+        if drift { RouteEffect::Mends } else { RouteEffect::Widens }
     } else {
-        pattern_effect(desired, world, route, &makes)?
+        return None;
     };
-    let duplicates = effect == RouteEffect::Moves;
-    Some(RouteChange { route: id.to_string(), effect, detail: path(route), duplicates })
-}
-
-/// Whether a step makes a part of the path that was not there, so that the route did not deliver before.
-fn creates_delivery(step: &Step) -> bool {
-    match (&step.action, &step.seen) {
-        (Action::CreateBus { .. } | Action::PutGrant { .. } | Action::PutRule { .. }, Seen::Absent)
-        | (Action::PutGrant { .. }, _) => true,
-        (Action::PutRule { .. }, Seen::Rule { state, .. }) => state == "DISABLED",
-        (Action::PutTargets { targets, .. }, Seen::Targets { targets: seen }) => targets
-            .iter()
-            .any(|(id, spec)| seen.get(id).is_none_or(|live| live.spec != *spec || !live.other.is_empty())),
-        _ => false,
+    let mut detail = path(route);
+    if publishers_move {
+        detail
+            .push_str("; publishers must move: they are cut off where they put events today once that guard is named");
     }
+    Some(RouteChange { route: id.to_string(), effect, detail, duplicates: effect == RouteEffect::Moves })
 }
 
 fn takes_route_away(step: &Step, route: &Route) -> bool {
@@ -69,12 +73,11 @@ fn takes_route_away(step: &Step, route: &Route) -> bool {
 }
 
 /// A route that delivers, and whose rule takes other events from now on.
-fn pattern_effect(desired: &Desired, world: &World, route: &Route, makes: &[&Step]) -> Option<RouteEffect> {
-    let put = makes.iter().find(|step| matches!(&step.action, Action::PutRule { rule, .. } if *rule == route.rule))?;
+fn pattern_effect(desired: &Desired, world: &World, route: &Route, steps: &[&Step]) -> Option<RouteEffect> {
+    let put = steps.iter().find(|step| matches!(&step.action, Action::PutRule { rule, .. } if *rule == route.rule))?;
     let live = world.rule(&route.rule)?.pattern.as_ref()?.parsed.as_ref();
     let wanted = &desired.rules.get(&route.rule)?.spec.pattern;
-    let same = live.is_some_and(|live| live.same_meaning(wanted));
-    if same {
+    if live.is_some_and(|live| live.same_meaning(wanted)) {
         return None;
     }
     if put.cause == Cause::Drift {
@@ -97,7 +100,8 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
     let mut stops: BTreeMap<&RuleId, Vec<String>> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.is_break()) {
         if let (Action::RemoveTargets { rule, .. }, Seen::Targets { targets }) = (&step.action, &step.seen) {
-            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) {
+            if rule_stem(&rule.name).is_some_and(|stem| stems.contains(stem)) || is_replaced(desired, world, step, rule)
+            {
                 continue;
             }
             stops.entry(rule).or_default().extend(targets.values().map(|target| target.spec.arn.clone()));
@@ -115,6 +119,21 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         }
     };
     stops.into_iter().map(stop).collect()
+}
+
+/// Whether a route that stays takes every event of a rule that goes, to the same place: a subscription that was renamed.
+fn is_replaced(desired: &Desired, world: &World, step: &Step, rule: &RuleId) -> bool {
+    let Seen::Targets { targets } = &step.seen else { return false };
+    let live = world.rule(rule).and_then(|rule| rule.pattern.as_ref()).and_then(|pattern| pattern.parsed.as_ref());
+    let Some(live) = live else { return false };
+    let stays = |arn: &String| {
+        step.routes.iter().any(|id| {
+            let route = desired.routes.get(id).filter(|route| route.destination_arn == *arn);
+            let wanted = route.and_then(|route| desired.rules.get(&route.rule));
+            wanted.is_some_and(|wanted| wanted.spec.pattern.covers(live))
+        })
+    };
+    targets.values().all(|target| stays(&target.spec.arn))
 }
 
 /// A route hop by hop, on one line.

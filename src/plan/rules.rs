@@ -1,41 +1,41 @@
 //! Rules and their targets.
 
 use super::diff::{Asked, Change, Diff, Footing};
+use super::narrow;
 use super::own::{self, Ownership};
-use crate::eventbridge::quota;
+use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, kept_text, rule_stem, target_prefix};
-use crate::model::plan::{Action, Cause, Guard, Seen};
+use crate::model::mark::{Mark, OWNER_TAG, kept_text, target_prefix};
+use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
-use crate::model::route::{Consumer, RouteId};
 use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, LiveTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let desired = diff.desired;
-    let mut created: BTreeMap<BusId, usize> = BTreeMap::new();
+    let mut created: BTreeMap<BusId, Count> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
         if desired.no_access.contains(&rule.bus.scope) {
-            let detail = format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
+            let detail =
+                format!("the partner makes a rule with pattern {} that delivers to the hub", wanted.spec.pattern);
             let resource = ResourceId::Rule(rule.clone());
             diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
             wanted_rule(diff, rule, wanted, &mut created);
         }
     }
-    let index = RouteIndex::of(desired);
     let world = diff.world;
     for (scope, view) in world.scopes.keys().filter_map(|scope| world.view(scope).map(|view| (scope, view))) {
         for (name, bus) in &view.buses {
             let id = BusId { scope: scope.clone(), name: name.clone() };
-            unwanted_rules(diff, &id, bus, &index);
+            unwanted_rules(diff, &id, bus);
         }
     }
 }
 
-fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, created: &mut BTreeMap<BusId, usize>) {
+fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, created: &mut BTreeMap<BusId, Count>) {
     let asked = Asked::by(wanted);
     let resource = ResourceId::Rule(rule.clone());
     let bus = diff.world.bus(&rule.bus);
@@ -67,40 +67,92 @@ fn create(
     wanted: &Wanted<RuleSpec>,
     resource: &ResourceId,
     asked: &Asked,
-    created: &mut BTreeMap<BusId, usize>,
+    created: &mut BTreeMap<BusId, Count>,
 ) {
     let cause = diff.missing_cause();
     let codes = diff.found_missing(resource, FindingCode::RuleMissing, asked);
-    let held_by = no_room(diff, &rule.bus, created);
+    let held_by = no_room(diff, &rule.bus, wanted.spec.pattern.wildcard_count() > 0, created);
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];
-    let action = put_rule(diff.desired, rule, &wanted.spec);
+    let action = put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole);
     diff.make(Change { action, seen: Seen::Absent, cause, codes: codes.clone(), held_by, detail }, asked);
     let seen = Seen::Targets { targets: BTreeMap::new() };
     put_targets(diff, rule, wanted.spec.targets.clone(), seen, cause, codes, held_by, asked);
 }
 
-/// AWS refuses a rule over its quota: the old rule goes only when the new one is in, so both must fit.
-fn no_room(diff: &Diff<'_>, bus: &BusId, created: &mut BTreeMap<BusId, usize>) -> Option<Guard> {
+/// AWS refuses a rule over its quotas: the old rule goes only when the new one is in, so both must fit.
+fn no_room(diff: &Diff<'_>, bus: &BusId, wildcards: bool, created: &mut BTreeMap<BusId, Count>) -> Option<Guard> {
     let rules_max = diff
         .desired
         .quotas
         .get(bus)
         .map_or_else(|| quota::rules_per_bus(bus.scope.region.as_str()), |quotas| quotas.rules_max);
-    let live = diff.world.bus(bus).map_or(0, |bus| bus.rules.len());
-    let count = created.entry(bus.clone()).or_insert(live);
-    *count += 1;
-    (*count > rules_max).then_some(Guard::NoRoom)
+    let count = created.entry(bus.clone()).or_insert_with(|| Count::of(diff.world.bus(bus)));
+    count.rules += 1;
+    count.wildcards += usize::from(wildcards);
+    (count.rules > rules_max || count.wildcards > quota::WILDCARD_RULES_PER_BUS).then_some(Guard::NoRoom)
+}
+
+/// Rules on a bus, and those of them that have wildcards.
+struct Count {
+    rules: usize,
+    wildcards: usize,
+}
+
+impl Count {
+    fn of(bus: Option<&LiveBus>) -> Self {
+        let rules = || bus.into_iter().flat_map(|bus| bus.rules.values());
+        let parsed = |rule: &LiveRule| {
+            rule.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()).map_or(0, Pattern::wildcard_count)
+        };
+        Self { rules: rules().count(), wildcards: rules().filter(|rule| parsed(rule) > 0).count() }
+    }
+}
+
+/// Writes the topology's sequence into one mark on each hub where the plan has steps of intent and none that writes a
+/// mark: an older topology that comes later must see that a newer one was applied, also where all that the newer one did
+/// was to take something away.
+pub(super) fn stamp(diff: &mut Diff<'_>) {
+    let desired = diff.desired;
+    let applied = own::newest_sequence(desired, diff.world) >= Some(desired.revision.sequence);
+    let intends = diff.steps().iter().any(|step| step.cause == Cause::Intent);
+    if applied || !intends {
+        return;
+    }
+    let hubs: Vec<&BusId> =
+        desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| bus).collect();
+    for bus in hubs {
+        let stamps = diff.steps().iter().any(|step| match &step.action {
+            Action::PutRule { rule, part: RulePart::Whole, .. } => rule.bus == *bus,
+            Action::CreateBus { bus: made, .. } => made == bus,
+            _ => false,
+        });
+        let marked = desired.rules.iter().filter(|(rule, _)| rule.bus == *bus).find_map(|(rule, wanted)| {
+            let live = diff.world.rule(rule)?;
+            let untouched = !diff.steps().iter().any(|step| step.action.resource() == ResourceId::Rule(rule.clone()));
+            let ours = matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_));
+            (ours && untouched).then_some((rule, wanted, live))
+        });
+        if let (false, Some((rule, wanted, live))) = (stamps, marked) {
+            let detail = vec![format!("its mark, to say that topology {} was applied", desired.revision.sequence)];
+            let action = put_rule(desired, rule, &wanted.spec, RulePart::Whole);
+            let (seen, codes) = (seen_rule(live), BTreeSet::new());
+            // It serves no route: nothing waits for it, and it changes none.
+            let asked = Asked { routes: BTreeSet::new(), ..Asked::by(wanted) };
+            diff.make(Change { action, seen, cause: Cause::Intent, codes, held_by: None, detail }, &asked);
+        }
+    }
 }
 
 /// The whole rule: PutRule clears what is left out
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
-fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Action {
+pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: RulePart) -> Action {
     Action::PutRule {
         rule: rule.clone(),
         description: mark_of(desired, rule, spec).stamp(&spec.description),
         pattern: spec.pattern.to_string(),
         state: spec.state,
         tags: spec.tags.clone(),
+        part,
     }
 }
 
@@ -134,7 +186,6 @@ fn compare(
     asked: &Asked,
     held_by: Option<Guard>,
 ) {
-    let resource = ResourceId::Rule(rule.clone());
     let ours = mark_of(diff.desired, rule, &wanted.spec);
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
     let cause = match live.mark() {
@@ -142,29 +193,59 @@ fn compare(
         None if held_by.is_some() => Cause::Intent,
         _ => Cause::Drift,
     };
-    let differences = differences(&wanted.spec, &ours, live);
-    if !differences.is_empty() {
-        let codes: BTreeSet<FindingCode> = differences.iter().map(|(code, _)| *code).collect();
-        if cause == Cause::Drift {
-            for (code, detail) in &differences {
-                diff.find(resource.clone(), *code, Outcome::Mend, detail.clone(), asked);
-            }
-        }
-        let change = Change {
-            action: put_rule(diff.desired, rule, &wanted.spec),
-            seen: seen_rule(live),
-            cause,
-            codes: if cause == Cause::Drift { codes } else { BTreeSet::new() },
-            held_by,
-            detail: differences.into_iter().map(|(_, detail)| detail).collect(),
-        };
-        diff.make(change, asked);
+    let tags = lacking_tags(wanted, live);
+    let targets = Targets::of(diff, wanted, live);
+    let mut differences = differences(&wanted.spec, &ours, live);
+    let others = !tags.is_empty() || targets.as_ref().is_some_and(|targets| !targets.puts.is_empty());
+    if differences.is_empty() && others && cause == Cause::Intent && held_by.is_none() {
+        // The mark says what was asked for; left as it is, later drift would be taken for intent.
+        differences.push((FindingCode::DescriptionChanged, "its mark, for what is asked now".to_owned()));
     }
-    compare_tags(diff, rule, wanted, live, asked, held_by);
-    compare_targets(diff, rule, wanted, live, asked, held_by);
+    let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+    let loses = live_pattern.filter(|live| !wanted.spec.pattern.covers(live));
+    match loses {
+        Some(before) if cause == Cause::Intent && held_by.is_none() => {
+            narrow::narrow(diff, rule, wanted, live, before, asked);
+        }
+        _ if !differences.is_empty() => set_rule(diff, rule, wanted, live, differences, cause, held_by, asked),
+        _ => {}
+    }
+    tag_rule(diff, rule, tags, live, cause, held_by, asked);
+    if let Some(targets) = targets {
+        targets.plan(diff, rule, cause, held_by, asked);
+    }
 }
 
-fn seen_rule(live: &LiveRule) -> Seen {
+#[allow(clippy::too_many_arguments)] // Each is a part of the step; a struct would only name them again.
+fn set_rule(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    live: &LiveRule,
+    differences: Vec<(FindingCode, String)>,
+    cause: Cause,
+    held_by: Option<Guard>,
+    asked: &Asked,
+) {
+    let mut codes = BTreeSet::new();
+    if cause == Cause::Drift {
+        for (code, detail) in &differences {
+            diff.find(ResourceId::Rule(rule.clone()), *code, Outcome::Mend, detail.clone(), asked);
+            codes.insert(*code);
+        }
+    }
+    let change = Change {
+        action: put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole),
+        seen: seen_rule(live),
+        cause,
+        codes,
+        held_by,
+        detail: differences.into_iter().map(|(_, detail)| detail).collect(),
+    };
+    diff.make(change, asked);
+}
+
+pub(super) fn seen_rule(live: &LiveRule) -> Seen {
     Seen::Rule {
         description: live.description.clone(),
         pattern: live.pattern.as_ref().map(|pattern| pattern.text.clone()),
@@ -187,10 +268,11 @@ fn differences(spec: &RuleSpec, mark: &Mark, live: &LiveRule) -> Vec<(FindingCod
     }
     let wanted_state = state_text(spec.state);
     if state != wanted_state {
-        let code = if spec.state == RuleState::Enabled && state == "DISABLED" {
-            FindingCode::RuleDisabled
-        } else {
-            FindingCode::RuleEnabled
+        let code = match (spec.state, state.as_str()) {
+            (RuleState::Enabled, "DISABLED") => FindingCode::RuleDisabled,
+            (RuleState::Disabled, _) => FindingCode::RuleEnabled,
+            // Enabled for CloudTrail's read-only events as well.
+            (RuleState::Enabled, _) => FindingCode::PatternChanged,
         };
         found.push((code, format!("state {state} -> {wanted_state}")));
     }
@@ -213,99 +295,102 @@ pub(super) fn state_text(state: RuleState) -> &'static str {
 }
 
 /// Tags of ours that are missing or other, where tags were read. Tags that we do not set are left.
-fn compare_tags(
+fn lacking_tags(wanted: &Wanted<RuleSpec>, live: &LiveRule) -> Tags {
+    let Some(tags) = &live.tags else { return Tags::new() };
+    let lacking = wanted.spec.tags.iter().filter(|(key, value)| tags.get(*key) != Some(*value));
+    lacking.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn tag_rule(
     diff: &mut Diff<'_>,
     rule: &RuleId,
-    wanted: &Wanted<RuleSpec>,
+    lacking: Tags,
     live: &LiveRule,
-    asked: &Asked,
+    cause: Cause,
     held_by: Option<Guard>,
+    asked: &Asked,
 ) {
-    let Some(tags) = &live.tags else { return };
-    let lacking: Tags = wanted
-        .spec
-        .tags
-        .iter()
-        .filter(|(key, value)| tags.get(*key) != Some(*value))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
     if lacking.is_empty() {
         return;
     }
     let keys: Vec<&str> = lacking.keys().map(String::as_str).collect();
     let detail = format!("tags {} are missing or have other values", keys.join(", "));
-    if held_by.is_none() {
+    let mut codes = BTreeSet::new();
+    if cause == Cause::Drift {
         diff.find(ResourceId::Rule(rule.clone()), FindingCode::TagsChanged, Outcome::Mend, detail.clone(), asked);
+        codes.insert(FindingCode::TagsChanged);
     }
-    let change = Change {
-        action: Action::TagRule { rule: rule.clone(), tags: lacking },
-        seen: seen_rule(live),
-        cause: if held_by.is_none() { Cause::Drift } else { Cause::Intent },
-        codes: if held_by.is_none() { BTreeSet::from([FindingCode::TagsChanged]) } else { BTreeSet::new() },
-        held_by,
-        detail: vec![detail],
-    };
-    diff.make(change, asked);
+    let action = Action::TagRule { rule: rule.clone(), tags: lacking };
+    diff.make(Change { action, seen: seen_rule(live), cause, codes, held_by, detail: vec![detail] }, asked);
 }
 
-fn compare_targets(
-    diff: &mut Diff<'_>,
-    rule: &RuleId,
-    wanted: &Wanted<RuleSpec>,
-    live: &LiveRule,
-    asked: &Asked,
-    held_by: Option<Guard>,
-) {
-    let Some(targets) = &live.targets else { return };
-    let prefix = target_prefix(&diff.desired.owner);
-    let surplus: BTreeMap<String, LiveTarget> = targets
-        .iter()
-        .filter(|(id, _)| id.starts_with(&prefix) && !wanted.spec.targets.contains_key(*id))
-        .map(|(id, target)| (id.clone(), target.clone()))
-        .collect();
-    let mut puts = BTreeMap::new();
-    let mut seen = BTreeMap::new();
-    let mut codes = BTreeSet::new();
-    for (id, spec) in &wanted.spec.targets {
-        let found = match targets.get(id) {
-            Some(live) if live.spec == *spec && live.other.is_empty() => continue,
-            Some(live) => {
-                seen.insert(id.clone(), live.clone());
-                Some((FindingCode::TargetChanged, target_difference(live, spec)))
-            }
-            // A target of ours that goes while this one comes: the topology moved it.
-            None if !surplus.is_empty() => None,
-            None if targets.is_empty() => Some((FindingCode::Incomplete, "it has no targets".to_owned())),
-            None => Some((FindingCode::TargetMissing, format!("no target delivers to {}", spec.arn))),
-        };
-        if let Some((code, detail)) = found.filter(|_| held_by.is_none()) {
-            let about_rule = code == FindingCode::Incomplete;
-            let resource =
-                if about_rule { ResourceId::Rule(rule.clone()) } else { ResourceId::Target(rule.clone(), id.clone()) };
-            diff.find(resource, code, Outcome::Mend, detail, asked);
-            codes.insert(code);
+/// A rule's live targets against the wanted ones.
+struct Targets {
+    count: usize,
+    /// Ours, and nobody asks for them.
+    surplus: BTreeMap<String, LiveTarget>,
+    /// Not ours.
+    foreign: BTreeMap<String, LiveTarget>,
+    /// To be written, each with what was there and what is wrong with it.
+    puts: BTreeMap<String, Put>,
+}
+
+/// A target to be written, what was there, and what is wrong with that.
+type Put = (TargetSpec, Option<LiveTarget>, Option<(FindingCode, String)>);
+
+impl Targets {
+    /// None where they were not read.
+    fn of(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, live: &LiveRule) -> Option<Self> {
+        let targets = live.targets.as_ref()?;
+        let prefix = target_prefix(&diff.desired.owner);
+        let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            targets.clone().into_iter().partition(|(id, _)| id.starts_with(&prefix));
+        let surplus: BTreeMap<_, _> =
+            ours.into_iter().filter(|(id, _)| !wanted.spec.targets.contains_key(id)).collect();
+        let mut puts = BTreeMap::new();
+        for (id, spec) in &wanted.spec.targets {
+            let (seen, found) = match targets.get(id) {
+                Some(live) if live.spec == *spec && live.other.is_empty() => continue,
+                Some(live) => (Some(live.clone()), Some((FindingCode::TargetChanged, target_difference(live, spec)))),
+                // A target of ours that goes while this one comes: the topology moved it.
+                None if !surplus.is_empty() => (None, None),
+                None if targets.is_empty() => (None, Some((FindingCode::Incomplete, "it has no targets".to_owned()))),
+                None => (None, Some((FindingCode::TargetMissing, format!("no target delivers to {}", spec.arn)))),
+            };
+            puts.insert(id.clone(), (spec.clone(), seen, found));
         }
-        puts.insert(id.clone(), spec.clone());
+        Some(Self { count: targets.len(), surplus, foreign, puts })
     }
-    for (id, target) in targets.iter().filter(|(id, _)| !id.starts_with(&prefix)) {
-        let detail = format!("not ours, left as it is: it delivers to {}", target.spec.arn);
-        diff.find(
-            ResourceId::Target(rule.clone(), id.clone()),
-            FindingCode::ForeignTarget,
-            Outcome::Left,
-            detail,
-            asked,
-        );
-    }
-    if !puts.is_empty() {
-        let new = puts.keys().filter(|id| !targets.contains_key(*id)).count();
-        let room = targets.len() + new <= quota::TARGETS_PER_RULE;
-        let held_by = if room { held_by } else { Some(Guard::NoRoom) };
-        let cause = if codes.is_empty() { Cause::Intent } else { Cause::Drift };
-        put_targets(diff, rule, puts, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
-    }
-    if !surplus.is_empty() {
-        remove_targets(diff, rule, surplus, Cause::Intent, asked);
+
+    fn plan(self, diff: &mut Diff<'_>, rule: &RuleId, cause: Cause, held_by: Option<Guard>, asked: &Asked) {
+        for (id, target) in &self.foreign {
+            let detail = format!("not ours, left as it is: it delivers to {}", target.spec.arn);
+            let resource = ResourceId::Target(rule.clone(), id.clone());
+            diff.find(resource, FindingCode::ForeignTarget, Outcome::Left, detail, asked);
+        }
+        let new = self.puts.values().filter(|(_, seen, _)| seen.is_none()).count();
+        let room = self.count + new <= quota::TARGETS_PER_RULE;
+        let (mut specs, mut seen, mut codes) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        for (id, (spec, live, found)) in self.puts {
+            if let Some((code, detail)) = found.filter(|_| cause == Cause::Drift) {
+                let resource = match code {
+                    FindingCode::Incomplete => ResourceId::Rule(rule.clone()),
+                    _ => ResourceId::Target(rule.clone(), id.clone()),
+                };
+                diff.find(resource, code, Outcome::Mend, detail, asked);
+                codes.insert(code);
+            }
+            seen.extend(live.map(|live| (id.clone(), live)));
+            specs.insert(id, spec);
+        }
+        if !specs.is_empty() {
+            let held_by = if room { held_by } else { Some(Guard::NoRoom) };
+            let cause = if codes.is_empty() { Cause::Intent } else { Cause::Drift };
+            put_targets(diff, rule, specs, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
+        }
+        if !self.surplus.is_empty() {
+            remove_targets(diff, rule, self.surplus, asked);
+        }
     }
 }
 
@@ -329,35 +414,25 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
     parts.join("; ")
 }
 
-fn remove_targets(
-    diff: &mut Diff<'_>,
-    rule: &RuleId,
-    surplus: BTreeMap<String, LiveTarget>,
-    cause: Cause,
-    asked: &Asked,
-) {
-    let code = FindingCode::TargetSurplus;
-    let mut detail = Vec::new();
-    for (id, target) in &surplus {
-        let text = format!("no longer to {}", target.spec.arn);
-        diff.find(ResourceId::Target(rule.clone(), id.clone()), code, Outcome::Mend, text.clone(), asked);
-        detail.push(text);
-    }
+/// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
+fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
+    let to_hub = surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
     let change = Change {
         action: Action::RemoveTargets { rule: rule.clone(), target_ids: surplus.keys().cloned().collect() },
+        detail: surplus.values().map(|target| format!("no longer to {}", target.spec.arn)).collect(),
         seen: Seen::Targets { targets: surplus },
-        cause,
-        codes: BTreeSet::from([code]),
-        held_by: None,
-        detail,
+        cause: Cause::Intent,
+        codes: BTreeSet::from([FindingCode::TargetSurplus]),
+        held_by: (to_hub && !asked.routes.is_empty()).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
 }
 
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.
-fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &RouteIndex) {
+fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
     let desired = diff.desired;
-    let ours_to_judge = desired.buses.contains_key(bus) && !bus.is_default();
+    // On a spoke's bus the team's own rules are its business; on a hub's, whoever reads along should be known.
+    let ours_to_judge = desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
     for (name, live) in &live_bus.rules {
         let rule = RuleId { bus: bus.clone(), name: name.clone() };
         if desired.rules.contains_key(&rule) {
@@ -365,12 +440,16 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &
         }
         let resource = ResourceId::Rule(rule.clone());
         match own::of_rule(&desired.owner, live) {
-            Ownership::Marked(_) => surplus_rule(diff, &rule, live, resource, index),
+            Ownership::Marked(_) => surplus_rule(diff, &rule, live, resource),
             Ownership::Managed(service) if ours_to_judge && !name.starts_with("Events-Archive-") => {
                 let detail = format!("managed by {service}, left as it is");
                 diff.find(resource, FindingCode::ForeignRule, Outcome::Left, detail, &Asked::default());
             }
-            Ownership::Other(_) | Ownership::Unmarked | Ownership::Unknown | Ownership::MarkLost if ours_to_judge => {
+            Ownership::MarkLost => {
+                let detail = "nobody asks for it, its tag says that it is ours and its description does not: both are needed to take it away".to_owned();
+                diff.find(resource, FindingCode::RuleSurplus, Outcome::Left, detail, &Asked::default());
+            }
+            Ownership::Other(_) | Ownership::Unmarked | Ownership::Unknown if ours_to_judge => {
                 let detail = "not ours, left as it is".to_owned();
                 diff.find(resource, FindingCode::ForeignRule, Outcome::Left, detail, &Asked::default());
             }
@@ -379,9 +458,9 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus, index: &
     }
 }
 
-fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId, index: &RouteIndex) {
+fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId) {
     let code = FindingCode::RuleSurplus;
-    let asked = Asked { routes: index.replaced(rule, live, diff.desired), ..Asked::default() };
+    let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), ..Asked::default() };
     match own::tagged(&diff.desired.owner, live.tags.as_ref()) {
         Some(true) => {}
         Some(false) => {
@@ -399,10 +478,9 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
         targets.clone().into_iter().partition(|(id, _)| id.starts_with(&prefix));
     if !ours.is_empty() {
-        remove_targets(diff, rule, ours, Cause::Intent, &asked);
+        remove_targets(diff, rule, ours, &asked);
     }
     let detail = "nobody asks for it any more".to_owned();
-    diff.find(resource, code, Outcome::Mend, detail.clone(), &asked);
     for id in foreign.keys() {
         let text = "not ours, left as it is, and the rule with it".to_owned();
         diff.find(
@@ -422,52 +500,4 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
         detail: vec![detail],
     };
     diff.take_away(change, &asked);
-}
-
-/// The topology's routes by what a rule that goes has in common with them.
-struct RouteIndex {
-    by_stem: BTreeMap<String, BTreeSet<RouteId>>,
-    by_destination: BTreeMap<String, BTreeSet<RouteId>>,
-    /// Routes by the hub's bus: what a forwarding rule that goes could have carried.
-    by_hub: BTreeMap<String, BTreeSet<RouteId>>,
-}
-
-impl RouteIndex {
-    fn of(desired: &Desired) -> Self {
-        let mut index = Self { by_stem: BTreeMap::new(), by_destination: BTreeMap::new(), by_hub: BTreeMap::new() };
-        for (id, route) in &desired.routes {
-            for rule in std::iter::once(&route.rule).chain(&route.forward_rules) {
-                if let Some(stem) = rule_stem(&rule.name) {
-                    index.by_stem.entry(stem.to_owned()).or_default().insert(id.clone());
-                }
-            }
-            index.by_destination.entry(route.destination_arn.clone()).or_default().insert(id.clone());
-            index.by_hub.entry(route.hub_bus.arn()).or_default().insert(id.clone());
-        }
-        index
-    }
-
-    /// The routes that stay and that `rule` may carry today: those of its own subscription or publication, those
-    /// that deliver the same kind of events to the same place, and those that it forwards to their hub.
-    fn replaced(&self, rule: &RuleId, live: &LiveRule, desired: &Desired) -> BTreeSet<RouteId> {
-        let mut routes = rule_stem(&rule.name).and_then(|stem| self.by_stem.get(stem)).cloned().unwrap_or_default();
-        let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-        let overlaps = |id: &RouteId| {
-            let wanted = desired.routes.get(id).and_then(|route| desired.rules.get(&route.rule));
-            match (pattern, wanted) {
-                (Some(live), Some(wanted)) => live.may_overlap(&wanted.spec.pattern),
-                _ => true,
-            }
-        };
-        for target in live.targets.iter().flat_map(BTreeMap::values) {
-            for found in
-                [self.by_destination.get(&target.spec.arn), self.by_hub.get(&target.spec.arn)].into_iter().flatten()
-            {
-                // An audit takes everything: only its own rule replaces it.
-                let takes = |id: &&RouteId| !matches!(id.consumer, Consumer::Audit(_)) && overlaps(id);
-                routes.extend(found.iter().filter(takes).cloned());
-            }
-        }
-        routes
-    }
 }

@@ -5,7 +5,7 @@
 //! that fails holds up only what waits for it.
 
 use super::write::{Written, write};
-use crate::call::CallError;
+use crate::call::{CallError, ErrorClass};
 use crate::model::ids::Scope;
 use crate::model::plan::{Step, StepKey};
 use crate::port::Fleet;
@@ -54,8 +54,11 @@ pub async fn apply<F: Fleet>(
     let mut waiting: Vec<&Step> = steps.iter().collect();
     let mut busy: BTreeSet<Scope> = BTreeSet::new();
     let mut running = FuturesUnordered::new();
+    let mut given_up: BTreeMap<Scope, CallError> = BTreeMap::new();
     let known: BTreeSet<StepKey> = steps.iter().map(Step::key).collect();
     loop {
+        // Steps that ended in this pass without a call may let others go on, or end.
+        let mut settled = true;
         let mut still = Vec::with_capacity(waiting.len());
         for step in waiting {
             match readiness(step, &outcomes, &known, pending) {
@@ -63,6 +66,14 @@ pub async fn apply<F: Fleet>(
                     let outcome = StepOutcome::Blocked(on);
                     told(step, &outcome);
                     outcomes.insert(step.key(), outcome);
+                    settled = false;
+                }
+                Readiness::Ready if given_up.contains_key(&step.action.scope()) => {
+                    let error = given_up.get(&step.action.scope()).cloned();
+                    let outcome = error.map_or(StepOutcome::Blocked(step.key()), StepOutcome::Failed);
+                    told(step, &outcome);
+                    outcomes.insert(step.key(), outcome);
+                    settled = false;
                 }
                 Readiness::Ready if running.len() < scopes_in_flight_max.max(1) && busy.insert(step.action.scope()) => {
                     running.push(async move { (step, write(fleet, step).await) });
@@ -71,19 +82,29 @@ pub async fn apply<F: Fleet>(
             }
         }
         waiting = still;
-        let Some((step, written)) = running.next().await else { break };
+        let Some((step, written)) = running.next().await else { if settled { break } else { continue } };
         busy.remove(&step.action.scope());
         let outcome = match written {
             Ok(Written::Done) => StepOutcome::Done,
             Ok(Written::AlreadyDone) => StepOutcome::AlreadyDone,
             Ok(Written::Conflict(why)) => StepOutcome::Conflict(why),
             Ok(Written::NotVerified(why)) => StepOutcome::NotVerified(why),
-            Err(error) => StepOutcome::Failed(error),
+            Err(error) => {
+                if ends_scope(error.class) {
+                    given_up.insert(step.action.scope(), error.clone());
+                }
+                StepOutcome::Failed(error)
+            }
         };
         told(step, &outcome);
         outcomes.insert(step.key(), outcome);
     }
     outcomes
+}
+
+/// Whether the scope's other steps would only fail the same way, each after the same wait.
+fn ends_scope(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::NoAnswer | ErrorClass::Credentials | ErrorClass::RoleRefused | ErrorClass::WrongAccount)
 }
 
 enum Readiness {

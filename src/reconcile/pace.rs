@@ -157,7 +157,7 @@ mod tests {
         Scope::new(account.parse().unwrap(), "us-east-1")
     }
 
-    fn call(name: impl ToString) -> Call {
+    fn call(name: &(impl ToString + ?Sized)) -> Call {
         Call::DescribeEventBus { bus: name.to_string() }
     }
 
@@ -172,7 +172,7 @@ mod tests {
         let fleet = Paced::new(Clocked::default(), pace(10, 5), BTreeMap::new());
         let here = scope("111111111111");
         let start = Instant::now();
-        join_all((0..105).map(|number| fleet.call(&here, call(number)))).await;
+        join_all((0..105).map(|number| fleet.call(&here, call(&number)))).await;
         // 5 at once, the other 100 at 10 a second. The clock's wheel turns in milliseconds.
         let taken = start.elapsed();
         assert!((Duration::from_secs(10)..Duration::from_millis(10_200)).contains(&taken), "{taken:?}");
@@ -187,10 +187,10 @@ mod tests {
     async fn a_quiet_time_fills_the_bucket_and_no_further() {
         let fleet = Paced::new(Clocked::default(), pace(10, 5), BTreeMap::new());
         let here = scope("111111111111");
-        join_all((0..5).map(|number| fleet.call(&here, call(number)))).await;
+        join_all((0..5).map(|number| fleet.call(&here, call(&number)))).await;
         tokio::time::advance(Duration::from_secs(3_600)).await;
         let start = Instant::now();
-        join_all((0..15).map(|number| fleet.call(&here, call(number)))).await;
+        join_all((0..15).map(|number| fleet.call(&here, call(&number)))).await;
         assert_eq!(fleet.inner().times(&here).iter().filter(|time| **time == start).count(), 5);
         assert!(start.elapsed() >= Duration::from_secs(1));
     }
@@ -202,7 +202,7 @@ mod tests {
         let fleet = Paced::new(Clocked::default(), pace(100, 1), exceptions);
         let start = Instant::now();
         let calls = (0..11).flat_map(|number| [(&slow, number), (&usual, number)]);
-        join_all(calls.map(|(scope, number)| fleet.call(scope, call(number)))).await;
+        join_all(calls.map(|(scope, number)| fleet.call(scope, call(&number)))).await;
         let last = |scope| fleet.inner().times(scope).last().copied().unwrap() - start;
         assert!(last(&slow) >= Duration::from_secs(10));
         assert!(last(&usual) < Duration::from_millis(200));

@@ -5,10 +5,10 @@
 
 use crate::call::{Answer, Call, CallError, ErrorClass, Page};
 use crate::eventbridge::{Arn, BusPolicy, Pattern};
-use crate::model::desired::Desired;
+use crate::model::desired::{Desired, Digested as _};
 use crate::model::ids::{AccountId, Region, Scope};
-use crate::model::mark::archive_prefix;
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId};
+use crate::model::mark::{archive_prefix, statement_prefix};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{
     Gap, LiveArchive, LiveBus, LivePattern, LiveRule, LiveTarget, Observation, ScopeView, World,
@@ -77,7 +77,28 @@ impl<'a> Wanted<'a> {
     /// Whether the rules on a bus are worth reading: it is wanted, ours, or the default bus, where rules that forward
     /// for teams without a bus are, and could be left over.
     fn matters(&self, bus: &BusId, live: &LiveBus) -> bool {
-        bus.is_default() || self.desired.buses.contains_key(bus) || self.ours(live.mark())
+        bus.is_default()
+            || self.desired.buses.contains_key(bus)
+            || self.ours(live.mark())
+            || self.bears_our_grants(live)
+    }
+
+    /// Whether the policy holds a statement of ours: the bus was taken over, or lost its description.
+    fn bears_our_grants(&self, live: &LiveBus) -> bool {
+        let prefix = statement_prefix(&self.desired.owner);
+        let statements = live.policy.iter().flatten().flat_map(|policy| &policy.statements);
+        statements.filter_map(|statement| statement.sid.as_deref()).any(|sid| sid.starts_with(&prefix))
+    }
+
+    /// Whether a rule's tags can decide anything: it has one mark and not the other, or its mark says that it was asked
+    /// for otherwise, tags perhaps.
+    fn wants_tags(&self, id: &RuleId, live: &LiveRule) -> bool {
+        let mark = live.mark().filter(|mark| mark.owner == self.desired.owner);
+        match (self.desired.rules.get(id), mark) {
+            (Some(wanted), Some(mark)) => mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone())),
+            (Some(_), None) | (None, Some(_)) => true,
+            (None, None) => id.name.starts_with("ww."),
+        }
     }
 
     fn ours(&self, mark: Option<crate::model::mark::Mark>) -> bool {
@@ -107,6 +128,16 @@ async fn observe<F: Fleet, C: Clock>(
                 mend: "look whether the Region answers; raise scope-deadline-secs if the account is large".into(),
             },
         },
+    }
+}
+
+/// A policy that we do not understand: nothing in the scope is taken away while it is so.
+fn policy_gap(bus: &str, why: &str) -> Gap {
+    Gap {
+        action: "events:ListEventBuses".into(),
+        class: "policy-unreadable".into(),
+        message: format!("the policy of bus {bus}: {why}"),
+        mend: "look at it with `aws events describe-event-bus`".into(),
     }
 }
 
@@ -140,6 +171,9 @@ impl<F: Fleet> Reading<'_, F> {
         for summary in buses {
             let policy =
                 summary.policy.as_deref().map(|text| BusPolicy::parse(text).map_err(|error| error.to_string()));
+            if let Some(Err(why)) = &policy {
+                gaps.push(policy_gap(&summary.name, why));
+            }
             let bus = LiveBus { description: summary.description, policy, ..LiveBus::default() };
             view.buses.insert(summary.name, bus);
         }
@@ -194,9 +228,9 @@ impl<F: Fleet> Reading<'_, F> {
                 None => rule.targets = Some(targets.into_iter().collect()),
                 Some(error) => gaps.push(gap(&error)),
             }
-            if is_wanted != is_marked {
-                rule.tags = self.tags(id.arn(), &mut gaps).await;
-            }
+        }
+        if rule.managed_by.is_none() && self.wanted.wants_tags(&id, &rule) {
+            rule.tags = self.tags(id.arn(), &mut gaps).await;
         }
         (id.name, rule, gaps)
     }

@@ -4,12 +4,11 @@ use super::apply::{StepOutcome, apply};
 use super::refresh::{RefreshSettings, refresh};
 use crate::model::desired::Desired;
 use crate::model::ids::Scope;
-use crate::model::plan::{Guard, Plan, PlanSettings, Step, StepKey, StepKind};
+use crate::model::plan::{Plan, PlanSettings, Step, StepKey, StepKind};
 use crate::model::world::{Observation, World};
 use crate::plan::{Approval, Approved, Refusal, approve, plan};
 use crate::port::{Clock, Fleet};
 use std::collections::{BTreeMap, BTreeSet};
-use strum::IntoEnumIterator;
 
 /// How a sweep goes about it.
 #[derive(Clone, Debug)]
@@ -62,7 +61,7 @@ impl Swept {
 
     /// Whether everything that was asked for is in place, as far as could be seen.
     pub fn in_step(&self) -> bool {
-        self.after.is_empty() && self.failures().next().is_none()
+        self.after.in_step() && self.failures().next().is_none()
     }
 }
 
@@ -102,6 +101,7 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
     /// breaks the scopes are read and planned again, and only breaks that both plans have are done.
     pub async fn apply(&self, mut world: World, plan: &Plan, approval: &Approval) -> Result<Swept, Refusal> {
         let approved = approve(plan, approval)?;
+        let mut left_out = approved.left_out();
         let mut outcomes = self.phase(&approved, plan, false).await;
         let breaks: Vec<&Step> = approved.steps().iter().filter(|step| step.is_break()).collect();
         if !breaks.is_empty() {
@@ -111,11 +111,17 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
             }
             world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
             let later = self.plan(&world);
-            let again = approve(&later, &same_guards(approval))?;
+            let again = approve(&later, &same_guards(approval, plan))?;
             outcomes.extend(self.phase(&again.only_of(&approved), &later, true).await);
+            // What was approved and is neither done nor planned any more is done; what is planned still was held.
+            let planned: BTreeSet<StepKey> = later.steps.iter().map(Step::key).collect();
+            left_out += breaks
+                .iter()
+                .filter(|step| planned.contains(&step.key()) && !outcomes.contains_key(&step.key()))
+                .count();
         }
         world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
-        Ok(Swept { outcomes, left_out: approved.left_out(), after: self.plan(&world) })
+        Ok(Swept { outcomes, left_out, after: self.plan(&world) })
     }
 
     /// Does the makes, or the breaks, of what was approved.
@@ -128,12 +134,12 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
     }
 }
 
-/// The guards that were let go stay let go after the settle time; a plan's name named all of its guards.
-fn same_guards(approval: &Approval) -> Approval {
-    let allow = match approval.plan_id {
-        Some(_) => Guard::iter().filter(|guard| guard.may_be_allowed()).collect(),
-        None => approval.allow.clone(),
-    };
+/// The guards that were let go stay let go after the settle time; a plan's whole name named those that held its steps.
+fn same_guards(approval: &Approval, plan: &Plan) -> Approval {
+    let mut allow = approval.allow.clone();
+    if approval.plan_id.as_ref() == Some(&plan.id) {
+        allow.extend(plan.steps.iter().filter_map(|step| step.held_by).filter(|guard| guard.may_be_allowed()));
+    }
     Approval { allow, plan_id: None }
 }
 

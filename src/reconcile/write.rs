@@ -74,7 +74,7 @@ fn call(action: &Action) -> Call {
         Action::TagBus { bus, tags } => Call::TagResource { arn: bus.arn(), tags },
         Action::PutGrant { bus, statement_id, grantee } => Call::PutPermission { bus: bus.name, statement_id, grantee },
         Action::RemoveGrant { bus, statement_id } => Call::RemovePermission { bus: bus.name, statement_id },
-        Action::PutRule { rule, description, pattern, state, tags } => {
+        Action::PutRule { rule, description, pattern, state, tags, part: _ } => {
             Call::PutRule { bus: rule.bus.name, rule: rule.name, description, pattern, state, tags }
         }
         Action::TagRule { rule, tags } => Call::TagResource { arn: rule.arn(), tags },
@@ -138,6 +138,9 @@ async fn look_bus<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, description: 
 
 async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags) -> Result<Live, CallError> {
     let live = tags(fleet, scope, arn).await?;
+    if let Some(owner) = live.get(OWNER_TAG).filter(|owner| asked.get(OWNER_TAG).is_some_and(|asked| asked != *owner)) {
+        return Ok(Live::Other(format!("it now bears the tag of operator `{owner}`")));
+    }
     let all = asked.iter().all(|(key, value)| live.get(key) == Some(value));
     Ok(if all { Live::AsAsked } else { Live::AsSeen })
 }

@@ -85,10 +85,11 @@ pub fn mermaid(topology: &Topology, desired: &Desired) -> String {
         _ = writeln!(out, "  {node}{shape}");
     }
     for ((team, hub, via), names) in &picture.publishes {
-        let arrow = if *via == Via::Spoke { "-. via spoke:" } else { "-- " };
-        let (from, to, end) =
-            (id("team", team.as_str()), id("hub", hub.as_str()), if *via == Via::Spoke { ".->" } else { "-->" });
-        _ = writeln!(out, "  {from} {arrow} \"{}\" {end} {to}", joined(names, "<br/>"));
+        let (from, to, what) = (id("team", team.as_str()), id("hub", hub.as_str()), joined(names, "<br/>"));
+        _ = match via {
+            Via::Hub => writeln!(out, "  {from} -- \"{what}\" --> {to}"),
+            Via::Spoke => writeln!(out, "  {from} -. \"via spoke: {what}\" .-> {to}"),
+        };
     }
     for ((hub, receiver), names) in &picture.delivers {
         _ = writeln!(

@@ -45,11 +45,8 @@ fn resources(out: &mut String, plan: &Plan, names: &AccountNames, room: usize) {
     if plan.steps.is_empty() {
         return;
     }
-    let mut only = plan.clone();
-    only.routes.clear();
-    only.holds.clear();
-    only.findings.clear();
-    let body = text::plan(&only, names, Style::Plain);
+    let mut body = String::new();
+    text::resources(&mut body, plan, names, Style::Plain);
     let frame = 200;
     let body = cut(&body, room.saturating_sub(frame));
     _ = writeln!(
@@ -86,7 +83,7 @@ fn findings(out: &mut String, plan: &Plan, names: &AccountNames) {
             finding.code,
             finding.resource.kind(),
             finding.resource.local_name(),
-            finding.outcome
+            finding.outcome.in_words()
         );
     }
     out.push('\n');

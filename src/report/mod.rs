@@ -11,7 +11,7 @@ pub mod text;
 pub use style::Style;
 
 use crate::model::ids::{AccountId, AccountName, Scope};
-use crate::model::plan::{Action, Plan, Seen, Step};
+use crate::model::plan::{Action, Plan, RulePart, Seen, Step};
 use std::collections::BTreeMap;
 
 /// What the roster calls each account.
@@ -44,6 +44,8 @@ fn words(step: &Step) -> (&'static str, &'static str) {
         Action::PutGrant { .. } if changes => ("restore", "grant"),
         Action::PutGrant { .. } => ("add", "grant"),
         Action::RemoveGrant { .. } => ("remove", "grant"),
+        Action::PutRule { part: RulePart::Widen, .. } => ("widen", "rule"),
+        Action::PutRule { part: RulePart::Narrow, .. } => ("narrow", "rule"),
         Action::PutRule { .. } if changes => ("set", "rule"),
         Action::PutRule { .. } => ("create", "rule"),
         Action::TagRule { .. } => ("tag", "rule"),

@@ -4,7 +4,7 @@ use super::{AccountNames, Style, by_scope, count, scope_name, sign, words};
 use crate::model::finding::{Finding, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The whole plan.
@@ -18,11 +18,23 @@ pub fn plan(plan: &Plan, names: &AccountNames, style: Style) -> String {
     out
 }
 
+/// What the plan does to routes, and nothing else.
+pub fn routes_only(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    routes(&mut out, plan, style);
+    out
+}
+
 /// One line: what the plan comes to.
 pub fn summary(plan: &Plan) -> String {
     let routes = count(plan.routes_total, "route");
-    if plan.is_empty() {
+    let unmended = plan.unmended().count();
+    if plan.is_empty() && unmended == 0 {
         return format!("In step: {routes}, nothing to do.");
+    }
+    if plan.is_empty() {
+        let errors = count(unmended, "error");
+        return format!("Nothing to do, and not in step: {routes}, {errors} that no plan mends (see the findings).");
     }
     let held = plan.steps.iter().filter(|step| step.held_by.is_some()).count();
     let breaks = plan.steps.iter().filter(|step| step.is_break()).count();
@@ -64,7 +76,8 @@ fn routes(out: &mut String, plan: &Plan, style: Style) {
     out.push('\n');
 }
 
-fn resources(out: &mut String, plan: &Plan, names: &AccountNames, style: Style) {
+/// The steps, scope by scope.
+pub(super) fn resources(out: &mut String, plan: &Plan, names: &AccountNames, style: Style) {
     if plan.steps.is_empty() {
         return;
     }
@@ -175,14 +188,46 @@ pub fn findings(out: &mut String, findings: &[Finding], names: &AccountNames, st
     heading(out, style, "Findings");
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by(|a, b| b.code.severity().cmp(&a.code.severity()).then_with(|| a.cmp(b)));
-    for finding in sorted {
-        finding_lines(out, finding, names, style);
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for finding in &sorted {
+        // Forty scopes that lost one role are one thing to mend.
+        let alike: Vec<&Finding> =
+            sorted.iter().filter(|other| is_scope(other) && other.detail == finding.detail).copied().collect();
+        if is_scope(finding) && alike.len() > 1 {
+            if told.insert(&finding.detail) {
+                finding_lines(out, finding, &places(&alike, names), style);
+            }
+        } else {
+            finding_lines(out, finding, &place(finding, names), style);
+        }
     }
     out.push('\n');
 }
 
-fn finding_lines(out: &mut String, finding: &Finding, names: &AccountNames, style: Style) {
-    let Finding { resource, code, outcome, detail, team, origin } = finding;
+fn is_scope(finding: &Finding) -> bool {
+    finding.resource.kind() == "scope"
+}
+
+/// What a finding is about, and where.
+fn place(finding: &Finding, names: &AccountNames) -> String {
+    let place = scope_name(finding.resource.scope(), names);
+    match finding.resource.kind() {
+        "scope" => place,
+        kind => format!("{kind} {} in {place}", finding.resource.local_name()),
+    }
+}
+
+/// Several scopes: the first few by name.
+fn places(findings: &[&Finding], names: &AccountNames) -> String {
+    const NAMED_MAX: usize = 3;
+    let named: Vec<String> = findings.iter().take(NAMED_MAX).map(|finding| place(finding, names)).collect();
+    let more = findings.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} scopes ({}{more})", findings.len(), named.join(", "))
+}
+
+fn finding_lines(out: &mut String, finding: &Finding, what: &str, style: Style) {
+    let Finding { resource: _, code, outcome, detail, team, origin } = finding;
     let severity = code.severity();
     let code = format!("{code}");
     let code = match severity {
@@ -190,16 +235,12 @@ fn finding_lines(out: &mut String, finding: &Finding, names: &AccountNames, styl
         Severity::Warning => style.warn(&format!("warning {code}")),
         Severity::Info => style.dim(&format!("info    {code}")),
     };
-    let place = scope_name(resource.scope(), names);
-    let what = match resource.kind() {
-        "scope" => place,
-        kind => format!("{kind} {} in {place}", resource.local_name()),
-    };
     let asked = match (team, origin) {
         (Some(team), Some(origin)) => format!("  (team {team}, {origin})"),
         (None, Some(origin)) => format!("  ({origin})"),
         _ => String::new(),
     };
+    let outcome = outcome.in_words();
     _ = writeln!(out, "  {code}  {what}: {outcome}{}", style.dim(&asked));
     _ = writeln!(out, "        {}", style.dim(detail));
 }

@@ -55,6 +55,7 @@ impl HttpConnector for SimHttpClient {
         }
         let client = self.clone();
         HttpConnectorFuture::new(async move {
+            #[allow(clippy::disallowed_methods)] // The network's latency, which no clock of ours is asked for.
             tokio::time::sleep(client.latency).await;
             client.answer(request)
         })

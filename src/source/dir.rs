@@ -106,6 +106,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
+    #[allow(clippy::disallowed_methods)] // Reading folders is what this edge is for.
     fn walk(&mut self, folder: &Path, name: &str, depth: usize) -> Result<(), SourceError> {
         if depth > DEPTH_MAX {
             return Err(SourceError::TooDeep { path: folder.into() });
@@ -114,6 +115,8 @@ impl Found<'_> {
         let mut entries =
             std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
         entries.sort_by_key(std::fs::DirEntry::file_name);
+        // A file that is taken away leaves its mark only here: without it the topology would seem older than it was.
+        self.see(&std::fs::metadata(folder).map_err(unreadable)?);
         for entry in entries {
             let path = entry.path();
             let file_name = entry.file_name();
@@ -137,6 +140,7 @@ impl Found<'_> {
         Ok(())
     }
 
+    #[allow(clippy::disallowed_methods)] // Reading files is what this edge is for.
     fn add(&mut self, path: &Path, name: String) -> Result<(), SourceError> {
         if self.files.len() >= FILES_MAX {
             return Err(SourceError::TooMany { path: self.dir.into() });
@@ -151,10 +155,14 @@ impl Found<'_> {
         }
         let text = String::from_utf8(bytes)
             .map_err(|error| SourceError::NotText { path: path.into(), offset: error.utf8_error().valid_up_to() })?;
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        self.newest_seconds = self.newest_seconds.max(modified.map_or(0, |age| age.as_secs()));
+        self.see(&metadata);
         self.files.insert(name, text);
         Ok(())
+    }
+
+    fn see(&mut self, metadata: &std::fs::Metadata) {
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        self.newest_seconds = self.newest_seconds.max(modified.map_or(0, |age| age.as_secs()));
     }
 }
 
@@ -164,3 +172,73 @@ fn exists(path: &Path) -> Result<bool, SourceError> {
 
 const TOPOLOGY: &str = "topology";
 const REVISION_CHARACTERS: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // A folder on disk is what is tested.
+    use super::*;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, bytes) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    fn paths(files: &SourceFiles) -> Vec<String> {
+        files.iter().map(|file| file.path.to_string()).collect()
+    }
+
+    #[test]
+    fn settings_and_topology_are_read_and_nothing_else() {
+        let folder = folder(&[
+            ("wheelwright.toml", b"a"),
+            ("other.toml", b""),
+            ("topology/teams/b.toml", b""),
+            ("topology/a.toml", b""),
+            ("topology/README.md", b""),
+            ("topology/.git/c.toml", b""),
+        ]);
+        let (files, _) = read(folder.path()).unwrap();
+        assert_eq!(paths(&files), ["topology/a.toml", "topology/teams/b.toml", "wheelwright.toml"]);
+    }
+
+    #[test]
+    fn the_revision_follows_content_and_names_and_nothing_else() {
+        let id = |files: &[(&str, &[u8])]| read(folder(files).path()).unwrap().1.id;
+        let first = id(&[("topology/a.toml", b"x")]);
+        assert_eq!(first, id(&[("topology/a.toml", b"x")]));
+        assert_ne!(first, id(&[("topology/a.toml", b"y")]));
+        assert_ne!(first, id(&[("topology/b.toml", b"x")]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_that_names_the_file() {
+        let large = vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
+        for (bytes, part) in [(large.as_slice(), "larger than 1048576 bytes"), (b"a = \"\xff\"", "from byte 5 on")] {
+            let folder = folder(&[("topology/a.toml", bytes)]);
+            let message = read(folder.path()).unwrap_err().to_string();
+            assert!(message.contains("topology/a.toml") && message.contains(part), "{message}");
+        }
+        let message = read(Path::new("/nowhere")).unwrap_err().to_string();
+        assert!(message.contains("/nowhere") && message.contains("name the folder"), "{message}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_a_loop_of_them_ends() {
+        let folder = folder(&[("topology/a.toml", b""), ("elsewhere/b.toml", b"")]);
+        let inside = folder.path().join("topology");
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), inside.join("more")).unwrap();
+        assert_eq!(paths(&read(folder.path()).unwrap().0), ["topology/a.toml", "topology/more/b.toml"]);
+        std::os::unix::fs::symlink(&inside, inside.join("again")).unwrap();
+        assert!(read(folder.path()).is_err());
+        std::fs::remove_file(inside.join("again")).unwrap();
+        std::os::unix::fs::symlink(inside.join("gone.toml"), inside.join("dangling.toml")).unwrap();
+        let message = read(folder.path()).unwrap_err().to_string();
+        assert!(message.contains("dangling.toml"), "{message}");
+    }
+}

@@ -260,10 +260,6 @@ impl Spec {
         publications.flat_map(|(team, publication)| self.publishers(team, publication, hub)).collect()
     }
 
-    pub fn has_subscription(&self, team: &str, name: &str) -> bool {
-        self.teams.iter().any(|found| found.name == team && has_subscription(found, name))
-    }
-
     fn subscription_hub(team: &Team, subscription: &Subscription) -> (usize, usize) {
         let at = team.spokes.iter().position(|spoke| spoke.name == subscription.spoke).unwrap();
         (at, team.spokes[at].hub)

@@ -87,8 +87,6 @@ struct State {
     reads_lie: bool,
     /// What was called and what came of it, where one seed is shown.
     told: bool,
-    /// Whether what is known not to hold is asked for too.
-    strict: bool,
     /// What an account denies for now, to the operator; the account's own people may still.
     denied: Option<(String, &'static str)>,
     /// Of each call, in their order, whether it writes.
@@ -135,11 +133,6 @@ impl Oracle {
         self.state().writes_tried
     }
 
-    /// From here on, what is known not to hold is asked for too.
-    pub fn be_strict(&self) {
-        self.state().strict = true;
-    }
-
     /// Prints every write from here on.
     pub fn tell(&self) {
         self.state().told = true;
@@ -176,7 +169,7 @@ impl Oracle {
     /// From here on, what both topologies deliver must go on being delivered.
     pub fn watch(&self, old: &Spec, new: &Spec, aws: &SimulatedAws) {
         let mut state = self.state();
-        (state.probes, state.obligations) = obligations(old, new, state.strict);
+        (state.probes, state.obligations) = obligations(old, new);
         for spec in [old, new] {
             state.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
             state.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
@@ -428,21 +421,14 @@ pub fn is_ours(rule: &Value) -> bool {
 
 /// What must go on arriving: for every taker of the new topology its new mailbox or, if it took the event before, its
 /// old one; and every mailbox that is to get the event before and after.
-///
-/// Unless `strict`, an event is left out that one subscription gives up by an edit of its own while another one for the
-/// same mailbox takes it up: a rule is rewritten in place, and does not wait for the other.
-fn obligations(old: &Spec, new: &Spec, strict: bool) -> (Vec<Event>, Vec<Obligation>) {
+fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
     let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
     let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
     let events: BTreeSet<Event> = new.events().into_iter().chain(old.events()).collect();
     for event in events {
         let before = old.expected(&event);
         let after = new.expected(&event);
-        let narrowed = if strict { BTreeSet::new() } else { narrowed(new, &before, &after) };
         for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
-            if narrowed.contains(mailbox) {
-                continue;
-            }
             let mut any_of = BTreeSet::from([mailbox.clone()]);
             any_of.extend(before.iter().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox.clone()));
             let publisher = format!("{}/{}", event.account, event.at.bus);
@@ -470,16 +456,6 @@ fn obligations(old: &Spec, new: &Spec, strict: bool) -> (Vec<Event>, Vec<Obligat
         oblige(event, BTreeSet::from([mailbox.clone()]), format!("mailbox {mailbox}"));
     }
     (probes, obligations)
-}
-
-/// The mailboxes that got an event by a subscription that is still there and does not take it any more.
-fn narrowed(new: &Spec, before: &[(Taker, String)], after: &[(Taker, String)]) -> BTreeSet<String> {
-    let stays = |taker: &Taker| match taker {
-        Taker::Subscription { team, name, .. } => new.has_subscription(team, name),
-        Taker::Audit(_) | Taker::OwnBus => false,
-    };
-    let gave_up = before.iter().filter(|(taker, _)| stays(taker) && !after.iter().any(|(other, _)| other == taker));
-    gave_up.map(|(_, mailbox)| mailbox.clone()).collect()
 }
 
 /// Events of somebody's source, put at the hub by an account that does not publish them.

@@ -88,6 +88,12 @@ impl Pattern {
         self.branches.iter().any(|branch| values.match_branch(branch))
     }
 
+    /// One text for all spellings of the same meaning, as compact JSON: what a digest is made over.
+    #[must_use]
+    pub fn canonical_text(&self) -> String {
+        write(&self.branches).to_string()
+    }
+
     /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {

@@ -1,3 +1,5 @@
+//! Patterns against what AWS documents, case by case.
+
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;

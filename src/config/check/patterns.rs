@@ -1,0 +1,81 @@
+//! Does it match: the rules' patterns are read as EventBridge reads them, so that a mistake shows here with its line
+//! and not as a refused PutRule.
+
+use crate::config::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use crate::config::index::Index;
+use crate::config::raw::RawSubscription;
+use crate::config::source::Place;
+use crate::eventbridge::{Pattern, quota};
+use crate::expand::{pattern, publishing_accounts};
+use crate::model::ids::SubscriptionId;
+use crate::model::topology::Topology;
+use serde_json::{Value, json};
+
+pub(super) fn check(topology: &Topology, index: &Index<'_>, sink: &Sink) {
+    for (id, entry) in &index.subscriptions {
+        let Some(raw) = &entry.body else { continue };
+        operators_as_fields(raw, sink);
+        let Some((reason, path)) = fault(&pattern_of(id, raw, topology)) else { continue };
+        let place = raw.filter_places.get(&path).or_else(|| nearest_place(raw, &path)).unwrap_or(&raw.filter_place);
+        let message = format!("EventBridge would refuse the pattern of `{id}`");
+        let wrong = if path.is_empty() { String::new() } else { format!("`{}`: ", path.join(".")) };
+        sink.push(
+            Diagnostic::error(DiagnosticCode::BadPattern, place, message)
+                .label(format!("{wrong}{reason}"))
+                .help("operators are objects in a list: `[{ prefix = \"…\" }]`, `[{ numeric = [\">\", 5] }]`"),
+        );
+    }
+}
+
+/// EventBridge reads `{ numeric = […] }` outside a list as a field that is called so, and takes it.
+fn operators_as_fields(raw: &RawSubscription, sink: &Sink) {
+    for (path, place) in &raw.filter_places {
+        let [_, .., field, operator] = path.as_slice() else { continue };
+        if !OPERATORS.contains(&operator.as_str()) {
+            continue;
+        }
+        let message = format!("`{operator}` is a field of the event here, not an operator");
+        sink.push(
+            Diagnostic::warning(DiagnosticCode::OperatorAsField, place, message)
+                .label(format!("asks for an event with `{}`", path.join(".")))
+                .help(format!("for the operator, put it into a list: `{field} = [{{ {operator} = … }}]`")),
+        );
+    }
+}
+
+/// The whole pattern of the subscription, or, where that is not known for another mistake, its conditions alone.
+fn pattern_of(id: &str, raw: &RawSubscription, topology: &Topology) -> Value {
+    let whole = || {
+        let id: SubscriptionId = id.parse().ok()?;
+        let subscription = topology.teams.get(&id.team)?.subscriptions.get(&id)?;
+        let publisher = topology.teams.get(&subscription.from.team)?;
+        let publication = publisher.publications.get(&subscription.from)?;
+        let accounts = publishing_accounts(publisher, publication, &subscription.hub);
+        Some(pattern::subscription(&accounts, publication, subscription))
+    };
+    whole().unwrap_or_else(|| {
+        let mut alone = raw.filter.clone();
+        alone.insert("source".into(), json!([{ "exists": true }]));
+        Value::Object(alone)
+    })
+}
+
+/// Why EventBridge would refuse the pattern, and where in it.
+fn fault(pattern: &Value) -> Option<(String, Vec<String>)> {
+    match Pattern::from_value(pattern) {
+        Err(error) => Some((error.reason, error.path)),
+        Ok(pattern) => {
+            let (count, most) = (pattern.or_combinations(), quota::OR_COMBINATIONS_MAX);
+            (count > most)
+                .then(|| (format!("its `$or`s multiply to {count} combinations, {most} are allowed"), Vec::new()))
+        }
+    }
+}
+
+/// The place of the longest part of `path` that was written.
+fn nearest_place<'r>(raw: &'r RawSubscription, path: &[String]) -> Option<&'r Place> {
+    (0..path.len()).rev().find_map(|length| raw.filter_places.get(path.get(..length)?))
+}
+
+const OPERATORS: [&str; 8] =
+    ["prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "cidr", "exists"];

@@ -1,0 +1,241 @@
+//! One small broken config for each diagnostic code, and what a person reads about it.
+//!
+//! Each case changes one or two files of a sound topology, must raise its own code and no other (one mistake does not
+//! cascade), and is kept as a rendered snapshot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use strum::IntoEnumIterator;
+use wheelwright::config::{DiagnosticCode, Loaded, SourceFiles, Style, load, render};
+
+const ACCOUNTS: &str = r#"[account]
+platform = { id = "111111111111" }
+payments-prod = { id = "222222222222" }
+ledger-prod = { id = "333333333333" }
+"#;
+
+const HUBS: &str = r#"[hub.us]
+account = "platform"
+region = "us-east-1"
+bus = "org-events"
+
+[hub.eu]
+account = "platform"
+region = "eu-west-1"
+bus = "org-events"
+"#;
+
+const PAYMENTS: &str = r#"[team]
+name = "payments"
+
+[spoke.us]
+hub = "us"
+account = "payments-prod"
+bus = "payments"
+
+[publish.settlements]
+source = "com.acme.payments"
+detail-types = ["PaymentSettled", "PaymentReversed"]
+subscribers = ["ledger"]
+"#;
+
+const LEDGER: &str = r#"[team]
+name = "ledger"
+
+[spoke.us]
+hub = "us"
+account = "ledger-prod"
+bus = "ledger"
+
+[subscribe.large]
+from = "payments.settlements"
+where.detail.amount = [{ numeric = [">", 10000] }]
+"#;
+
+/// The sound topology with these files put in place of its own, or added.
+fn files(changes: &[(&str, String)]) -> SourceFiles {
+    let mut files: BTreeMap<String, String> = [
+        ("topology/accounts.toml", ACCOUNTS),
+        ("topology/hubs.toml", HUBS),
+        ("topology/teams/payments.toml", PAYMENTS),
+        ("topology/teams/ledger.toml", LEDGER),
+    ]
+    .map(|(path, text)| (path.to_owned(), text.to_owned()))
+    .into();
+    for (path, text) in changes {
+        let path = if *path == "wheelwright" { "wheelwright.toml".to_owned() } else { format!("topology/{path}.toml") };
+        files.insert(path, text.clone());
+    }
+    SourceFiles::new(files)
+}
+
+/// `text` with one part of it written otherwise.
+fn with(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+fn ledger(from: &str, to: &str) -> Vec<(&'static str, String)> {
+    vec![("teams/ledger", with(LEDGER, from, to))]
+}
+
+fn payments(from: &str, to: &str) -> Vec<(&'static str, String)> {
+    vec![("teams/payments", with(PAYMENTS, from, to))]
+}
+
+fn accounts(from: &str, to: &str) -> Vec<(&'static str, String)> {
+    vec![("accounts", with(ACCOUNTS, from, to))]
+}
+
+fn hubs(from: &str, to: &str) -> Vec<(&'static str, String)> {
+    vec![("hubs", with(HUBS, from, to))]
+}
+
+fn added(path: &'static str, text: impl Into<String>) -> Vec<(&'static str, String)> {
+    vec![(path, text.into())]
+}
+
+const FROM: &str = "from = \"payments.settlements\"\n";
+const EVENT: &str = "[expect.one]\nevent = { detail-type = \"PaymentSettled\", detail = { amount = 20000 } }\npublished-by = \"payments.settlements\"\n";
+
+fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
+    use DiagnosticCode as Code;
+    match code {
+        Code::Syntax => payments("name = \"payments\"", "name = payments"),
+        Code::UnknownKey => payments("subscribers =", "subscriber ="),
+        Code::MissingKey => ledger("account = \"ledger-prod\"\n", ""),
+        Code::WrongType => payments("[\"PaymentSettled\", \"PaymentReversed\"]", "\"PaymentSettled\""),
+        Code::UnknownValue => payments("subscribers = [\"ledger\"]", "subscribers = [\"ledger\"]\nvia = \"spok\""),
+        Code::OutOfBounds => added("wheelwright", "[pace]\ncalls-per-second-max = 500\n"),
+        Code::NotYet => {
+            ledger(FROM, &format!("{FROM}\n[stop.inc-4411]\nsubscription = \"ledger.large\"\n[subscribe.more]\n{FROM}"))
+        }
+        Code::EmptyTopology => added("hubs", "# nothing here\n"),
+        Code::BadName => ledger("[subscribe.large]", "[subscribe.Large_Payments]"),
+        Code::BadAccountId => accounts("222222222222", "2222-2222-2222"),
+        Code::BadRegion => hubs("us-east-1", "us-east-1a"),
+        Code::BadOrganizationId => added("organization", "[organization]\nid = \"r-a1b2\"\n"),
+        Code::BadBusName => hubs("bus = \"org-events\"", "bus = \"org events\""),
+        Code::BadSource => payments("com.acme.payments", "aws.payments"),
+        Code::BadTag => ledger("name = \"ledger\"", "name = \"ledger\"\ntags = { \"wheelwright:owner\" = \"me\" }"),
+        Code::BadDestination => {
+            ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sns:us-east-1:333333333333:large\" }}\n"))
+        }
+        Code::DuplicateName => added("more-hubs", HUBS),
+        Code::DuplicateAccount => accounts("333333333333", "222222222222"),
+        Code::DuplicateBus => {
+            ledger("account = \"ledger-prod\"\nbus = \"ledger\"", "account = \"payments-prod\"\nbus = \"payments\"")
+        }
+        Code::HubAsSpoke => {
+            ledger("account = \"ledger-prod\"\nbus = \"ledger\"", "account = \"platform\"\nbus = \"org-events\"")
+        }
+        Code::TeamMissing => ledger("[team]\nname = \"ledger\"\n", ""),
+        Code::TeamWithoutSpokes => added("teams/new", "[team]\nname = \"new\"\n"),
+        Code::UnusedAccount => {
+            accounts("[account]", "[account]\npartner = { id = \"999999999999\", access = \"none\" }")
+        }
+        Code::UnknownAccount => ledger("ledger-prod", "ledgr-prod"),
+        Code::UnknownHub => ledger("hub = \"us\"", "hub = \"us-east-1\""),
+        Code::UnknownTeam => payments("[\"ledger\"]", "[\"ledger\", \"ledgers\"]"),
+        Code::UnknownSpoke => ledger(FROM, &format!("{FROM}spoke = \"prod\"\n")),
+        Code::UnknownPublication => ledger("payments.settlements", "payments.settlement"),
+        Code::UnknownSubscription => {
+            ledger(FROM, &format!("{FROM}\n{EVENT}reaches = [\"ledger.larg\"]\n[subscribe.rest]\n{FROM}"))
+        }
+        Code::HubWithoutAccess => accounts("id = \"111111111111\"", "id = \"111111111111\", access = \"none\""),
+        Code::CrossPartition => ledger("account =", "region = \"cn-north-1\"\naccount ="),
+        Code::NotOffered => payments("[\"ledger\"]", "[]"),
+        Code::NotPublishedHere => ledger("hub = \"us\"", "hub = \"eu\""),
+        Code::NoSpoke => payments("subscribers = [\"ledger\"]", "subscribers = [\"ledger\"]\nat = [\"us\", \"eu\"]"),
+        Code::AmbiguousSpoke => ledger(
+            "[subscribe.large]",
+            "[spoke.batch]\nhub = \"us\"\naccount = \"ledger-prod\"\nbus = \"batch\"\n\n[subscribe.large]",
+        ),
+        Code::SpokeWithoutBus => ledger("bus = \"ledger\"\n", ""),
+        Code::SecondHop => payments("subscribers = [\"ledger\"]", "subscribers = [\"ledger\"]\nvia = \"spoke\""),
+        Code::SourceTwoOwners => {
+            ledger("[subscribe.large]", "[publish.books]\nsource = \"com.acme.payments\"\n\n[subscribe.large]")
+        }
+        Code::AccountsViaSpoke => {
+            payments("subscribers = [\"ledger\"]", "subscribers = []\nvia = \"spoke\"\naccounts = [\"ledger-prod\"]")
+                .into_iter()
+                .chain(ledger(
+                    &format!("[subscribe.large]\n{FROM}where.detail.amount = [{{ numeric = [\">\", 10000] }}]"),
+                    "",
+                ))
+                .collect()
+        }
+        Code::UnknownDetailType => ledger(FROM, &format!("{FROM}detail-types = [\"PaymentSetled\"]\n")),
+        Code::WhereKey => ledger("where.detail.amount", "where.amount"),
+        Code::BadPattern => ledger("[{ numeric = [\">\", 10000] }]", "[{ numeric = [\"=>\", 10000] }]"),
+        Code::OperatorAsField => ledger("[{ numeric = [\">\", 10000] }]", "{ numeric = [\">\", 10000] }"),
+        Code::PatternTooLong => {
+            let names: Vec<String> = (0..300).map(|number| format!("\"merchant-{number}\"")).collect();
+            ledger("[{ numeric = [\">\", 10000] }]", &format!("[{}]", names.join(", ")))
+        }
+        Code::TooManyRules => hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { rules-max = 1 }")
+            .into_iter()
+            .chain(ledger("[subscribe.large]", &format!("[subscribe.all]\n{FROM}\n[subscribe.large]")))
+            .collect(),
+        Code::TooManyWildcards => {
+            let more: Vec<String> = (0..31)
+                .map(|number| {
+                    format!("[subscribe.w{number}]\n{FROM}where.detail.path = [{{ wildcard = \"*/{number}/*\" }}]\n")
+                })
+                .collect();
+            ledger("[subscribe.large]", &format!("{}\n[subscribe.large]", more.join("\n")))
+        }
+        Code::PolicyTooLong => {
+            hubs("bus = \"org-events\"", "bus = \"org-events\"\nquotas = { policy-characters-max = 300 }")
+                .into_iter()
+                .chain(payments("[\"ledger\"]", "[\"ledger\"]\naccounts = [\"ledger-prod\"]"))
+                .collect()
+        }
+        Code::DestinationRegion => {
+            ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"))
+        }
+        Code::RetryOnBus => ledger(FROM, &format!("{FROM}retry = {{ attempts-max = 5 }}\n")),
+        Code::BadExpect => ledger(
+            FROM,
+            &format!(
+                "{FROM}\n{}reaches = []\n[subscribe.rest]\n{FROM}",
+                EVENT.replace("PaymentSettled", "OrderPlaced")
+            ),
+        ),
+        Code::ExpectFailed => ledger(
+            FROM,
+            &format!(
+                "{FROM}\n[subscribe.small]\n{FROM}where.detail.amount = [5]\n\n{EVENT}reaches = [\"ledger.small\"]\n\n[subscribe.rest]\n{FROM}"
+            ),
+        ),
+    }
+}
+
+fn report(changes: &[(&str, String)]) -> (Loaded, String) {
+    let files = files(changes);
+    let loaded = load(&files);
+    let text = render(&loaded.diagnostics, &files, Style::Plain);
+    (loaded, text)
+}
+
+#[test]
+fn the_sound_topology_has_no_diagnostics() {
+    assert_eq!(report(&[]).1, "");
+}
+
+#[test]
+fn each_mistake_is_told_once_and_leads_to_no_other() {
+    let mut wrong = Vec::new();
+    for code in DiagnosticCode::iter() {
+        let (loaded, text) = report(&broken(code));
+        let codes: BTreeSet<DiagnosticCode> = loaded.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("diagnostic-{code}"), text);
+        });
+        if codes != BTreeSet::from([code]) {
+            wrong.push(format!("{code} gave {codes:?}:\n{text}"));
+        }
+        assert_eq!(loaded.topology.is_some(), !loaded.has_errors(), "{code}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
