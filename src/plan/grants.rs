@@ -6,7 +6,7 @@ use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as Statemen
 use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, Scope};
 use crate::model::mark::{statement_id, statement_prefix};
 use crate::model::plan::{Action, Cause, Guard, Seen};
 use crate::model::resource::{BusId, Grantee, ResourceId, RuleId};
@@ -172,24 +172,46 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     }
     let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
-    let replaced = grantee.as_ref().is_some_and(|grantee| is_let_in_otherwise(diff, bus, grantee));
-    if let Some((rule, _)) =
-        users.iter().find(|(rule, _)| !replaced && rule.bus != *bus && !is_removed(diff, rule, bus))
-    {
+    let stays = |account: AccountId| is_let_in_otherwise(diff, bus, account);
+    let needing = users
+        .iter()
+        .find(|(rule, _)| rule.bus != *bus && !stays(rule.bus.scope.account) && !is_removed(diff, rule, bus));
+    if let Some((rule, _)) = needing {
         let detail = format!("nobody asks for it any more, but rule {rule} still delivers through it");
         diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
         return;
     }
-    let cuts_off = !replaced && users.iter().any(|(rule, _)| rule.bus == *bus) && !asked.routes.is_empty();
+    let cuts_off = cut_accounts(bus, &users, grantee.as_ref()).into_iter().any(|account| !stays(account));
+    // What could deliver through it and was not read to the end may do so still.
+    let could_use = diff.desired.scopes.iter().filter(|scope| match &grantee {
+        Some(Grantee::Account(account)) => scope.account == *account && !stays(*account),
+        Some(Grantee::Organization(_)) | None => !stays(scope.account),
+    });
+    let could_use: BTreeSet<Scope> = could_use.cloned().collect();
+    let held_by = (cuts_off && !asked.routes.is_empty()).then_some(Guard::PublishersMove);
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
         cause: Cause::Intent,
         codes: BTreeSet::from([code]),
-        held_by: cuts_off.then_some(Guard::PublishersMove),
+        held_by,
         detail: vec!["nobody asks for it any more".to_owned()],
     };
-    diff.take_away(change, &asked);
+    diff.take_away_resting_on(could_use, change, &asked);
+}
+
+/// The accounts whose events rules on `bus` take and that a grant to `grantee` lets in: its own, or all that the rules
+/// pin where it lets in more than one or cannot be told.
+fn cut_accounts(bus: &BusId, users: &[(RuleId, LiveRule)], grantee: Option<&Grantee>) -> BTreeSet<AccountId> {
+    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
+    match grantee {
+        Some(Grantee::Account(account)) => on_bus.map(|_| *account).collect(),
+        Some(Grantee::Organization(_)) | None => {
+            let patterns =
+                on_bus.filter_map(|(_, live)| live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()));
+            patterns.flat_map(narrow::accounts).filter_map(|account| account.parse().ok()).collect()
+        }
+    }
 }
 
 /// Live rules of ours that events reach, or that deliver, by a grant to `grantee` on `bus`: those on the bus that take its
@@ -234,11 +256,14 @@ fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
     })
 }
 
-/// Whether the topology lets `grantee` in by another statement.
-fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, grantee: &Grantee) -> bool {
-    diff.desired.grants.iter().any(|((on, _), wanted)| {
-        on == bus && (wanted.spec == *grantee || matches!(wanted.spec, Grantee::Organization(_)))
-    })
+/// Whether `account` gets in without the statement: by one that the topology asks for, or because the bus is its own.
+fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, account: AccountId) -> bool {
+    let lets_in = |grantee: &Grantee| match grantee {
+        Grantee::Account(granted) => *granted == account,
+        Grantee::Organization(_) => true,
+    };
+    account == bus.scope.account
+        || diff.desired.grants.iter().any(|((on, _), wanted)| on == bus && lets_in(&wanted.spec))
 }
 
 /// To whom the statement of this id was written, if it still says that.
