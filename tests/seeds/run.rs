@@ -504,11 +504,7 @@ impl Run {
                         oracle::put_rule(aws, &place, &rule, description, other, &json!([]));
                     }
                     2 => remove_targets(aws, &place, &rule),
-                    3 => {
-                        if remove_targets_whole(aws, &place, &rule) {
-                            oracle::others_call(aws, &place, "DeleteRule", &key);
-                        }
-                    }
+                    3 => delete_rule(aws, &place, &rule),
                     4 => remove_statement(rng, aws),
                     5 => {
                         let input = json!({
@@ -588,13 +584,12 @@ fn remove_targets(aws: &mut SimulatedAws, place: &Place, rule: &str) {
     }
 }
 
-/// Removes a rule's targets, unless some of them are foreign; whether it has none now.
-fn remove_targets_whole(aws: &mut SimulatedAws, place: &Place, rule: &str) -> bool {
-    let free = targets_of(aws, place, rule, true).is_empty();
-    if free {
+/// Deletes a rule with its targets, unless some of them are foreign.
+fn delete_rule(aws: &mut SimulatedAws, place: &Place, rule: &str) {
+    if targets_of(aws, place, rule, true).is_empty() {
         remove_targets(aws, place, rule);
+        oracle::others_call(aws, place, "DeleteRule", &json!({"Name": rule, "EventBusName": place.bus}));
     }
-    free
 }
 
 fn remove_statement(rng: &mut Rng, aws: &mut SimulatedAws) {
