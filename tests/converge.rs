@@ -564,3 +564,25 @@ async fn a_plan_that_was_not_reviewed_is_not_applied() {
     let swept = bench.sweep_with(&bench.clock, &this).await.unwrap();
     bench.assert_in_step(&swept);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_older_topology_undoes_neither_a_move_nor_a_removal() {
+    let example = Example::worked();
+    let aws = converged(&example).await;
+    let moved = example.edited(&[(
+        "topology/teams/orders.toml",
+        "[subscribe.settled]\nfrom = \"payments.settlements\"\n",
+        "[subscribe.settled]\nfrom = \"payments.settlements\"\ndeliver = { queue = \"orders-settled\" }\n",
+    )]);
+    let cards = "[subscribe.cards]\nfrom = \"payments.authorizations\"\n";
+    let removed = example.edited(&[("topology/teams/fraud.toml", cards, "")]);
+    for next in [moved, removed] {
+        let bench = Bench::by_call(&next, aws.clone());
+        let swept = bench.sweep().await;
+        bench.assert_in_step(&swept);
+        let bench = Bench::by_call(&example, bench.aws().clone());
+        let (_, plan) = bench.plan().await;
+        let holds: Vec<Guard> = plan.holds.iter().map(|hold| hold.guard).collect();
+        assert_eq!(holds, [Guard::Superseded], "{}", bench.shown(&plan));
+    }
+}

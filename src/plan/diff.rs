@@ -104,7 +104,6 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
     }
     diff.orphans();
     diff.tell_unproven();
-    rules::stamp(&mut diff);
     diff.draft
 }
 

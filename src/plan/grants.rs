@@ -172,46 +172,36 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     }
     let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
-    let stays = |account: AccountId| is_let_in_otherwise(diff, bus, account);
-    let needing = users
-        .iter()
-        .find(|(rule, _)| rule.bus != *bus && !stays(rule.bus.scope.account) && !is_removed(diff, rule, bus));
-    if let Some((rule, _)) = needing {
+    let delivers_on = |(rule, _): &&(RuleId, LiveRule)| {
+        rule.bus != *bus && !is_let_in_otherwise(diff, bus, rule.bus.scope.account) && !is_removed(diff, rule, bus)
+    };
+    if let Some((rule, _)) = users.iter().find(delivers_on) {
         let detail = format!("nobody asks for it any more, but rule {rule} still delivers through it");
         diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
         return;
     }
-    let cuts_off = cut_accounts(bus, &users, grantee.as_ref()).into_iter().any(|account| !stays(account));
+    let is_cut = |account: &AccountId| {
+        let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if granted != account);
+        meant && !is_let_in_otherwise(diff, bus, *account)
+    };
+    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
+    let cuts_off =
+        !asked.routes.is_empty() && on_bus.flat_map(|(_, live)| pinned(live)).any(|account| is_cut(&account));
     // What could deliver through it and was not read to the end may do so still.
-    let could_use = diff.desired.scopes.iter().filter(|scope| match &grantee {
-        Some(Grantee::Account(account)) => scope.account == *account && !stays(*account),
-        Some(Grantee::Organization(_)) | None => !stays(scope.account),
-    });
-    let could_use: BTreeSet<Scope> = could_use.cloned().collect();
-    let held_by = (cuts_off && !asked.routes.is_empty()).then_some(Guard::PublishersMove);
+    let could_use = |scope: &&Scope| {
+        let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if *granted != scope.account);
+        meant && !is_let_in_otherwise(diff, bus, scope.account)
+    };
+    let could_use: BTreeSet<Scope> = diff.desired.scopes.iter().filter(could_use).cloned().collect();
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
         cause: Cause::Intent,
         codes: BTreeSet::from([code]),
-        held_by,
+        held_by: cuts_off.then_some(Guard::PublishersMove),
         detail: vec!["nobody asks for it any more".to_owned()],
     };
     diff.take_away_resting_on(could_use, change, &asked);
-}
-
-/// The accounts whose events rules on `bus` take and that a grant to `grantee` lets in: its own, or all that the rules
-/// pin where it lets in more than one or cannot be told.
-fn cut_accounts(bus: &BusId, users: &[(RuleId, LiveRule)], grantee: Option<&Grantee>) -> BTreeSet<AccountId> {
-    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
-    match grantee {
-        Some(Grantee::Account(account)) => on_bus.map(|_| *account).collect(),
-        Some(Grantee::Organization(_)) | None => {
-            let patterns =
-                on_bus.filter_map(|(_, live)| live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()));
-            patterns.flat_map(narrow::accounts).filter_map(|account| account.parse().ok()).collect()
-        }
-    }
 }
 
 /// Live rules of ours that events reach, or that deliver, by a grant to `grantee` on `bus`: those on the bus that take its
@@ -222,9 +212,8 @@ fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId
         Some(Grantee::Organization(_)) | None => None,
     };
     let takes = |live: &LiveRule| {
-        let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-        let pinned = pattern.map(narrow::accounts).unwrap_or_default();
-        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account.to_string()))
+        let pinned = pinned(live);
+        account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account))
     };
     let delivers = |rule: &RuleId, live: &LiveRule| {
         let mut targets = live.targets.iter().flat_map(BTreeMap::values);
@@ -256,14 +245,19 @@ fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
     })
 }
 
-/// Whether `account` gets in without the statement: by one that the topology asks for, or because the bus is its own.
+/// The accounts whose events a live rule takes; none if it says nothing of accounts.
+fn pinned(live: &LiveRule) -> BTreeSet<AccountId> {
+    let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+    let accounts = pattern.map(narrow::accounts).unwrap_or_default();
+    accounts.iter().filter_map(|account| account.parse().ok()).collect()
+}
+
+/// Whether `account` puts events on `bus` without this statement: the bus is its own, or the topology lets it in.
 fn is_let_in_otherwise(diff: &Diff<'_>, bus: &BusId, account: AccountId) -> bool {
-    let lets_in = |grantee: &Grantee| match grantee {
-        Grantee::Account(granted) => *granted == account,
-        Grantee::Organization(_) => true,
-    };
-    account == bus.scope.account
-        || diff.desired.grants.iter().any(|((on, _), wanted)| on == bus && lets_in(&wanted.spec))
+    bus.scope.account == account
+        || diff.desired.grants.iter().any(|((on, _), wanted)| {
+            on == bus && (wanted.spec == Grantee::Account(account) || matches!(wanted.spec, Grantee::Organization(_)))
+        })
 }
 
 /// To whom the statement of this id was written, if it still says that.

@@ -18,6 +18,7 @@ mod own;
 mod replaced;
 mod routes;
 mod rules;
+mod stamp;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
@@ -49,6 +50,9 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     holds.extend(guard::guard(&mut steps, desired, world, settings));
     let wheel = wheel::Wheel::of(desired, world);
     holds.extend(lint::lint(&mut steps, desired, wheel.clone()));
+    if let Some(stamp) = stamp::stamp(desired, world, &steps) {
+        steps.insert(0, stamp);
+    }
     holds.sort();
     mark_held_findings(&steps, &mut draft.findings);
     draft.findings.sort();

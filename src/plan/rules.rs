@@ -108,41 +108,6 @@ impl Count {
     }
 }
 
-/// Writes the topology's sequence into one mark on each hub where the plan has steps of intent and none that writes a
-/// mark: an older topology that comes later must see that a newer one was applied, also where all that the newer one did
-/// was to take something away.
-pub(super) fn stamp(diff: &mut Diff<'_>) {
-    let desired = diff.desired;
-    let applied = own::newest_sequence(desired, diff.world) >= Some(desired.revision.sequence);
-    let intends = diff.steps().iter().any(|step| step.cause == Cause::Intent);
-    if applied || !intends {
-        return;
-    }
-    let hubs: Vec<&BusId> =
-        desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| bus).collect();
-    for bus in hubs {
-        let stamps = diff.steps().iter().any(|step| match &step.action {
-            Action::PutRule { rule, part: RulePart::Whole, .. } => rule.bus == *bus,
-            Action::CreateBus { bus: made, .. } => made == bus,
-            _ => false,
-        });
-        let marked = desired.rules.iter().filter(|(rule, _)| rule.bus == *bus).find_map(|(rule, wanted)| {
-            let live = diff.world.rule(rule)?;
-            let untouched = !diff.steps().iter().any(|step| step.action.resource() == ResourceId::Rule(rule.clone()));
-            let ours = matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_));
-            (ours && untouched).then_some((rule, wanted, live))
-        });
-        if let (false, Some((rule, wanted, live))) = (stamps, marked) {
-            let detail = vec![format!("its mark, to say that topology {} was applied", desired.revision.sequence)];
-            let action = put_rule(desired, rule, &wanted.spec, RulePart::Whole);
-            let (seen, codes) = (seen_rule(live), BTreeSet::new());
-            // It serves no route: nothing waits for it, and it changes none.
-            let asked = Asked { routes: BTreeSet::new(), ..Asked::by(wanted) };
-            diff.make(Change { action, seen, cause: Cause::Intent, codes, held_by: None, detail }, &asked);
-        }
-    }
-}
-
 /// The whole rule: PutRule clears what is left out
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
 pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: RulePart) -> Action {

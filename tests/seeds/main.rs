@@ -14,7 +14,9 @@
 )]
 
 mod cases;
+mod edits;
 mod generator;
+mod listen;
 mod mutants;
 mod oracle;
 mod run;

@@ -1,8 +1,10 @@
 //! One seed: a world, a topology, faults, drift, another topology, and the oracle looking on.
 
+use crate::edits;
 use crate::generator::{self, Place, Rng, Spec};
+use crate::listen::{Hearer, Overheard, Watched};
 use crate::mutants::{Mutant, Mutated};
-use crate::oracle::{self, Check, Hearer, Oracle, Overheard, Violation, Watched};
+use crate::oracle::{self, Check, Oracle, Violation};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::config::{self, Settings, SourceFiles};
@@ -38,7 +40,7 @@ pub struct Report {
 pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     let mut rng = Rng::new(seed);
     let mut old = generator::topology(&mut rng);
-    let mut new = generator::edited(&mut rng, &old);
+    let mut new = edits::edited(&mut rng, &old);
     let tight = rng.chance(8);
     if tight {
         lower_quotas(&mut rng, &mut old, &mut new);
@@ -60,7 +62,7 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
 pub async fn every_crash(seed: u64) -> (Vec<Violation>, usize) {
     let mut rng = Rng::new(seed);
     let old = generator::topology(&mut rng);
-    let new = generator::edited(&mut rng, &old);
+    let new = edits::edited(&mut rng, &old);
     let mut run = Run::new(rng, seed, None, [&old, &new]);
     run.neighbours(&old);
     run.watch(&old, &old);

@@ -1,0 +1,66 @@
+//! The stamp: that this topology was applied is written down, also where none of its steps writes a mark.
+//!
+//! A topology's sequence lives in the marks of the rules and buses that were written for it. One that only moves targets
+//! or takes things away writes none, and an older topology that came after it would not know that it is older, and
+//! would undo it (promise 7). So such a plan writes one more rule of ours as it is, with the mark of now.
+
+use super::own::{self, Ownership};
+use super::rules;
+use crate::model::desired::Desired;
+use crate::model::plan::{Action, Cause, RulePart, Step, StepKind};
+use crate::model::resource::{BusId, ResourceId, RuleId};
+use crate::model::world::{LiveRule, World};
+use std::collections::BTreeSet;
+
+/// The step that bears the sequence, if the topology is newer than every live mark, asks for something and none of
+/// `steps` would bear it; always of the same rule for the same world. None where nothing of ours stands unchanged. It
+/// waits for no step and none waits for it.
+pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<Step> {
+    let newer = own::newest_sequence(desired, world)? < desired.revision.sequence;
+    let asks: Vec<&Step> = steps.iter().filter(|step| step.cause == Cause::Intent).collect();
+    let bears = |step: &Step| {
+        let on_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
+        let marks = match &step.action {
+            Action::CreateBus { bus, .. } => on_hub(bus),
+            // A widening keeps the mark of before; a narrowing comes only after everything else.
+            Action::PutRule { rule, part, .. } => *part == RulePart::Whole && on_hub(&rule.bus),
+            _ => false,
+        };
+        marks && step.held_by.is_none()
+    };
+    if !newer || steps.iter().any(bears) {
+        return None;
+    }
+    let written: BTreeSet<ResourceId> = steps.iter().map(|step| step.action.resource()).collect();
+    let (rule, live) = desired.rules.keys().find_map(|rule| {
+        let free = !written.contains(&ResourceId::Rule(rule.clone()));
+        free.then(|| bearer(desired, world, rule)).flatten().map(|live| (rule, live))
+    })?;
+    let wanted = desired.rules.get(rule)?;
+    // What is held as a whole was not applied: the stamp waits with it, and goes when it is let go.
+    let held = asks.iter().all(|step| step.held_by.is_some());
+    let detail =
+        format!("as it is, with the mark of sequence {}: an older topology stops at it", desired.revision.sequence);
+    Some(Step {
+        action: rules::put_rule(desired, rule, &wanted.spec, RulePart::Whole),
+        seen: rules::seen_rule(live),
+        kind: StepKind::Make,
+        cause: Cause::Intent,
+        codes: BTreeSet::new(),
+        after: BTreeSet::new(),
+        settles: false,
+        held_by: asks.first()?.held_by.filter(|_| held),
+        detail: vec![detail],
+        routes: BTreeSet::new(),
+        team: wanted.team.clone(),
+        origin: Some(wanted.origin.clone()),
+    })
+}
+
+/// The live rule, if it bears our mark.
+fn bearer<'a>(desired: &Desired, world: &'a World, rule: &RuleId) -> Option<&'a LiveRule> {
+    // Marks count on hubs alone, and there not those that a widening leaves as they are.
+    let on_hub = desired.buses.get(&rule.bus).is_some_and(|wanted| wanted.team.is_none());
+    let live = world.rule(rule).filter(|_| on_hub && !desired.no_access.contains(&rule.bus.scope))?;
+    matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_)).then_some(live)
+}
