@@ -133,7 +133,12 @@ impl Diff<'_> {
     /// Adds a step that takes something away, if there is evidence for it: its own scope and those of the routes
     /// that stay and are replaced, all read to the end and lately.
     pub(super) fn take_away(&mut self, change: Change, asked: &Asked) {
-        let mut scopes = BTreeSet::from([change.action.scope()]);
+        self.take_away_resting_on(BTreeSet::new(), change, asked);
+    }
+
+    /// The same, if these `scopes` were read to the end as well.
+    pub(super) fn take_away_resting_on(&mut self, mut scopes: BTreeSet<Scope>, change: Change, asked: &Asked) {
+        scopes.insert(change.action.scope());
         for route in asked.routes.iter().filter_map(|id| self.desired.routes.get(id)) {
             scopes.extend(route_scopes(route).filter(|scope| !self.desired.no_access.contains(*scope)).cloned());
         }

@@ -6,7 +6,7 @@ use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as Statemen
 use crate::eventbridge::quota;
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::ids::AccountId;
+use crate::model::ids::{AccountId, Scope};
 use crate::model::mark::{statement_id, statement_prefix};
 use crate::model::plan::{Action, Cause, Guard, Seen};
 use crate::model::resource::{BusId, Grantee, ResourceId, RuleId};
@@ -191,6 +191,12 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
     let cuts_off =
         !asked.routes.is_empty() && on_bus.flat_map(|(_, live)| pinned(live)).any(|account| is_cut(&account));
+    // What could deliver through it and was not read to the end may do so still.
+    let could_use = |scope: &&Scope| {
+        let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if *granted != scope.account);
+        meant && !is_let_in_otherwise(diff, bus, scope.account)
+    };
+    let could_use: BTreeSet<Scope> = diff.desired.scopes.iter().filter(could_use).cloned().collect();
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },
@@ -199,7 +205,7 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
         held_by: cuts_off.then_some(Guard::PublishersMove),
         detail: vec!["nobody asks for it any more".to_owned()],
     };
-    diff.take_away(change, &asked);
+    diff.take_away_resting_on(could_use, change, &asked);
 }
 
 /// Live rules of ours that events reach, or that deliver, by a grant to `grantee` on `bus`: those on the bus that take its

@@ -36,6 +36,9 @@ impl Mutant {
     ];
 }
 
+/// Scope, bus and rule.
+type RuleKey = (Scope, String, String);
+
 /// A fleet with a bug in it, or with none.
 pub struct Mutated<F> {
     inner: F,
@@ -44,7 +47,8 @@ pub struct Mutated<F> {
     scopes: Vec<Scope>,
     seed: u64,
     sim: SimFleet,
-    believed: Mutex<BTreeMap<(Scope, String, String), BTreeMap<String, TargetSpec>>>,
+    /// What was sent and refused, by rule.
+    believed: Mutex<BTreeMap<RuleKey, BTreeMap<String, TargetSpec>>>,
 }
 
 impl<F: Fleet> Mutated<F> {

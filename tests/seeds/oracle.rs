@@ -10,14 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::eventbridge::Arn;
 use wheelwright::model::ids::Scope;
-use wheelwright::model::plan::{Action, Step};
-use wheelwright::port::Fleet;
-use wheelwright::reconcile::apply::StepOutcome;
-use wheelwright::reconcile::sweep::Listener;
-use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{
-    Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem, SnapshotKind, TargetFailure,
-};
+use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem, SnapshotKind};
 
 /// What did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,6 +55,7 @@ const OPERATOR_ROLE: &str = "wheelwright-operator";
 const STATEMENTS: &str = "ww_wheelwright_";
 
 /// An event that must keep arriving in one of these mailboxes once it did.
+#[derive(Clone)]
 struct Obligation {
     probe: usize,
     any_of: BTreeSet<String>,
@@ -69,7 +63,7 @@ struct Obligation {
     delivering: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     probes: Vec<Event>,
     obligations: Vec<Obligation>,
@@ -88,11 +82,12 @@ struct State {
     told: bool,
     /// What an account denies for now, to the operator; the account's own people may still.
     denied: Option<(String, &'static str)>,
-    calls: Vec<(Scope, &'static str, bool)>,
+    /// Of each call, in their order, whether it writes.
+    calls: Vec<bool>,
 }
 
 /// How far a scope's refresh got.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Reading {
     under_way: bool,
     failed: usize,
@@ -106,6 +101,11 @@ pub struct Oracle(Arc<Mutex<State>>);
 impl Oracle {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, knowing what this one knows, apart from here on.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.state().clone())))
     }
 
     pub fn violations(&self) -> Vec<Violation> {
@@ -131,6 +131,11 @@ impl Oracle {
         self.state().told = true;
     }
 
+    /// Whether reads can lie for now.
+    pub fn is_lied_to(&self) -> bool {
+        self.state().reads_lie
+    }
+
     pub fn note(&self, text: &str) {
         if self.state().told {
             println!("== {text}");
@@ -153,9 +158,10 @@ impl Oracle {
         state.denied = denied;
     }
 
-    /// Every call since the last time, with its action and whether it writes.
-    pub fn take_calls(&self) -> Vec<(Scope, &'static str, bool)> {
-        std::mem::take(&mut self.state().calls)
+    /// The numbers of the calls of this process that write, the first call being 1.
+    pub fn write_numbers(&self) -> Vec<u64> {
+        let state = self.state();
+        (1..).zip(&state.calls).filter(|(_, writes)| **writes).map(|(number, _)| number).collect()
     }
 
     /// From here on, what both topologies deliver must go on being delivered.
@@ -173,7 +179,9 @@ impl Oracle {
 
     /// A process starts: it has read nothing.
     pub fn process_starts(&self) {
-        self.state().readings.clear();
+        let mut state = self.state();
+        state.readings.clear();
+        state.calls.clear();
     }
 
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
@@ -193,7 +201,8 @@ impl Oracle {
         state.ask_routes(aws, None);
     }
 
-    fn after_write(&self, aws: &mut SimulatedAws) {
+    /// The operator has tried a write.
+    pub fn after_write(&self, aws: &mut SimulatedAws) {
         let mut state = self.state();
         state.writes_tried += 1;
         let entries: Vec<Arc<LogEntry>> = aws.log()[state.log_read..].to_vec();
@@ -551,90 +560,10 @@ pub fn others_call(aws: &mut SimulatedAws, place: &Place, operation: &str, input
     events_call(aws, place, operation, input);
 }
 
-/// The simulated AWS with the oracle looking after each write.
-pub struct Watched {
-    fleet: SimFleet,
-    oracle: Option<Oracle>,
-    flaky: Option<Mutex<Flaky>>,
-}
-
-/// Lets single targets of PutTargets and RemoveTargets fail, though AWS answers 200.
-struct Flaky {
-    rng: crate::generator::Rng,
-    percent: usize,
-}
-
-impl Watched {
-    pub fn new(fleet: SimFleet, oracle: Oracle) -> Self {
-        Self { fleet, oracle: Some(oracle), flaky: None }
-    }
-
-    pub fn with_failing_entries(mut self, seed: u64, percent: usize) -> Self {
-        self.flaky = Some(Mutex::new(Flaky { rng: crate::generator::Rng::new(seed), percent }));
-        self
-    }
-
-    /// The same, cut off from later writes and from the oracle: what stale reads come from.
-    pub fn fork(&self) -> Self {
-        Self { fleet: self.fleet.fork(), oracle: None, flaky: None }
-    }
-
-    fn fail_entries(&self, scope: &Scope, call: &Call) {
-        let ids: Vec<String> = match call {
-            Call::PutTargets { targets, .. } => targets.iter().map(|(id, _)| id.clone()).collect(),
-            Call::RemoveTargets { target_ids, .. } => target_ids.clone(),
-            _ => return,
-        };
-        let Some(flaky) = &self.flaky else { return };
-        let mut flaky = flaky.lock().unwrap_or_else(PoisonError::into_inner);
-        let percent = flaky.percent;
-        for target_id in ids {
-            if flaky.rng.chance(percent) {
-                self.fleet.world().fail_targets(TargetFailure {
-                    account: scope.account.to_string(),
-                    target_id,
-                    code: "ConcurrentModificationException".to_owned(),
-                    message: "injected".to_owned(),
-                    times: 1,
-                });
-            }
-        }
-    }
-}
-
-impl Fleet for Watched {
-    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        if !call.is_write() {
-            return self.fleet.call_now(scope, &call);
-        }
-        self.fail_entries(scope, &call);
-        let answer = self.fleet.call_now(scope, &call);
-        if let Some(oracle) = &self.oracle {
-            oracle.after_write(&mut self.fleet.world());
-        }
-        answer
-    }
-}
-
-/// Hears what the operator asks and what it is answered, faults and all, so that the oracle knows what it could not read.
-pub struct Overheard<F> {
-    pub inner: F,
-    pub oracle: Oracle,
-}
-
-impl<F: Fleet> Fleet for Overheard<F> {
-    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        self.oracle.asked(scope, &call);
-        let answer = self.inner.call(scope, call.clone()).await;
-        self.oracle.answered(scope, &call, &answer);
-        answer
-    }
-}
-
 impl Oracle {
-    fn asked(&self, scope: &Scope, call: &Call) {
+    pub fn asked(&self, scope: &Scope, call: &Call) {
         let mut state = self.state();
-        state.calls.push((scope.clone(), call.action(), call.is_write()));
+        state.calls.push(call.is_write());
         if let Call::ListEventBuses { next_token: None } = call {
             state.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
         }
@@ -655,7 +584,7 @@ impl Oracle {
         }
     }
 
-    fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
+    pub fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
         let mut state = self.state();
         let Some(reading) = state.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
         if call.is_write() {
@@ -673,7 +602,7 @@ impl Oracle {
         }
     }
 
-    fn refresh_ended(&self, scope: &Scope) {
+    pub fn refresh_ended(&self, scope: &Scope) {
         if let Some(reading) = self.state().readings.get_mut(scope) {
             reading.under_way = false;
         }
@@ -697,74 +626,4 @@ fn listing(call: &Call, answer: &Result<Answer, CallError>) -> Option<(String, b
         _ => false,
     };
     Some((name, goes_on))
-}
-
-/// Hears what the sweep says of itself, and holds it against the world.
-pub struct Hearer {
-    pub oracle: Oracle,
-    pub fleet: SimFleet,
-}
-
-impl Listener for Hearer {
-    fn scope_read(&self, scope: &Scope, _: &wheelwright::model::world::Observation) {
-        self.oracle.refresh_ended(scope);
-    }
-
-    fn step_ended(&self, step: &Step, outcome: &StepOutcome) {
-        if !outcome.is_ok() || self.oracle.state().reads_lie {
-            return;
-        }
-        let world = self.fleet.world().clone();
-        if let Some(lie) = false_report(&world, &step.action) {
-            self.oracle.violate(Check::FalseReport, format!("{} said {outcome:?}, and {lie}", step.key()));
-        }
-    }
-}
-
-/// What the world says against a step's being done.
-fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
-    let scope = action.scope();
-    let (account, region) = (scope.account.to_string(), scope.region.as_str());
-    let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
-        let found = items(aws, |item| {
-            item.kind == kind
-                && item.account == account
-                && item.region == region
-                && item.bus == bus
-                && (kind == SnapshotKind::Rule || item.rule == rule)
-                && item.name == name
-        });
-        found.into_values().next()
-    };
-    match action {
-        Action::CreateBus { bus, .. } => {
-            find(SnapshotKind::Bus, &bus.name, "", &bus.name).is_none().then(|| "there is no such bus".to_owned())
-        }
-        Action::PutGrant { bus, statement_id, .. } => find(SnapshotKind::Statement, &bus.name, "", statement_id)
-            .is_none()
-            .then(|| "there is no such statement".to_owned()),
-        Action::RemoveGrant { bus, statement_id } => {
-            find(SnapshotKind::Statement, &bus.name, "", statement_id).map(|_| "the statement is there".to_owned())
-        }
-        Action::PutRule { rule, pattern, .. } => {
-            let live = find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name);
-            let same = live.is_some_and(|live| live["EventPattern"] == json!(pattern));
-            (!same).then(|| "the rule has another pattern".to_owned())
-        }
-        Action::DeleteRule { rule } => {
-            find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name).map(|_| "the rule is there".to_owned())
-        }
-        Action::PutTargets { rule, targets } => targets.iter().find_map(|(id, spec)| {
-            let live = find(SnapshotKind::Target, &rule.bus.name, &rule.name, id);
-            let same = live.is_some_and(|live| live["Arn"] == json!(spec.arn));
-            (!same).then(|| format!("there is no target {id} to {}", spec.arn))
-        }),
-        Action::RemoveTargets { rule, target_ids } => target_ids.iter().find_map(|id| {
-            find(SnapshotKind::Target, &rule.bus.name, &rule.name, id).map(|_| format!("target {id} is there"))
-        }),
-        Action::TagBus { .. }
-        | Action::TagRule { .. }
-        | Action::CreateArchive { .. }
-        | Action::UpdateArchive { .. } => None,
-    }
 }

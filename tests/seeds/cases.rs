@@ -1,0 +1,126 @@
+//! What seeds found, reduced to the smallest world that shows it.
+
+use crate::generator::{Account, Filter, Hub, Publication, Rng, Spec, Spoke, Subscription, Team};
+use crate::oracle::{Check, Violation, items};
+use crate::run::{Run, Trouble, desired};
+use wheelwright::sim::SnapshotKind;
+
+/// An account that has left one Region and is still used in another bears our marks where it was: its forwarding rule
+/// must go.
+#[test]
+fn an_account_that_left_a_region_is_looked_at_there() {
+    let mut old = small();
+    old.hubs.push(Hub { name: "hub1".into(), region: "eu-west-1", bus: "org-events1".into(), ..old.hubs[0].clone() });
+    let elsewhere = Spoke { name: "s1".into(), hub: 1, region: "eu-west-1", ..old.teams[0].spokes[0].clone() };
+    old.teams[0].spokes.push(elsewhere);
+    old.teams[0].publications[0].via_spoke = true;
+    old.teams[1].subscriptions[0].queue = Some("queue0".into());
+    let mut new = old.clone();
+    new.teams[0].spokes[0].account = 3;
+    let violations = crate::in_paused_time(async {
+        let mut run = settled(&old, &new).await;
+        run.watch(&old, &new);
+        run.settle_down(&old, &new, &desired(&new, 2).2).await;
+        run.oracle.violations()
+    });
+    assert_none(&violations);
+}
+
+/// A subscription moves from its bus to a queue, and the hub's rules cannot be read: whether the old target is gone is not
+/// known, so the bus must go on letting the hub's account in.
+#[test]
+fn a_grant_stays_while_the_rules_that_use_it_are_unread() {
+    let old = small();
+    let mut new = old.clone();
+    new.teams[1].subscriptions[0].queue = Some("queue0".into());
+    let (kept, violations) = crate::in_paused_time(async {
+        let mut run = settled(&old, &new).await;
+        run.watch(&old, &new);
+        let wanted = desired(&new, 2).2;
+        let hub = old.accounts[0].id.clone();
+        run.oracle.deny(&mut run.fleet.world(), Some((hub, "events:ListRules")));
+        run.sweep(&wanted, Trouble::none()).await;
+        let is_grant = |kind: SnapshotKind, bus: &str| kind == SnapshotKind::Statement && bus == "team1-bus0";
+        let kept = items(&run.fleet.world(), |item| is_grant(item.kind, item.bus)).len();
+        run.oracle.deny(&mut run.fleet.world(), None);
+        run.settle_down(&old, &new, &wanted).await;
+        (kept, run.oracle.violations())
+    });
+    assert_none(&violations);
+    assert_eq!(kept, 1);
+}
+
+/// A subscription is split in two for the same bus: its rule is narrowed only when the other's has taken effect, so that
+/// the bus gets the events that change hands.
+#[test]
+fn a_subscription_is_split_without_a_gap() {
+    let old = small();
+    let mut new = old.clone();
+    new.teams[1].subscriptions[0].kinds = vec!["Opened"];
+    let other = Subscription { name: "sub1".into(), kinds: vec!["Closed"], ..new.teams[1].subscriptions[0].clone() };
+    new.teams[1].subscriptions.push(other);
+    let violations = crate::in_paused_time(async {
+        let mut run = settled(&old, &new).await;
+        run.watch(&old, &new);
+        run.settle_down(&old, &new, &desired(&new, 2).2).await;
+        run.oracle.violations()
+    });
+    assert_none(&violations);
+}
+
+fn assert_none(violations: &[Violation]) {
+    let checks: Vec<Check> = violations.iter().map(|violation| violation.check).collect();
+    assert!(checks.is_empty(), "{violations:#?}");
+}
+
+/// A world in step with `old`, in which `new` could be.
+async fn settled(old: &Spec, new: &Spec) -> Run {
+    let mut run = Run::new(Rng::new(1), 1, None, [old, new]);
+    run.watch(old, old);
+    run.settle_down(old, old, &desired(old, 1).2).await;
+    assert_none(&run.oracle.violations());
+    run
+}
+
+/// One hub; `team0` publishes; `team1` takes all of it on its bus.
+fn small() -> Spec {
+    let account = |(name, id): (&str, &str)| Account { name: name.into(), id: id.into(), managed: true };
+    let accounts = [("platform", "1"), ("team0-prod", "2"), ("team1-prod", "3"), ("team0-new", "4")];
+    let accounts = accounts.map(|(name, digit)| account((name, &digit.repeat(12)))).to_vec();
+    let hub = Hub {
+        name: "hub0".into(),
+        account: 0,
+        region: "us-east-1",
+        bus: "org-events0".into(),
+        organization: false,
+        archive_days: None,
+        audit: None,
+        quotas: None,
+    };
+    let spoke = |team: usize| Spoke {
+        name: "s0".into(),
+        hub: 0,
+        account: 1 + team,
+        region: "us-east-1",
+        bus: format!("team{team}-bus0"),
+    };
+    let publication =
+        Publication { name: "pub0".into(), kinds: vec!["Opened", "Closed"], via_spoke: false, gateways: Vec::new() };
+    let subscription = Subscription {
+        name: "sub0".into(),
+        publisher: 0,
+        publication: "pub0".into(),
+        spoke: "s0".into(),
+        kinds: Vec::new(),
+        filter: Filter::Everything,
+        queue: None,
+    };
+    let team = |at: usize, publications: Vec<Publication>, subscriptions: Vec<Subscription>| Team {
+        name: format!("team{at}"),
+        spokes: vec![spoke(at)],
+        publications,
+        subscriptions,
+    };
+    let teams = vec![team(0, vec![publication], Vec::new()), team(1, Vec::new(), vec![subscription])];
+    Spec { accounts, hubs: vec![hub], teams }
+}

@@ -1,0 +1,164 @@
+//! Where the oracle listens: at the simulated AWS, at what the operator is answered, and at what the sweep says of itself.
+
+use crate::generator::Rng;
+use crate::oracle::{Check, Oracle, items};
+use serde_json::json;
+use std::sync::{Mutex, PoisonError};
+use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::model::ids::Scope;
+use wheelwright::model::plan::{Action, Step};
+use wheelwright::port::Fleet;
+use wheelwright::reconcile::apply::StepOutcome;
+use wheelwright::reconcile::sweep::Listener;
+use wheelwright::sim::call_door::SimFleet;
+use wheelwright::sim::{SimulatedAws, SnapshotKind, TargetFailure};
+
+/// The simulated AWS with the oracle looking after each write.
+pub struct Watched {
+    fleet: SimFleet,
+    oracle: Option<Oracle>,
+    flaky: Option<Mutex<Flaky>>,
+}
+
+/// Lets single targets of PutTargets and RemoveTargets fail, though AWS answers 200.
+struct Flaky {
+    rng: Rng,
+    percent: usize,
+}
+
+impl Watched {
+    pub fn new(fleet: SimFleet, oracle: Oracle) -> Self {
+        Self { fleet, oracle: Some(oracle), flaky: None }
+    }
+
+    pub fn with_failing_entries(mut self, seed: u64, percent: usize) -> Self {
+        self.flaky = Some(Mutex::new(Flaky { rng: Rng::new(seed), percent }));
+        self
+    }
+
+    /// The same, cut off from later writes and from the oracle: what stale reads come from.
+    pub fn fork(&self) -> Self {
+        Self { fleet: self.fleet.fork(), oracle: None, flaky: None }
+    }
+
+    fn fail_entries(&self, scope: &Scope, call: &Call) {
+        let ids: Vec<String> = match call {
+            Call::PutTargets { targets, .. } => targets.iter().map(|(id, _)| id.clone()).collect(),
+            Call::RemoveTargets { target_ids, .. } => target_ids.clone(),
+            _ => return,
+        };
+        let Some(flaky) = &self.flaky else { return };
+        let mut flaky = flaky.lock().unwrap_or_else(PoisonError::into_inner);
+        let percent = flaky.percent;
+        for target_id in ids {
+            if flaky.rng.chance(percent) {
+                self.fleet.world().fail_targets(TargetFailure {
+                    account: scope.account.to_string(),
+                    target_id,
+                    code: "ConcurrentModificationException".to_owned(),
+                    message: "injected".to_owned(),
+                    times: 1,
+                });
+            }
+        }
+    }
+}
+
+impl Fleet for Watched {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        if !call.is_write() {
+            return self.fleet.call_now(scope, &call);
+        }
+        self.fail_entries(scope, &call);
+        let answer = self.fleet.call_now(scope, &call);
+        if let Some(oracle) = &self.oracle {
+            oracle.after_write(&mut self.fleet.world());
+        }
+        answer
+    }
+}
+
+/// Hears what the operator asks and what it is answered, faults and all, so that the oracle knows what it could not read.
+pub struct Overheard<F> {
+    pub inner: F,
+    pub oracle: Oracle,
+}
+
+impl<F: Fleet> Fleet for Overheard<F> {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        self.oracle.asked(scope, &call);
+        let answer = self.inner.call(scope, call.clone()).await;
+        self.oracle.answered(scope, &call, &answer);
+        answer
+    }
+}
+
+/// Hears what the sweep says of itself, and holds it against the world.
+pub struct Hearer {
+    pub oracle: Oracle,
+    pub fleet: SimFleet,
+}
+
+impl Listener for Hearer {
+    fn scope_read(&self, scope: &Scope, _: &wheelwright::model::world::Observation) {
+        self.oracle.refresh_ended(scope);
+    }
+
+    fn step_ended(&self, step: &Step, outcome: &StepOutcome) {
+        if !outcome.is_ok() || self.oracle.is_lied_to() {
+            return;
+        }
+        let world = self.fleet.world().clone();
+        if let Some(lie) = false_report(&world, &step.action) {
+            self.oracle.violate(Check::FalseReport, format!("{} said {outcome:?}, and {lie}", step.key()));
+        }
+    }
+}
+
+/// What the world says against a step's being done.
+fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
+    let scope = action.scope();
+    let (account, region) = (scope.account.to_string(), scope.region.as_str());
+    let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
+        let found = items(aws, |item| {
+            item.kind == kind
+                && item.account == account
+                && item.region == region
+                && item.bus == bus
+                && (kind == SnapshotKind::Rule || item.rule == rule)
+                && item.name == name
+        });
+        found.into_values().next()
+    };
+    match action {
+        Action::CreateBus { bus, .. } => {
+            find(SnapshotKind::Bus, &bus.name, "", &bus.name).is_none().then(|| "there is no such bus".to_owned())
+        }
+        Action::PutGrant { bus, statement_id, .. } => find(SnapshotKind::Statement, &bus.name, "", statement_id)
+            .is_none()
+            .then(|| "there is no such statement".to_owned()),
+        Action::RemoveGrant { bus, statement_id } => {
+            find(SnapshotKind::Statement, &bus.name, "", statement_id).map(|_| "the statement is there".to_owned())
+        }
+        Action::PutRule { rule, pattern, .. } => {
+            let live = find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name);
+            let same = live.is_some_and(|live| live["EventPattern"] == json!(pattern));
+            (!same).then(|| "the rule has another pattern".to_owned())
+        }
+        Action::DeleteRule { rule } => {
+            find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name).map(|_| "the rule is there".to_owned())
+        }
+        Action::PutTargets { rule, targets } => targets.iter().find_map(|(id, spec)| {
+            let live = find(SnapshotKind::Target, &rule.bus.name, &rule.name, id);
+            let same = live.is_some_and(|live| live["Arn"] == json!(spec.arn));
+            (!same).then(|| format!("there is no target {id} to {}", spec.arn))
+        }),
+        Action::RemoveTargets { rule, target_ids } => target_ids.iter().find_map(|id| {
+            find(SnapshotKind::Target, &rule.bus.name, &rule.name, id).map(|_| format!("target {id} is there"))
+        }),
+        Action::TagBus { .. }
+        | Action::TagRule { .. }
+        | Action::CreateArchive { .. }
+        | Action::UpdateArchive { .. } => None,
+    }
+}
