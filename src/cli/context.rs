@@ -108,7 +108,7 @@ pub(super) fn diagnostic_style(style: Style) -> config::Style {
 impl Context {
     pub(super) fn new(settings: Settings, topology: Topology, revision: Revision) -> Self {
         let desired = expand(&topology, &settings, revision);
-        let names = topology.accounts.iter().map(|(name, account)| (account.id, name.clone())).collect();
+        let names = desired.account_names.clone();
         Self { settings, topology, desired, names }
     }
 

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 /// Keeps an organisation's Amazon EventBridge buses true: cross-account hub and spoke routing, declared in TOML.
 #[derive(Debug, Parser)]
-#[command(name = "wheelwright", version, max_term_width = 100)]
+#[command(name = "wheelwright", version, term_width = 100)]
 #[command(after_help = "Exit codes: 0 in step or done; 1 something that you can mend (a bad topology, a held plan, a \
 scope that refused); 2 unexpected; 3 changes pending under `plan --expect-no-changes`.")]
 struct Cli {

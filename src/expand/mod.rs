@@ -33,6 +33,7 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision) -> D
     let mut desired = Desired {
         owner: owner.clone(),
         revision,
+        account_names: topology.accounts.iter().map(|(name, account)| (account.id, name.clone())).collect(),
         scopes,
         no_access,
         buses: BTreeMap::new(),

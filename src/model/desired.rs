@@ -1,6 +1,6 @@
 //! Desired state: every AWS resource that the topology implies, each with the place that asked for it.
 
-use super::ids::{Owner, Scope, TeamName};
+use super::ids::{AccountId, AccountName, Owner, Scope, TeamName};
 use super::mark::Digest;
 use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, Grantee, ResourceId, RuleId, RuleSpec};
 use super::route::{Route, RouteId};
@@ -38,6 +38,8 @@ pub struct Desired {
     pub owner: Owner,
     /// Which topology it is.
     pub revision: Revision,
+    /// What the roster calls each account.
+    pub account_names: BTreeMap<AccountId, AccountName>,
     /// Every scope to sweep: where something is wanted, and where the roster's accounts could still bear our marks.
     pub scopes: BTreeSet<Scope>,
     /// Scopes in accounts with `access = "none"`: never read, never written.

@@ -1,8 +1,9 @@
 //! What a plan does to routes: what a person reads first.
 
 use super::wheel::Wheel;
-use crate::eventbridge::Pattern;
+use crate::eventbridge::{Arn, Pattern};
 use crate::model::desired::Desired;
+use crate::model::ids::AccountId;
 use crate::model::mark::rule_stem;
 use crate::model::plan::{Action, Cause, Guard, RouteChange, RouteEffect, Seen, Step};
 use crate::model::resource::RuleId;
@@ -55,7 +56,7 @@ fn change(
     } else {
         return None;
     };
-    let mut detail = path(route);
+    let mut detail = path(desired, route);
     if publishers_move {
         detail
             .push_str("; publishers must move: they are cut off where they put events today once that guard is named");
@@ -114,7 +115,11 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         RouteChange {
             route: name.to_owned(),
             effect: RouteEffect::Stops,
-            detail: format!("{live} on {} no longer reaches {}", rule.bus.name, destinations.join(", ")),
+            detail: format!(
+                "{live} on {} no longer reaches {}",
+                rule.bus.name,
+                destinations.iter().map(|arn| short_arn(desired, arn)).collect::<Vec<_>>().join(", ")
+            ),
             duplicates: false,
         }
     };
@@ -137,7 +142,7 @@ fn is_replaced(desired: &Desired, world: &World, step: &Step, rule: &RuleId) -> 
 }
 
 /// A route hop by hop, on one line.
-pub(super) fn path(route: &Route) -> String {
+fn path(desired: &Desired, route: &Route) -> String {
     let hub = format!("hub {} ({})", route.hub, route.hub_bus.scope.region);
     let start = match (&route.publisher, route.via) {
         (None, _) => String::new(),
@@ -148,17 +153,24 @@ pub(super) fn path(route: &Route) -> String {
         }
     };
     let destination = match &route.destination_bus {
-        Some(bus) => format!("bus {} of {}", bus.name, bus.scope),
-        None => short_arn(&route.destination_arn),
+        Some(bus) => format!("bus {} of {}", bus.name, account_name(desired, bus.scope.account)),
+        None => short_arn(desired, &route.destination_arn),
     };
     format!("{start}{hub} -> {destination}")
 }
 
-/// `sqs ledger-large of 333333333333/us-east-1` for a queue's ARN.
-fn short_arn(arn: &str) -> String {
-    let mut parts = arn.splitn(6, ':').skip(2);
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some("sqs"), Some(region), Some(account), Some(name)) => format!("queue {name} of {account}/{region}"),
+fn account_name(desired: &Desired, account: AccountId) -> String {
+    desired.account_names.get(&account).map_or_else(|| account.to_string(), ToString::to_string)
+}
+
+/// `queue large-payments of ledger-prod` for a queue's ARN, `bus ledger of ledger-prod` for a bus's.
+fn short_arn(desired: &Desired, arn: &str) -> String {
+    let Ok(parsed) = arn.parse::<Arn>() else { return arn.to_owned() };
+    let account =
+        parsed.account.parse().map_or_else(|_| parsed.account.clone(), |account| account_name(desired, account));
+    match (parsed.queue_name(), parsed.bus_name()) {
+        (Some(queue), _) => format!("queue {queue} of {account}"),
+        (_, Some(bus)) => format!("bus {bus} of {account}"),
         _ => arn.to_owned(),
     }
 }

@@ -1,0 +1,131 @@
+//! Changes that take something from a route that stays: rules that narrow, publishers that must move, replacements that
+//! cannot be made. What counts is what arrives, and what is still there.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use serde_json::json;
+use std::collections::BTreeSet;
+use support::{Bench, Example};
+use wheelwright::model::finding::FindingCode;
+use wheelwright::model::plan::{Action, Guard, Plan, RouteEffect, RulePart};
+use wheelwright::plan::Approval;
+use wheelwright::sim::call_door::SimFleet;
+use wheelwright::sim::{Caller, EventEntry, Service};
+
+const PAYMENTS: &str = "topology/teams/payments.toml";
+const LEDGER: &str = "topology/teams/ledger.toml";
+const HUB: &str = "arn:aws:events:us-east-1:111111111111:event-bus/org-events";
+const GATEWAY: &str = "888888888888";
+
+/// The example, converged, and an operator with the next topology before it.
+async fn after(example: &Example, edits: &[(&str, &str, &str)]) -> Bench<SimFleet> {
+    let first = Bench::by_call(example, example.stage());
+    let swept = first.sweep().await;
+    first.assert_in_step(&swept);
+    let next = example.edited(edits);
+    let aws = first.aws().clone();
+    Bench::by_call(&next, aws)
+}
+
+fn parts(plan: &Plan, name: &str) -> Vec<(RulePart, bool, Option<Guard>)> {
+    let parts = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::PutRule { rule, part, .. } if rule.name.contains(name) => Some((*part, step.is_break(), step.held_by)),
+        _ => None,
+    });
+    parts.collect()
+}
+
+fn allow(guard: Guard) -> Approval {
+    Approval { allow: BTreeSet::from([guard]), plan_id: None }
+}
+
+/// How many messages of this text a queue holds.
+fn count(bench: &Bench<SimFleet>, queue: &str, needle: &str) -> usize {
+    bench.aws().messages(queue).iter().filter(|message| message.body.contains(needle)).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_takes_other_events_takes_both_until_the_settle_time_is_over() {
+    let example = Example::worked();
+    let mut bench = after(&example, &[(LEDGER, r#"["EUR", "USD"]"#, r#"["EUR", "CHF"]"#)]).await;
+    let (_, plan) = bench.plan().await;
+    assert_eq!(
+        parts(&plan, "ledger.large"),
+        [(RulePart::Widen, false, None), (RulePart::Narrow, true, None)],
+        "{}",
+        bench.shown(&plan)
+    );
+    let effect = plan.routes.iter().find(|change| change.route.contains("ledger.large")).map(|change| change.effect);
+    assert_eq!(effect, Some(RouteEffect::Changes));
+
+    bench.settings.settle_ms = 300_000;
+    let sweep = bench.sweep().await;
+    bench.assert_in_step(&sweep);
+    let patterns: Vec<String> = (bench.aws().log().iter())
+        .filter(|entry| entry.operation == "PutRule" && entry.input["Name"].as_str().unwrap().contains("ledger.large"))
+        .map(|entry| entry.input["EventPattern"].as_str().unwrap().to_owned())
+        .collect();
+    let [_, both, new] = patterns.as_slice() else { panic!("{patterns:?}") };
+    for currency in ["EUR", "USD", "CHF"] {
+        assert!(both.contains(currency), "{both}");
+    }
+    assert!(new.contains("CHF") && !new.contains("USD"), "{new}");
+    let (_, second) = bench.plan().await;
+    assert!(second.in_step() && second.steps.is_empty(), "{}", bench.shown(&second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_is_cut_off_only_when_a_person_says_that_it_moved() {
+    let example = Example::worked();
+    let bench = after(&example, &[(PAYMENTS, "accounts = [\"edge-gateway\"]\n", "")]).await;
+    let put = |name: &str| {
+        let detail = json!({"provider": "bank-1", "callback": name});
+        let event = EventEntry::new(HUB, "com.acme.payments.providers", "Callback", detail);
+        bench.aws().put_event(&Caller::root(GATEWAY), "us-east-1", &event)
+    };
+    let audit = "arn:aws:sqs:us-east-1:111111111111:audit-log";
+
+    let swept = bench.sweep().await;
+    assert!(!swept.in_step());
+    let held: BTreeSet<Guard> = swept.after.holds.iter().map(|hold| hold.guard).collect();
+    assert_eq!(held, BTreeSet::from([Guard::PublishersMove]), "{}", bench.shown(&swept.after));
+    put("still-there").expect("the gateway may still publish");
+    assert_eq!(count(&bench, audit, "still-there"), 1);
+
+    let swept = bench.sweep_with(&bench.clock, &allow(Guard::PublishersMove)).await.unwrap();
+    bench.assert_in_step(&swept);
+    assert_eq!(put("gone").expect_err("the gateway's grant is gone").code, "AccessDeniedException");
+    assert_eq!(count(&bench, audit, "gone"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_goes_where_its_replacement_cannot_be_made() {
+    let example = Example::worked();
+    // The ledger moves to another bus in an account where we may make none.
+    let bench = after(&example, &[(LEDGER, "bus = \"ledger\"", "bus = \"ledger-new\"")]).await;
+    bench.aws().deny("333333333333", "events:CreateEventBus");
+    let before = bench.aws().log().len();
+    let swept = bench.sweep().await;
+    assert!(!swept.in_step());
+    let taken: Vec<String> = (bench.aws().log()[before..].iter())
+        .filter(|entry| ["RemoveTargets", "DeleteRule", "RemovePermission"].contains(&entry.operation.as_str()))
+        .map(|entry| format!("{} {}", entry.operation, entry.input))
+        .collect();
+    assert_eq!(taken, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replacement_under_another_operators_mark_takes_nothing_away() {
+    let example = Example::worked();
+    let bench = after(&example, &[(LEDGER, "bus = \"ledger\"", "bus = \"ledger-new\"")]).await;
+    let theirs = json!({"Name": "ledger-new", "Description": "theirs [ww1:others:7:00000000]"});
+    let caller = Caller::root("333333333333");
+    bench.aws().call(&caller, "us-east-1", Service::EventBridge, "CreateEventBus", &theirs).unwrap();
+    let before = bench.aws().log().len();
+    let swept = bench.sweep().await;
+    assert!(swept.after.findings.iter().any(|finding| finding.code == FindingCode::OtherOwner));
+    assert!(!swept.in_step(), "{}", bench.shown(&swept.after));
+    let taken = bench.aws().log()[before..].iter().filter(|entry| entry.operation.starts_with("Remove")).count();
+    assert_eq!(taken, 0, "{}", bench.shown(&swept.after));
+}
