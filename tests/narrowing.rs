@@ -28,9 +28,11 @@ async fn after(example: &Example, edits: &[(&str, &str, &str)]) -> Bench<SimFlee
     Bench::by_call(&next, aws)
 }
 
-fn parts(plan: &Plan, name: &str) -> Vec<(RulePart, bool, Option<Guard>)> {
+fn parts(plan: &Plan, name: &str) -> Vec<(RulePart, bool, BTreeSet<Guard>)> {
     let parts = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::PutRule { rule, part, .. } if rule.name.contains(name) => Some((*part, step.is_break(), step.held_by)),
+        Action::PutRule { rule, part, .. } if rule.name.contains(name) => {
+            Some((*part, step.is_break(), step.held_by.clone()))
+        }
         _ => None,
     });
     parts.collect()
@@ -52,7 +54,7 @@ async fn a_rule_that_takes_other_events_takes_both_until_the_settle_time_is_over
     let (_, plan) = bench.plan().await;
     assert_eq!(
         parts(&plan, "ledger.large"),
-        [(RulePart::Widen, false, None), (RulePart::Narrow, true, None)],
+        [(RulePart::Widen, false, BTreeSet::new()), (RulePart::Narrow, true, BTreeSet::new())],
         "{}",
         bench.shown(&plan)
     );
@@ -128,4 +130,71 @@ async fn a_replacement_under_another_operators_mark_takes_nothing_away() {
     assert!(!swept.in_step(), "{}", bench.shown(&swept.after));
     let taken = bench.aws().log()[before..].iter().filter(|entry| entry.operation.starts_with("Remove")).count();
     assert_eq!(taken, 0, "{}", bench.shown(&swept.after));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pattern_that_the_topology_widens_is_intent_and_told_so() {
+    let example = Example::worked();
+    let bench = after(&example, &[(LEDGER, r#"["EUR", "USD"]"#, r#"["EUR", "USD", "CHF"]"#)]).await;
+    let (_, plan) = bench.plan().await;
+    assert_eq!(parts(&plan, "ledger.large"), [(RulePart::Whole, false, BTreeSet::new())], "{}", bench.shown(&plan));
+    assert_eq!(plan.findings, [], "nothing drifted");
+    assert!(plan.routes.iter().any(|change| change.effect == RouteEffect::Widens), "{}", bench.shown(&plan));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_moves_stays_held_sweep_after_sweep_and_drift_is_mended_meanwhile() {
+    let example = Example::worked();
+    // The gateway goes and the detail-types change: two fields, so that the union needs an `$or`.
+    let edits = [
+        (PAYMENTS, "accounts = [\"edge-gateway\"]\n", ""),
+        (
+            PAYMENTS,
+            "source = \"com.acme.payments.providers\"\n",
+            "source = \"com.acme.payments.providers\"\ndetail-types = [\"Callback\", \"CallbackReceived\"]\n",
+        ),
+    ];
+    let bench = after(&example, &edits).await;
+    for sweep in 1..=3 {
+        let swept = bench.sweep().await;
+        let held: BTreeSet<Guard> = swept.after.holds.iter().map(|hold| hold.guard).collect();
+        assert_eq!(held, BTreeSet::from([Guard::PublishersMove]), "sweep {sweep}\n{}", bench.shown(&swept.after));
+    }
+    let rule = bench.example.desired.rules.keys().find(|rule| rule.name.contains("ledger.callbacks")).unwrap().clone();
+    let input = json!({"Name": rule.name, "EventBusName": rule.bus.name});
+    bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "DisableRule", &input).unwrap();
+    let (_, plan) = bench.plan().await;
+    assert!(plan.findings.iter().any(|finding| finding.code == FindingCode::RuleDisabled), "{}", bench.shown(&plan));
+    bench.sweep().await;
+    let described =
+        bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "DescribeRule", &input);
+    assert_eq!(described.unwrap()["State"], "ENABLED");
+    let swept = bench.sweep_with(&bench.clock, &allow(Guard::PublishersMove)).await.unwrap();
+    bench.assert_in_step(&swept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_team_that_leaves_altogether_is_no_publisher_that_must_move() {
+    let example = Example::worked();
+    let mut texts = example.texts.clone();
+    // The gateway published nothing else, and nobody subscribes any more.
+    let ledger = texts[LEDGER].clone();
+    let from = ledger.find("[subscribe.callbacks]").unwrap();
+    let to = ledger.find("[expect.large-euro]").unwrap();
+    let mut ledger = format!("{}{}", &ledger[..from], &ledger[to..]);
+    ledger.truncate(ledger.find("[expect.only-banks").unwrap());
+    texts.insert(LEDGER.to_owned(), ledger);
+    let payments = texts[PAYMENTS].clone();
+    let from = payments.find("[publish.provider-callbacks]").unwrap();
+    let to = payments.find("# An order to collect money for.").unwrap();
+    texts.insert(PAYMENTS.to_owned(), format!("{}{}", &payments[..from], &payments[to..]));
+    let first = Bench::by_call(&example, example.stage());
+    first.assert_in_step(&first.sweep().await);
+    let next = Example::of(texts, example.desired.revision.sequence + 1);
+    let aws = first.aws().clone();
+    let bench = Bench::by_call(&next, aws);
+    let (_, plan) = bench.plan().await;
+    assert!(!plan.holds.iter().any(|hold| hold.guard == Guard::PublishersMove), "{}", bench.shown(&plan));
+    let swept = bench.sweep_with(&bench.clock, &allow(Guard::TooManyBreaks)).await.unwrap();
+    bench.assert_in_step(&swept);
 }

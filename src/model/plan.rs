@@ -273,8 +273,8 @@ pub struct Step {
     /// Whether it waits for the settle time after the makes before it: a route that stays depends on what
     /// replaces this.
     pub settles: bool,
-    /// The guard that holds it, if one does.
-    pub held_by: Option<Guard>,
+    /// The guards that hold it: each has to be let go.
+    pub held_by: BTreeSet<Guard>,
     /// What changes, as lines for people: `retention 30 -> 7 days`.
     pub detail: Vec<String>,
     /// The routes that it serves.

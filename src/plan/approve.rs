@@ -74,7 +74,7 @@ pub fn approve(plan: &Plan, approval: &Approval) -> Result<Approved, Refusal> {
     let mut steps = Vec::new();
     // Steps come after those that they wait for, so one pass finds all that wait for a held one.
     for step in &plan.steps {
-        let held = step.held_by.is_some_and(|guard| !named(guard));
+        let held = step.held_by.iter().any(|guard| !named(*guard));
         if held || step.after.iter().any(|key| out.contains(key)) {
             out.insert(step.key());
         } else {

@@ -169,7 +169,7 @@ impl Diff<'_> {
             codes,
             after,
             settles,
-            held_by,
+            held_by: held_by.into_iter().collect(),
             detail,
             routes,
             team,

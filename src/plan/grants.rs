@@ -8,7 +8,7 @@ use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::{AccountId, Scope};
 use crate::model::mark::{statement_id, statement_prefix};
-use crate::model::plan::{Action, Cause, Guard, Seen};
+use crate::model::plan::{Action, Cause, Guard, Seen, Step};
 use crate::model::resource::{BusId, Grantee, ResourceId, RuleId};
 use crate::model::route::{Route, RouteId};
 use crate::model::world::{LiveBus, LiveRule};
@@ -188,9 +188,13 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
         let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if granted != account);
         meant && !is_let_in_otherwise(diff, bus, *account)
     };
-    let on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
-    let cuts_off =
-        !asked.routes.is_empty() && on_bus.flat_map(|(_, live)| pinned(live)).any(|account| is_cut(&account));
+    // A rule that takes the account's events until a person says that it moved.
+    let waits = |rule: &RuleId| {
+        let about = |step: &&Step| step.action.resource() == ResourceId::Rule(rule.clone());
+        diff.steps().iter().filter(about).any(|step| step.held_by.contains(&Guard::PublishersMove))
+    };
+    let mut on_bus = users.iter().filter(|(rule, _)| rule.bus == *bus);
+    let cuts_off = on_bus.any(|(rule, live)| pinned(live).iter().any(is_cut) && waits(rule));
     // What could deliver through it and was not read to the end may do so still.
     let could_use = |scope: &&Scope| {
         let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if *granted != scope.account);
@@ -251,9 +255,7 @@ fn is_removed(diff: &Diff<'_>, rule: &RuleId, bus: &BusId) -> bool {
 
 /// The accounts whose events a live rule takes; none if it says nothing of accounts.
 fn pinned(live: &LiveRule) -> BTreeSet<AccountId> {
-    let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-    let accounts = pattern.map(narrow::accounts).unwrap_or_default();
-    accounts.iter().filter_map(|account| account.parse().ok()).collect()
+    narrow::live_accounts(live).iter().filter_map(|account| account.parse().ok()).collect()
 }
 
 /// Whether `account` puts events on `bus` without this statement: the bus is its own, or the topology lets it in.

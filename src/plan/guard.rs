@@ -60,8 +60,8 @@ impl Limit {
         let mut held = 0;
         for step in steps.iter_mut() {
             let here = scope.as_ref().is_none_or(|scope| step.action.scope() == *scope);
-            if here && counted(step) > 0 && step.held_by.is_none() {
-                step.held_by = Some(*guard);
+            if here && counted(step) > 0 {
+                step.held_by.insert(*guard);
                 held += 1;
             }
         }
@@ -78,8 +78,8 @@ impl Limit {
 fn told(steps: &[Step], known: &[Hold]) -> Vec<Hold> {
     let mut counts: BTreeMap<(Guard, Scope), usize> = BTreeMap::new();
     for step in steps {
-        if let Some(guard) = step.held_by.filter(|guard| !known.iter().any(|hold| hold.guard == *guard)) {
-            *counts.entry((guard, step.action.scope())).or_default() += 1;
+        for guard in step.held_by.iter().filter(|guard| !known.iter().any(|hold| hold.guard == **guard)) {
+            *counts.entry((*guard, step.action.scope())).or_default() += 1;
         }
     }
     let hold = |((guard, scope), steps)| Hold { guard, scope: Some(scope), reason: reason(guard).into(), steps };

@@ -27,14 +27,12 @@ pub(super) fn lint(steps: &mut [Step], desired: &Desired, mut wheel: Wheel) -> V
             delivering.extend(now.cloned());
             continue;
         }
-        let mut after = wheel.clone();
-        after.apply(&step.action);
-        let lost = |id: &RouteId| delivering.contains(id) && !route(id).is_some_and(|route| carried(&after, route));
+        let before = wheel.apply_undoable(&step.action);
+        let lost = |id: &RouteId| delivering.contains(id) && !route(id).is_some_and(|route| carried(&wheel, route));
         if touched.into_iter().any(lost) {
-            step.held_by = Some(Guard::BreaksRoute);
+            wheel.undo(before);
+            step.held_by.insert(Guard::BreaksRoute);
             held += 1;
-        } else {
-            wheel = after;
         }
     }
     if held == 0 {

@@ -74,7 +74,7 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
 /// reviewed may still be applied when something drifted meanwhile; a guard is only let go for what was seen.
 fn plan_id(steps: &[Step]) -> String {
     let intent = digest_of(steps.iter().filter(|step| step.cause == Cause::Intent), 12).unwrap_or("drift".into());
-    let held = steps.iter().filter(|step| step.held_by.is_some_and(Guard::may_be_allowed));
+    let held = steps.iter().filter(|step| step.held_by.iter().any(|guard| guard.may_be_allowed()));
     match digest_of(held, 8) {
         Some(held) => format!("{intent}-{held}"),
         None => intent,
@@ -126,7 +126,7 @@ fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
 
 /// A finding whose step is held says so.
 fn mark_held_findings(steps: &[Step], findings: &mut [Finding]) {
-    for step in steps.iter().filter(|step| step.held_by.is_some()) {
+    for step in steps.iter().filter(|step| !step.held_by.is_empty()) {
         let resource = step.action.resource();
         for finding in findings.iter_mut().filter(|finding| finding.outcome == Outcome::Mend) {
             let same = match (&finding.resource, &resource) {

@@ -7,12 +7,43 @@
 use super::diff::{Asked, Change, Diff};
 use super::rules::{put_rule, seen_rule, state_text};
 use crate::eventbridge::{Pattern, quota};
-use crate::model::desired::Wanted;
+use crate::model::desired::{Digested as _, Wanted};
+use crate::model::finding::FindingCode;
+use crate::model::mark::{Digest, Mark};
 use crate::model::plan::{Action, Cause, Guard, RulePart};
-use crate::model::resource::{RuleId, RuleSpec};
+use crate::model::resource::{ResourceId, RuleId, RuleSpec};
+use crate::model::route::Consumer;
 use crate::model::world::LiveRule;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+
+/// How far a rule of ours is on the way to a narrower pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halfway {
+    /// Not on it.
+    No,
+    /// Widened: only the narrowing is missing.
+    Widened,
+    /// The same, and among what it was widened to are accounts that publish in place of others.
+    Moved,
+}
+
+impl Halfway {
+    /// What the mark of a live rule says of it.
+    pub(super) fn of(rule: &RuleId, wanted: &RuleSpec, live: &LiveRule) -> Self {
+        let Some(mark) = live.mark() else { return Self::No };
+        let Some(pattern) = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()) else { return Self::No };
+        let marked = |halfway: &Self| mark.digest == halfway.digest(rule, wanted, pattern);
+        [Self::Widened, Self::Moved].into_iter().find(marked).unwrap_or(Self::No)
+    }
+
+    /// What a mark says of a rule that takes `both` on its way to `wanted`: other than what any rule's own says.
+    fn digest(self, rule: &RuleId, wanted: &RuleSpec, both: &Pattern) -> Digest {
+        let asked = wanted.digest(&ResourceId::Rule(rule.clone()));
+        let how = if self == Self::Moved { "moved" } else { "widened" };
+        Digest::of(&[how, &asked.to_string(), &both.canonical_text()])
+    }
+}
 
 /// Plans the way of a rule of ours from the pattern `before` to the wanted one, which does not cover it.
 pub(super) fn narrow(
@@ -21,18 +52,24 @@ pub(super) fn narrow(
     wanted: &Wanted<RuleSpec>,
     live: &LiveRule,
     before: &Pattern,
+    halfway: Halfway,
     asked: &Asked,
 ) {
     let after = &wanted.spec.pattern;
-    let mut held_by = dropped_accounts(before, after).then_some(Guard::PublishersMove);
-    if !before.covers(after) || live.state != state_text(wanted.spec.state) {
+    let mut held_by = cuts_publishers(diff, rule, before, after, halfway, asked).then_some(Guard::PublishersMove);
+    let state_differs = live.state != state_text(wanted.spec.state);
+    // Also where it takes all the new events already: its mark says from now on that only the narrowing is missing, so
+    // that what happens to it meanwhile is told as drift.
+    if halfway == Halfway::No || state_differs {
         let characters_max = diff
             .desired
             .quotas
             .get(&rule.bus)
             .map_or(quota::PATTERN_CHARACTERS, |quotas| quotas.pattern_characters_max);
         match union(before, after, characters_max) {
-            Some(both) => widen(diff, rule, wanted, live, &both, asked),
+            Some(both) => widen(diff, rule, wanted, live, &both, halfway, asked),
+            // It delivers nothing today, so nothing is lost by doing it at once.
+            None if live.state == "DISABLED" => return at_once(diff, rule, wanted, live, asked),
             None => held_by = Some(Guard::NoRoom),
         }
     }
@@ -49,27 +86,54 @@ pub(super) fn narrow(
     diff.take_away(change, &asked);
 }
 
-/// The rule with both patterns. It keeps its description, and with it the mark of what was asked before: if we stop here,
-/// the rest is still intent.
+fn at_once(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked) {
+    let action = put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole);
+    let (seen, codes) = (seen_rule(live), BTreeSet::new());
+    let detail = vec![format!("pattern {}", wanted.spec.pattern)];
+    diff.make(Change { action, seen, cause: Cause::Intent, codes, held_by: None, detail }, asked);
+}
+
+/// The rule with both patterns. Its mark says so: if we stop here, the next plan knows that only the narrowing is missing,
+/// and the one after another commit that the rule was not asked for like this.
 fn widen(
     diff: &mut Diff<'_>,
     rule: &RuleId,
     wanted: &Wanted<RuleSpec>,
     live: &LiveRule,
     both: &Pattern,
+    halfway: Halfway,
     asked: &Asked,
 ) {
+    let new_accounts = !accounts(&wanted.spec.pattern).is_subset(&live_accounts(live));
+    let from_here = match halfway {
+        Halfway::No if new_accounts => Halfway::Moved,
+        Halfway::No => Halfway::Widened,
+        same => same,
+    };
+    let mark = Mark {
+        owner: diff.desired.owner.clone(),
+        sequence: live.mark().map_or(0, |mark| mark.sequence),
+        digest: from_here.digest(rule, &wanted.spec, both),
+    };
     let action = Action::PutRule {
         rule: rule.clone(),
-        description: live.description.clone(),
+        description: mark.stamp(&wanted.spec.description),
         pattern: both.to_string(),
         state: wanted.spec.state,
         tags: wanted.spec.tags.clone(),
         part: RulePart::Widen,
     };
-    let detail = vec![format!("pattern {both}, for the time until it is narrowed")];
-    let (seen, codes) = (seen_rule(live), BTreeSet::new());
-    diff.make(Change { action, seen, cause: Cause::Intent, codes, held_by: None, detail }, asked);
+    let unchanged =
+        live.pattern.as_ref().and_then(|live| live.parsed.as_ref()).is_some_and(|live| live.same_meaning(both));
+    let detail = vec![match unchanged {
+        true => "its mark; the pattern stays until it is narrowed".to_owned(),
+        false => format!("pattern {both}, for the time until it is narrowed"),
+    }];
+    let (cause, codes) = match halfway != Halfway::No {
+        true => (Cause::Drift, BTreeSet::from([FindingCode::RuleDisabled])),
+        false => (Cause::Intent, BTreeSet::new()),
+    };
+    diff.make(Change { action, seen: seen_rule(live), cause, codes, held_by: None, detail }, asked);
 }
 
 /// A pattern that matches what either matches, if one fits.
@@ -79,7 +143,7 @@ fn union(one: &Pattern, two: &Pattern, characters_max: usize) -> Option<Pattern>
     }
     let (one_value, two_value) = (one.to_value(), two.to_value());
     let either = json!({ "$or": [&one_value, &two_value] });
-    [one_field_of_both(&one_value, &two_value), Some(either)]
+    [one_field_of_both(&one_value, &two_value), common_and_or(&one_value, &two_value), Some(either)]
         .into_iter()
         .flatten()
         .filter_map(|value| Pattern::from_value(&value).ok())
@@ -116,15 +180,72 @@ fn one_field_of_both(one: &Value, two: &Value) -> Option<Value> {
     (differing == 1).then_some(Value::Object(both))
 }
 
-/// Whether accounts that `before` takes events from are none that `after` does.
-fn dropped_accounts(before: &Pattern, after: &Pattern) -> bool {
-    let (before, after) = (accounts(before), accounts(after));
-    !after.is_empty() && !before.is_subset(&after)
+/// What both have, and a `$or` of what only each has.
+fn common_and_or(one: &Value, two: &Value) -> Option<Value> {
+    let (one, two) = (one.as_object()?, two.as_object()?);
+    if one.contains_key("$or") || two.contains_key("$or") {
+        return None;
+    }
+    let (mut both, only_one): (Map<String, Value>, Map<String, Value>) =
+        one.clone().into_iter().partition(|(key, value)| two.get(key) == Some(value));
+    let only_two: Map<String, Value> = two.clone().into_iter().filter(|(key, _)| !both.contains_key(key)).collect();
+    if only_one.is_empty() || only_two.is_empty() {
+        return None;
+    }
+    both.insert("$or".into(), json!([only_one, only_two]));
+    Some(Value::Object(both))
+}
+
+/// Whether publishers of a route that stays are cut off: accounts that `before` takes the same sources from are none that
+/// `after` does. An audit follows the others: it is held where one of them is, or where an account came in place of another.
+fn cuts_publishers(
+    diff: &Diff<'_>,
+    rule: &RuleId,
+    before: &Pattern,
+    after: &Pattern,
+    halfway: Halfway,
+    asked: &Asked,
+) -> bool {
+    let (old, new) = (texts(before, "account"), texts(after, "account"));
+    let gone: BTreeSet<String> = old.difference(&new).cloned().collect();
+    let (old_sources, new_sources) = (texts(before, "source"), texts(after, "source"));
+    if gone.is_empty() || new.is_empty() || old_sources.is_disjoint(&new_sources) {
+        return false;
+    }
+    let audit = asked.routes.iter().all(|id| matches!(id.consumer, Consumer::Audit(_)));
+    let moved = halfway == Halfway::Moved || !new.is_subset(&old);
+    !audit || moved || staying_rule_takes(diff, rule, &gone)
+}
+
+/// Whether another rule of ours on the same bus, that stays, takes events from one of `accounts` today.
+fn staying_rule_takes(diff: &Diff<'_>, rule: &RuleId, accounts: &BTreeSet<String>) -> bool {
+    let Some(bus) = diff.world.bus(&rule.bus) else { return false };
+    bus.rules.iter().any(|(name, live)| {
+        let other = RuleId { bus: rule.bus.clone(), name: name.clone() };
+        let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+        let takes = pattern.is_some_and(|pattern| !texts(pattern, "account").is_disjoint(accounts));
+        other != *rule && diff.desired.rules.contains_key(&other) && takes
+    })
+}
+
+/// The accounts that a live rule pins; none if it pins none, or its pattern is not understood.
+pub(super) fn live_accounts(live: &LiveRule) -> BTreeSet<String> {
+    live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()).map(accounts).unwrap_or_default()
 }
 
 /// The accounts that a pattern pins; none if it pins none.
-pub(super) fn accounts(pattern: &Pattern) -> BTreeSet<String> {
-    let value = pattern.to_value();
-    let pinned = value.get("account").and_then(Value::as_array).into_iter().flatten();
-    pinned.filter_map(|account| account.as_str().map(str::to_owned)).collect()
+fn accounts(pattern: &Pattern) -> BTreeSet<String> {
+    texts(pattern, "account")
+}
+
+/// The values of a field of the envelope, those in every branch of a `$or` too; operators as their JSON.
+fn texts(pattern: &Pattern, field: &str) -> BTreeSet<String> {
+    fn collect(value: &Value, field: &str, into: &mut BTreeSet<String>) {
+        let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
+        into.extend(list(field).map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)));
+        list("$or").for_each(|branch| collect(branch, field, into));
+    }
+    let mut found = BTreeSet::new();
+    collect(&pattern.to_value(), field, &mut found);
+    found
 }

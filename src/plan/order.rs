@@ -4,7 +4,7 @@
 //! needs it, targets before the rule's end) and what promise 1 requires (whatever replaces a thing before it goes).
 
 use crate::model::ids::AccountId;
-use crate::model::plan::{Action, RulePart, Seen, Step, StepKey};
+use crate::model::plan::{Action, Cause, RulePart, Seen, Step, StepKey};
 use crate::model::resource::{BusId, Grantee, RuleId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -15,6 +15,10 @@ pub(super) fn order(mut steps: Vec<Step>) -> Vec<Step> {
     let index = Index::of(&steps);
     for step in &mut steps {
         let mut after = index.required(&step.action);
+        if let (Action::PutRule { rule, .. }, Cause::Intent) = (&step.action, step.cause) {
+            // The mark says that all of it was written, so it is written last. Drift is mended with or without tags.
+            after.extend(index.tag_rules.get(rule).cloned());
+        }
         if step.is_break() {
             after.extend(index.replacing(step));
         }
@@ -31,6 +35,7 @@ struct Index {
     grants: BTreeMap<BusId, Vec<(Grantee, StepKey)>>,
     put_rules: BTreeMap<RuleId, StepKey>,
     put_targets: BTreeMap<RuleId, StepKey>,
+    tag_rules: BTreeMap<RuleId, StepKey>,
     remove_targets: BTreeMap<RuleId, StepKey>,
     /// Steps after which fewer events go over a bus, by its ARN: rules on it that go or narrow, and rules elsewhere that
     /// stop delivering to it.
@@ -66,8 +71,8 @@ impl Index {
                 Action::PutRule { rule, .. } => _ = index.put_rules.insert(rule.clone(), key),
                 Action::PutTargets { rule, .. } => _ = index.put_targets.insert(rule.clone(), key),
                 Action::RemoveTargets { rule, .. } => _ = index.remove_targets.insert(rule.clone(), key),
-                Action::TagRule { .. }
-                | Action::RemoveGrant { .. }
+                Action::TagRule { rule, .. } => _ = index.tag_rules.insert(rule.clone(), key),
+                Action::RemoveGrant { .. }
                 | Action::DeleteRule { .. }
                 | Action::CreateArchive { .. }
                 | Action::UpdateArchive { .. } => {}
@@ -100,7 +105,7 @@ impl Index {
             Action::CreateBus { .. } | Action::TagBus { .. } => {}
             Action::PutGrant { bus, .. } => after.extend(self.buses.get(bus).cloned()),
             Action::PutRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
-            Action::TagRule { rule, .. } => after.extend(self.put_rules.get(rule).cloned()),
+            Action::TagRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
             Action::PutTargets { rule, targets } => {
                 after.extend(self.buses.get(&rule.bus).cloned());
                 after.extend(self.put_rules.get(rule).cloned());

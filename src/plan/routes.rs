@@ -40,7 +40,7 @@ fn change(
     steps: &[&Step],
 ) -> Option<RouteChange> {
     let moves = steps.iter().any(|step| step.is_break() && takes_route_away(step, route));
-    let publishers_move = steps.iter().any(|step| step.held_by == Some(Guard::PublishersMove));
+    let publishers_move = steps.iter().any(|step| step.held_by.contains(&Guard::PublishersMove));
     let makes = || steps.iter().filter(|step| !step.is_break());
     let drift = makes().any(|step| step.cause == Cause::Drift);
     let effect = if moves || publishers_move {
@@ -61,7 +61,7 @@ fn change(
         detail
             .push_str("; publishers must move: they are cut off where they put events today once that guard is named");
     }
-    Some(RouteChange { route: id.to_string(), effect, detail, duplicates: effect == RouteEffect::Moves })
+    Some(RouteChange { route: id.to_string(), effect, detail, duplicates: moves })
 }
 
 fn takes_route_away(step: &Step, route: &Route) -> bool {

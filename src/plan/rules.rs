@@ -1,12 +1,12 @@
 //! Rules and their targets.
 
 use super::diff::{Asked, Change, Diff, Footing};
-use super::narrow;
+use super::narrow::{self, Halfway};
 use super::own::{self, Ownership};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, kept_text, target_prefix};
+use crate::model::mark::{Mark, OWNER_TAG, kept_text, rule_stem, target_prefix};
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::topology::Tags;
@@ -121,7 +121,7 @@ pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: 
     }
 }
 
-fn mark_of(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Mark {
+pub(super) fn mark_of(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Mark {
     let digest = spec.digest(&ResourceId::Rule(rule.clone()));
     Mark { owner: desired.owner.clone(), sequence: desired.revision.sequence, digest }
 }
@@ -152,25 +152,33 @@ fn compare(
     held_by: Option<Guard>,
 ) {
     let ours = mark_of(diff.desired, rule, &wanted.spec);
+    let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
+    let halfway = Halfway::of(rule, &wanted.spec, live);
+    let on_the_way = halfway != Halfway::No;
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
     let cause = match live.mark() {
-        Some(mark) if mark.digest != ours.digest => Cause::Intent,
+        Some(mark) if mark.digest != ours.digest && !on_the_way => Cause::Intent,
         None if held_by.is_some() => Cause::Intent,
         _ => Cause::Drift,
     };
     let tags = lacking_tags(wanted, live);
     let targets = Targets::of(diff, wanted, live);
     let mut differences = differences(&wanted.spec, &ours, live);
-    let others = !tags.is_empty() || targets.as_ref().is_some_and(|targets| !targets.puts.is_empty());
-    if differences.is_empty() && others && cause == Cause::Intent && held_by.is_none() {
+    if differences.is_empty() && cause == Cause::Intent && held_by.is_none() && targets.is_some() {
         // The mark says what was asked for; left as it is, later drift would be taken for intent.
         differences.push((FindingCode::DescriptionChanged, "its mark, for what is asked now".to_owned()));
     }
-    let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
     let loses = live_pattern.filter(|live| !wanted.spec.pattern.covers(live));
+    // Without a mark it cannot be told whether the topology or a hand changed the pattern: the careful way serves both.
+    let careful = held_by.is_none() && (cause == Cause::Intent || on_the_way || live.mark().is_none());
     match loses {
-        Some(before) if cause == Cause::Intent && held_by.is_none() => {
-            narrow::narrow(diff, rule, wanted, live, before, asked);
+        Some(before) if careful => {
+            for (code, detail) in differences.iter().filter(|_| cause == Cause::Drift) {
+                if *code != FindingCode::PatternChanged || live.mark().is_none() {
+                    diff.find(ResourceId::Rule(rule.clone()), *code, Outcome::Mend, detail.clone(), asked);
+                }
+            }
+            narrow::narrow(diff, rule, wanted, live, before, halfway, asked);
         }
         _ if !differences.is_empty() => set_rule(diff, rule, wanted, live, differences, cause, held_by, asked),
         _ => {}
@@ -220,7 +228,7 @@ pub(super) fn seen_rule(live: &LiveRule) -> Seen {
 }
 
 /// What PutRule would change, each with its code.
-fn differences(spec: &RuleSpec, mark: &Mark, live: &LiveRule) -> Vec<(FindingCode, String)> {
+pub(super) fn differences(spec: &RuleSpec, mark: &Mark, live: &LiveRule) -> Vec<(FindingCode, String)> {
     let LiveRule { description, pattern, state, managed_by: _, tags: _, targets: _, .. } = live;
     let mut found = Vec::new();
     let same = pattern
@@ -381,14 +389,21 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 
 /// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
 fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
-    let to_hub = surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
+    // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
+    // puts events there has to put them elsewhere.
+    let to_hub = !asked.routes.is_empty() && surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
+    let leaves_bus = asked
+        .routes
+        .iter()
+        .filter_map(|id| diff.desired.routes.get(id))
+        .any(|route| route.hub_bus != rule.bus && rule_stem(&route.rule.name) == rule_stem(&rule.name));
     let change = Change {
         action: Action::RemoveTargets { rule: rule.clone(), target_ids: surplus.keys().cloned().collect() },
         detail: surplus.values().map(|target| format!("no longer to {}", target.spec.arn)).collect(),
         seen: Seen::Targets { targets: surplus },
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::TargetSurplus]),
-        held_by: (to_hub && !asked.routes.is_empty()).then_some(Guard::PublishersMove),
+        held_by: (to_hub || leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
 }

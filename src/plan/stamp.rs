@@ -7,7 +7,7 @@
 use super::own::{self, Ownership};
 use super::rules;
 use crate::model::desired::Desired;
-use crate::model::plan::{Action, Cause, RulePart, Step, StepKind};
+use crate::model::plan::{Action, Cause, Guard, RulePart, Step, StepKind};
 use crate::model::resource::{BusId, ResourceId, RuleId};
 use crate::model::world::{LiveRule, World};
 use std::collections::BTreeSet;
@@ -26,9 +26,9 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
             Action::PutRule { rule, part, .. } => *part == RulePart::Whole && on_hub(&rule.bus),
             _ => false,
         };
-        marks && step.held_by.is_none()
+        marks && step.held_by.is_empty()
     };
-    if !newer || steps.iter().any(bears) {
+    if !newer || asks.is_empty() || steps.iter().any(bears) {
         return None;
     }
     let written: BTreeSet<ResourceId> = steps.iter().map(|step| step.action.resource()).collect();
@@ -38,7 +38,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
     })?;
     let wanted = desired.rules.get(rule)?;
     // What is held as a whole was not applied: the stamp waits with it, and goes when it is let go.
-    let held = asks.iter().all(|step| step.held_by.is_some());
+    let held_by = if asks.iter().all(|step| !step.held_by.is_empty()) { easiest(&asks) } else { BTreeSet::new() };
     let detail =
         format!("as it is, with the mark of sequence {}: an older topology stops at it", desired.revision.sequence);
     Some(Step {
@@ -49,7 +49,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         codes: BTreeSet::new(),
         after: BTreeSet::new(),
         settles: false,
-        held_by: asks.first()?.held_by.filter(|_| held),
+        held_by,
         detail: vec![detail],
         routes: BTreeSet::new(),
         team: wanted.team.clone(),
@@ -57,10 +57,23 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
     })
 }
 
-/// The live rule, if it bears our mark.
+/// The guards of the step that is let go the soonest: the one with the fewest, those that may be named before others.
+fn easiest(asks: &[&Step]) -> BTreeSet<Guard> {
+    let cost =
+        |step: &&&Step| (step.held_by.iter().filter(|guard| !guard.may_be_allowed()).count(), step.held_by.len());
+    asks.iter().min_by_key(cost).map(|step| step.held_by.clone()).unwrap_or_default()
+}
+
+/// The live rule, if it bears our mark and is as it is asked for, on a bus that is ours: what was not planned for want of
+/// evidence must not come in by this door.
 fn bearer<'a>(desired: &Desired, world: &'a World, rule: &RuleId) -> Option<&'a LiveRule> {
     // Marks count on hubs alone, and there not those that a widening leaves as they are.
     let on_hub = desired.buses.get(&rule.bus).is_some_and(|wanted| wanted.team.is_none());
     let live = world.rule(rule).filter(|_| on_hub && !desired.no_access.contains(&rule.bus.scope))?;
-    matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_)).then_some(live)
+    let bus = own::of_bus(&desired.owner, world.bus(&rule.bus)?);
+    let bus_is_ours = matches!(bus, Ownership::Marked(_) | Ownership::MarkLost);
+    let wanted = &desired.rules.get(rule)?.spec;
+    let as_asked = rules::differences(wanted, &rules::mark_of(desired, rule, wanted), live).is_empty();
+    let is_ours = matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_));
+    (bus_is_ours && as_asked && is_ours).then_some(live)
 }

@@ -6,7 +6,7 @@ use crate::model::desired::Desired;
 use crate::model::ids::{AccountId, Scope};
 use crate::model::mark::rule_stem;
 use crate::model::plan::Action;
-use crate::model::resource::{BusId, RuleId, RuleState};
+use crate::model::resource::{BusId, ResourceId, RuleId, RuleState};
 use crate::model::route::Route;
 use crate::model::topology::Via;
 use crate::model::world::World;
@@ -21,8 +21,15 @@ pub(super) struct Wheel {
     unseen: BTreeSet<Scope>,
 }
 
+/// What an action changed, as it was.
+pub(super) enum Before {
+    Rule(RuleId, Option<Spinning>),
+    Policy(BusId, Option<BusPolicy>),
+    Nothing,
+}
+
 #[derive(Clone)]
-struct Spinning {
+pub(super) struct Spinning {
     enabled: bool,
     pattern: Option<Pattern>,
     /// Destinations by target Id.
@@ -51,6 +58,28 @@ impl Wheel {
             }
         }
         wheel
+    }
+
+    /// The same as [`Wheel::apply`], with what takes it back.
+    pub(super) fn apply_undoable(&mut self, action: &Action) -> Before {
+        let before = match action.resource() {
+            ResourceId::Rule(rule) => Before::Rule(rule.clone(), self.rules.get(&rule).cloned()),
+            ResourceId::Grant(bus, _) => Before::Policy(bus.clone(), self.policies.get(&bus).cloned()),
+            _ => Before::Nothing,
+        };
+        self.apply(action);
+        before
+    }
+
+    /// Takes back what was applied.
+    pub(super) fn undo(&mut self, before: Before) {
+        match before {
+            Before::Rule(rule, Some(live)) => _ = self.rules.insert(rule, live),
+            Before::Rule(rule, None) => _ = self.rules.remove(&rule),
+            Before::Policy(bus, Some(policy)) => _ = self.policies.insert(bus, policy),
+            Before::Policy(bus, None) => _ = self.policies.remove(&bus),
+            Before::Nothing => {}
+        }
     }
 
     pub(super) fn apply(&mut self, action: &Action) {

@@ -138,7 +138,7 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
 fn same_guards(approval: &Approval, plan: &Plan) -> Approval {
     let mut allow = approval.allow.clone();
     if approval.plan_id.as_ref() == Some(&plan.id) {
-        allow.extend(plan.steps.iter().filter_map(|step| step.held_by).filter(|guard| guard.may_be_allowed()));
+        allow.extend(plan.steps.iter().flat_map(|step| &step.held_by).filter(|guard| guard.may_be_allowed()));
     }
     Approval { allow, plan_id: None }
 }

@@ -44,7 +44,7 @@ fn words(step: &Step) -> (&'static str, &'static str) {
         Action::PutGrant { .. } if changes => ("restore", "grant"),
         Action::PutGrant { .. } => ("add", "grant"),
         Action::RemoveGrant { .. } => ("remove", "grant"),
-        Action::PutRule { part: RulePart::Widen, .. } => ("widen", "rule"),
+        Action::PutRule { part: RulePart::Widen, .. } => ("prepare", "rule"),
         Action::PutRule { part: RulePart::Narrow, .. } => ("narrow", "rule"),
         Action::PutRule { .. } if changes => ("set", "rule"),
         Action::PutRule { .. } => ("create", "rule"),

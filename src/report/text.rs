@@ -36,7 +36,7 @@ pub fn summary(plan: &Plan) -> String {
         let errors = count(unmended, "error");
         return format!("Nothing to do, and not in step: {routes}, {errors} that no plan mends (see the findings).");
     }
-    let held = plan.steps.iter().filter(|step| step.held_by.is_some()).count();
+    let held = plan.steps.iter().filter(|step| !step.held_by.is_empty()).count();
     let breaks = plan.steps.iter().filter(|step| step.is_break()).count();
     let drift = plan.steps.iter().filter(|step| step.cause == Cause::Drift).count();
     let mut parts =
@@ -105,8 +105,9 @@ fn step_lines(out: &mut String, step: &Step, style: Style) {
         let codes: Vec<String> = step.codes.iter().map(ToString::to_string).collect();
         notes.push(format!("drift: {}", codes.join(", ")));
     }
-    if let Some(guard) = step.held_by {
-        notes.push(format!("held by {guard}"));
+    if !step.held_by.is_empty() {
+        let guards: Vec<String> = step.held_by.iter().map(ToString::to_string).collect();
+        notes.push(format!("held by {}", guards.join(", ")));
     }
     if step.settles {
         notes.push("after the settle time".into());
