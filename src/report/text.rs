@@ -69,9 +69,10 @@ fn routes(out: &mut String, plan: &Plan, style: Style) {
                 (style.warn("~"), style.warn(&effect))
             }
         };
-        let duplicates =
-            if change.duplicates { "  (duplicates: both ends receive until the old one goes)" } else { "" };
-        _ = writeln!(out, "  {sign} {effect}  {:width$}  {}{duplicates}", change.route, style.dim(&change.detail));
+        _ = writeln!(out, "  {sign} {effect}  {:width$}  {}", change.route, style.dim(&change.detail));
+        if change.duplicates {
+            _ = writeln!(out, "        duplicates: both ends receive until the old one goes");
+        }
     }
     out.push('\n');
 }
