@@ -6,7 +6,7 @@ use super::plan::{exit_of, look_and_plan};
 use super::progress::Progress;
 use super::{ApplyArgs, Exit};
 use crate::model::plan::Plan;
-use crate::plan::Approval;
+use crate::plan::{Approval, Refusal, approve};
 use crate::reconcile::sweep::{Sweeper, Swept};
 use crate::report::text;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -23,6 +23,15 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &ApplyArgs) -> anyh
     if plan.steps.is_empty() {
         return Ok(exit_of(&plan));
     }
+    let approval = Approval { allow: args.allow.iter().copied().collect(), plan_id: args.plan_id.clone() };
+    match approve(&plan, &approval) {
+        Ok(approved) if approved.steps().is_empty() => {
+            screen.say("Nothing was written: every step is held.");
+            return Ok(Exit::UserCanMend);
+        }
+        Ok(_) => {}
+        Err(refusal) => return Ok(refused(screen, &refusal)),
+    }
     if !may_go(args, &plan, screen)? {
         return Ok(Exit::UserCanMend);
     }
@@ -35,18 +44,21 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &ApplyArgs) -> anyh
         desired: &context.desired,
         settings: &settings,
     };
-    let approval = Approval { allow: args.allow.iter().copied().collect(), plan_id: args.plan_id.clone() };
     let swept = match sweeper.apply(world, &plan, &approval).await {
         Ok(swept) => swept,
         Err(refusal) => {
             drop(progress);
-            screen.say(&format!("{} {refusal}", screen.talk.bad("error:")));
-            return Ok(Exit::UserCanMend);
+            return Ok(refused(screen, &refusal));
         }
     };
     drop(progress);
     screen.print(&closing(&swept))?;
     Ok(if swept.in_step() { Exit::Done } else { Exit::UserCanMend })
+}
+
+fn refused(screen: Screen, refusal: &Refusal) -> Exit {
+    screen.say(&format!("{} {refusal}", screen.talk.bad("error:")));
+    Exit::UserCanMend
 }
 
 /// Whether somebody let the plan go: on a terminal by answering, elsewhere by `--yes` or by naming the plan.

@@ -14,7 +14,10 @@ use strum::IntoEnumIterator;
 pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
     let Some(Read { files, loaded, .. }) = read(folder, screen) else { return Ok(Exit::UserCanMend) };
     let diagnostics = &loaded.diagnostics;
-    screen.print(&config::render(diagnostics, &files, diagnostic_style(screen.out)))?;
+    let told = config::render(diagnostics, &files, diagnostic_style(screen.out));
+    if !told.is_empty() {
+        screen.print(&format!("{}\n", told.trim_end()))?;
+    }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
     if let Some(topology) = &loaded.topology {
