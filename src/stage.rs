@@ -4,12 +4,12 @@
 //! queues that they subscribe with and, once their bus is there, rules of their own on it. For the demo, for
 //! `wheelwright sim` and for tests.
 
-use crate::config::Settings;
 use crate::eventbridge::Arn;
 use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::resource::BusId;
 use crate::model::route::Consumer;
+use crate::model::settings::Settings;
 use crate::model::topology::{Access, Topology};
 use crate::sim::call_door::{Operator, SimFleet};
 use crate::sim::{AwsError, Bootstrap, Caller, Service, SimulatedAws};

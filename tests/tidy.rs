@@ -15,7 +15,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("model", 0, &["eventbridge"]),
     // The checker measures what the expansion would make; the expansion reads the settings. One layer, two rooms.
     ("config", 1, &["eventbridge", "model", "expand"]),
-    ("expand", 1, &["eventbridge", "model", "config"]),
+    ("expand", 1, &["eventbridge", "model"]),
     ("plan", 2, &["eventbridge", "model", "config", "expand"]),
     ("report", 2, &["eventbridge", "model", "config", "expand", "plan"]),
     ("call", 3, &["eventbridge", "model"]),

@@ -42,10 +42,10 @@ mod settings;
 mod source;
 mod values;
 
+pub use crate::model::settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
 pub use diagnostic::{Diagnostic, DiagnosticCode, Label};
 pub use render::{Style, render};
 pub use schema::schema;
-pub use settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
 pub use source::{SETTINGS_PATH, SourceFile, SourceFiles};
 
 use crate::model::finding::Severity;

@@ -16,11 +16,11 @@ pub mod pattern;
 mod rules;
 mod scopes;
 
-use crate::config::Settings;
 use crate::model::desired::{Desired, Revision, Wanted};
 use crate::model::ids::{AccountId, HubName, Owner, TeamName};
 use crate::model::mark::{OWNER_TAG, TEAM_TAG, archive_name};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec};
+use crate::model::settings::Settings;
 use crate::model::topology::{Hub, Publication, Spoke, Tags, Team, Topology};
 use std::collections::{BTreeMap, BTreeSet};
 

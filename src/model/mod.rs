@@ -14,5 +14,6 @@ pub mod mark;
 pub mod plan;
 pub mod resource;
 pub mod route;
+pub mod settings;
 pub mod topology;
 pub mod world;

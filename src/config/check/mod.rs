@@ -12,10 +12,10 @@ mod routes;
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::expect;
 use super::index::Index;
-use super::settings::Settings;
 use super::source::{Lines, SourceFiles};
 use crate::expand::expand;
 use crate::model::desired::Revision;
+use crate::model::settings::Settings;
 use crate::model::topology::Topology;
 
 /// Reports everything that is wrong with `topology`.
