@@ -194,8 +194,14 @@ fn codes_are_explained() {
     );
     let unknown = wheelwright(&folder, None, &["explain", "rule-disabed"]).expect(1);
     insta::assert_snapshot!(unknown.err, @"error: there is no code `rule-disabed`; did you mean `rule-disabled`? `wheelwright explain` lists them all");
+    let guard = wheelwright(&folder, None, &["explain", "publishers-move"]).expect(0).out;
+    assert!(guard.contains("--allow publishers-move"), "{guard}");
+    let final_guard = wheelwright(&folder, None, &["explain", "no-room"]).expect(0).out;
+    assert!(final_guard.contains("cannot be named away"), "{final_guard}");
     let all = wheelwright(&folder, None, &["explain"]).expect(0).out;
-    assert!(all.contains("  second-hop\n") && all.contains("  grant-missing\n"), "{all}");
+    for code in ["second-hop", "grant-missing", "no-room"] {
+        assert!(all.contains(&format!("  {code}\n")), "{all}");
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ enum Command {
     Plan(PlanArgs),
     /// Do what the plan says, as far as no guard holds it, then look again.
     Apply(ApplyArgs),
-    /// Explain a code of a mistake or a finding: what it means, why, what to do.
+    /// Explain a code of a mistake, a finding or a guard: what it means, why, what to do.
     Explain {
         /// The code, as `second-hop`; without one, every code in a line each.
         code: Option<String>,

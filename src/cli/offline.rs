@@ -4,6 +4,8 @@ use super::context::{Read, Screen, diagnostic_style, load, read};
 use super::{Exit, GraphFormat};
 use crate::config::{self, DiagnosticCode};
 use crate::model::finding::{FindingCode, Severity};
+use crate::model::plan::Guard;
+use crate::plan::guard_reason;
 use crate::report::graph;
 use anyhow::Context as _;
 use std::fmt::Write as _;
@@ -52,6 +54,10 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         for code in FindingCode::iter() {
             _ = writeln!(out, "  {code}");
         }
+        out.push_str("Guards that hold a plan:\n");
+        for guard in Guard::iter() {
+            _ = writeln!(out, "  {guard}");
+        }
         screen.print(&out)?;
         return Ok(Exit::Done);
     };
@@ -63,8 +69,21 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         screen.print(&format!("{found}\n\n{}\n", found.explanation()))?;
         return Ok(Exit::Done);
     }
-    let all =
-        DiagnosticCode::iter().map(|code| code.to_string()).chain(FindingCode::iter().map(|code| code.to_string()));
+    if let Ok(guard) = code.parse::<Guard>() {
+        let way = if guard.may_be_allowed() {
+            format!(
+                "A person lets it go with `wheelwright apply --allow {guard}`, or by naming the plan with --plan-id."
+            )
+        } else {
+            "It cannot be named away.".to_owned()
+        };
+        screen.print(&format!("{guard}\n\nA guard: {}. {way}\n", guard_reason(guard)))?;
+        return Ok(Exit::Done);
+    }
+    let all = DiagnosticCode::iter()
+        .map(|code| code.to_string())
+        .chain(FindingCode::iter().map(|code| code.to_string()))
+        .chain(Guard::iter().map(|guard| guard.to_string()));
     let nearest = all.max_by(|a, b| strsim::jaro_winkler(a, code).total_cmp(&strsim::jaro_winkler(b, code)));
     screen.say(&format!(
         "error: there is no code `{code}`; did you mean `{}`? `wheelwright explain` lists them all",

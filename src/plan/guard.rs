@@ -86,7 +86,8 @@ fn told(steps: &[Step], known: &[Hold]) -> Vec<Hold> {
     counts.into_iter().map(hold).collect()
 }
 
-pub(super) fn reason(guard: Guard) -> &'static str {
+/// Why a guard holds, and what to do about it.
+pub fn reason(guard: Guard) -> &'static str {
     match guard {
         Guard::Adopt => {
             "something without our mark has a name that the topology wants; look at it, then take it over by name"

@@ -23,6 +23,7 @@ mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::statement;
+pub use guard::reason as guard_reason;
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};
