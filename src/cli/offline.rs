@@ -6,7 +6,7 @@ use crate::config::{self, DiagnosticCode};
 use crate::model::finding::{FindingCode, Severity};
 use crate::model::plan::Guard;
 use crate::plan::guard_reason;
-use crate::report::graph;
+use crate::report::{count, graph};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -28,9 +28,13 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
         let publications: usize = topology.teams.values().map(|team| team.publications.len()).sum();
         let hubs = topology.hubs.len();
         screen.say(&format!(
-            "{} {hubs} hubs, {teams} teams, {publications} publications, {subscriptions} subscriptions: nothing wrong{}.",
+            "{} {}, {}, {}, {}: nothing wrong{}.",
             screen.talk.good("ok"),
-            if warnings > 0 { format!(", {warnings} warnings") } else { String::new() }
+            count(hubs, "hub"),
+            count(teams, "team"),
+            count(publications, "publication"),
+            count(subscriptions, "subscription"),
+            if warnings > 0 { format!(", {}", count(warnings, "warning")) } else { String::new() }
         ));
         return Ok(Exit::Done);
     }

@@ -68,6 +68,6 @@ fn by_scope(plan: &Plan) -> BTreeMap<Scope, Vec<&Step>> {
 }
 
 /// `1 step`, `2 steps`.
-fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
