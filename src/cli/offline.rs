@@ -41,8 +41,8 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
     let codes: std::collections::BTreeSet<String> =
         diagnostics.iter().map(|diagnostic| diagnostic.code.to_string()).collect();
     let first = codes.iter().next().cloned().unwrap_or_default();
-    screen
-        .say(&format!("{errors} errors, {warnings} warnings. `wheelwright explain {first}` tells more about a code."));
+    let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
+    screen.say(&format!("{errors}, {warnings}. `wheelwright explain {first}` tells more about a code."));
     Ok(Exit::UserCanMend)
 }
 
