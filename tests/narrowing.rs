@@ -169,6 +169,21 @@ async fn a_publisher_that_moves_stays_held_sweep_after_sweep_and_drift_is_mended
     let described =
         bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "DescribeRule", &input);
     assert_eq!(described.unwrap()["State"], "ENABLED");
+    // The text before the mark is edited: that is mended though the narrowing waits.
+    let live =
+        bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "DescribeRule", &input);
+    let mut edited = live.unwrap();
+    let described = edited["Description"].as_str().unwrap().to_owned();
+    edited["Description"] = json!(format!("by hand {described}"));
+    edited["EventBusName"] = json!(rule.bus.name);
+    for field in ["Arn", "CreatedBy", "ManagedBy"] {
+        edited.as_object_mut().unwrap().remove(field);
+    }
+    bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "PutRule", &edited).unwrap();
+    bench.sweep().await;
+    let mended =
+        bench.aws().call(&Caller::root("111111111111"), "us-east-1", Service::EventBridge, "DescribeRule", &input);
+    assert_eq!(mended.unwrap()["Description"], json!(described));
     let swept = bench.sweep_with(&bench.clock, &allow(Guard::PublishersMove)).await.unwrap();
     bench.assert_in_step(&swept);
 }

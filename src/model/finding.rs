@@ -4,7 +4,6 @@ use super::ids::TeamName;
 use super::resource::ResourceId;
 use super::topology::Origin;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -266,9 +265,4 @@ pub struct Finding {
     pub team: Option<TeamName>,
     /// Where the resource was asked for.
     pub origin: Option<Origin>,
-}
-
-/// The codes of these findings, sorted, each once.
-pub fn codes(findings: &[Finding]) -> BTreeSet<FindingCode> {
-    findings.iter().map(|finding| finding.code).collect()
 }

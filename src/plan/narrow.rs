@@ -5,7 +5,7 @@
 //! after everything that takes over is in place, as any other break.
 
 use super::diff::{Asked, Change, Diff};
-use super::rules::{put_rule, seen_rule, state_text};
+use super::rules::{differences, mark_of, put_rule, seen_rule, state_text};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Digested as _, Wanted};
 use crate::model::finding::FindingCode;
@@ -57,17 +57,24 @@ pub(super) fn narrow(
 ) {
     let after = &wanted.spec.pattern;
     let mut held_by = cuts_publishers(diff, rule, before, after, halfway, asked).then_some(Guard::PublishersMove);
-    let state_differs = live.state != state_text(wanted.spec.state);
+    // What a hand did to a rule that is on the way is mended at once, whatever the narrowing waits for.
+    let mut amiss: BTreeSet<FindingCode> = BTreeSet::new();
+    if halfway != Halfway::No {
+        let found = differences(&wanted.spec, &mark_of(diff.desired, rule, &wanted.spec), live);
+        let state_differs = live.state != state_text(wanted.spec.state);
+        let by_hand = |code: &FindingCode| state_differs || *code != FindingCode::PatternChanged;
+        amiss.extend(found.into_iter().map(|(code, _)| code).filter(by_hand));
+    }
     // Also where it takes all the new events already: its mark says from now on that only the narrowing is missing, so
     // that what happens to it meanwhile is told as drift.
-    if halfway == Halfway::No || state_differs {
+    if halfway == Halfway::No || !amiss.is_empty() {
         let characters_max = diff
             .desired
             .quotas
             .get(&rule.bus)
             .map_or(quota::PATTERN_CHARACTERS, |quotas| quotas.pattern_characters_max);
         match union(before, after, characters_max) {
-            Some(both) => widen(diff, rule, wanted, live, &both, halfway, asked),
+            Some(both) => widen(diff, rule, wanted, live, &both, halfway, amiss, asked),
             // It delivers nothing today, so nothing is lost by doing it at once.
             None if live.state == "DISABLED" => return at_once(diff, rule, wanted, live, asked),
             None => held_by = Some(Guard::NoRoom),
@@ -94,7 +101,8 @@ fn at_once(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: 
 }
 
 /// The rule with both patterns. Its mark says so: if we stop here, the next plan knows that only the narrowing is missing,
-/// and the one after another commit that the rule was not asked for like this.
+/// and the one after another commit that the rule was not asked for like this. `amiss`: what a hand did to it on the way.
+#[allow(clippy::too_many_arguments)] // Each is a part of the step; a struct would only name them again.
 fn widen(
     diff: &mut Diff<'_>,
     rule: &RuleId,
@@ -102,6 +110,7 @@ fn widen(
     live: &LiveRule,
     both: &Pattern,
     halfway: Halfway,
+    amiss: BTreeSet<FindingCode>,
     asked: &Asked,
 ) {
     let new_accounts = !accounts(&wanted.spec.pattern).is_subset(&live_accounts(live));
@@ -129,10 +138,7 @@ fn widen(
         true => "its mark; the pattern stays until it is narrowed".to_owned(),
         false => format!("pattern {both}, for the time until it is narrowed"),
     }];
-    let (cause, codes) = match halfway != Halfway::No {
-        true => (Cause::Drift, BTreeSet::from([FindingCode::RuleDisabled])),
-        false => (Cause::Intent, BTreeSet::new()),
-    };
+    let (cause, codes) = (if amiss.is_empty() { Cause::Intent } else { Cause::Drift }, amiss);
     diff.make(Change { action, seen: seen_rule(live), cause, codes, held_by: None, detail }, asked);
 }
 

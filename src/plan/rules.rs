@@ -173,10 +173,11 @@ fn compare(
     let careful = held_by.is_none() && (cause == Cause::Intent || on_the_way || live.mark().is_none());
     match loses {
         Some(before) if careful => {
-            for (code, detail) in differences.iter().filter(|_| cause == Cause::Drift) {
-                if *code != FindingCode::PatternChanged || live.mark().is_none() {
-                    diff.find(ResourceId::Rule(rule.clone()), *code, Outcome::Mend, detail.clone(), asked);
-                }
+            // On the way the pattern is as we set it; all else that differs was done by a hand.
+            let told =
+                |code: FindingCode| cause == Cause::Drift && !(on_the_way && code == FindingCode::PatternChanged);
+            for (code, detail) in differences.into_iter().filter(|(code, _)| told(*code)) {
+                diff.find(ResourceId::Rule(rule.clone()), code, Outcome::Mend, detail, asked);
             }
             narrow::narrow(diff, rule, wanted, live, before, halfway, asked);
         }

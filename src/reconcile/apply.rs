@@ -61,24 +61,24 @@ pub async fn apply<F: Fleet>(
         let mut settled = true;
         let mut still = Vec::with_capacity(waiting.len());
         for step in waiting {
-            match readiness(step, &outcomes, &known, pending) {
-                Readiness::Blocked(on) => {
-                    let outcome = StepOutcome::Blocked(on);
+            let ended = match readiness(step, &outcomes, &known, pending) {
+                Readiness::Blocked(on) => Some(StepOutcome::Blocked(on)),
+                Readiness::Ready => given_up.get(&step.action.scope()).cloned().map(StepOutcome::Failed),
+                Readiness::Waits => {
+                    still.push(step);
+                    continue;
+                }
+            };
+            match ended {
+                Some(outcome) => {
                     told(step, &outcome);
                     outcomes.insert(step.key(), outcome);
                     settled = false;
                 }
-                Readiness::Ready if given_up.contains_key(&step.action.scope()) => {
-                    let error = given_up.get(&step.action.scope()).cloned();
-                    let outcome = error.map_or(StepOutcome::Blocked(step.key()), StepOutcome::Failed);
-                    told(step, &outcome);
-                    outcomes.insert(step.key(), outcome);
-                    settled = false;
-                }
-                Readiness::Ready if running.len() < scopes_in_flight_max.max(1) && busy.insert(step.action.scope()) => {
+                None if running.len() < scopes_in_flight_max.max(1) && busy.insert(step.action.scope()) => {
                     running.push(async move { (step, write(fleet, step).await) });
                 }
-                Readiness::Ready | Readiness::Waits => still.push(step),
+                None => still.push(step),
             }
         }
         waiting = still;
