@@ -2,10 +2,10 @@
 //!
 //! Layer 3. The SDK edge (`aws/`) and the simulated AWS (`sim/`) both serve these; the rate limiter, the
 //! recorder and the fault injector are decorators around them. What is not here cannot be done: there is no
-//! call that deletes a bus or an archive, and none that replaces a whole resource policy.
+//! call that replaces a whole resource policy. Only `wheelwright retire`, a person's command, deletes a bus or an archive.
 
 use crate::model::ids::Scope;
-use crate::model::resource::{Grantee, RuleState, TargetSpec};
+use crate::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
 use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use serde::Serialize;
@@ -29,7 +29,11 @@ pub enum Call {
     DescribeArchive { archive: String },
     ListTagsForResource { arn: String },
     DescribeEventBus { bus: String },
-    CreateEventBus { bus: String, description: String, tags: Tags },
+    GetRole { role: String },
+    GetQueueAttributes { queue: String },
+    CreateEventBus { bus: String, settings: BusSettings, tags: Tags },
+    UpdateEventBus { bus: String, settings: BusSettings },
+    DeleteEventBus { bus: String },
     PutPermission { bus: String, statement_id: String, grantee: Grantee },
     RemovePermission { bus: String, statement_id: String },
     PutRule { bus: String, rule: String, description: String, pattern: String, state: RuleState, tags: Tags },
@@ -37,8 +41,10 @@ pub enum Call {
     RemoveTargets { bus: String, rule: String, target_ids: Vec<String> },
     DeleteRule { bus: String, rule: String },
     TagResource { arn: String, tags: Tags },
+    UntagResource { arn: String, keys: Vec<String> },
     CreateArchive { archive: String, source_arn: String, description: String, retention_days: u32 },
     UpdateArchive { archive: String, description: String, retention_days: u32 },
+    DeleteArchive { archive: String },
 }
 
 impl Call {
@@ -53,7 +59,11 @@ impl Call {
             Self::DescribeArchive { .. } => "events:DescribeArchive",
             Self::ListTagsForResource { .. } => "events:ListTagsForResource",
             Self::DescribeEventBus { .. } => "events:DescribeEventBus",
+            Self::GetRole { .. } => "iam:GetRole",
+            Self::GetQueueAttributes { .. } => "sqs:GetQueueAttributes",
             Self::CreateEventBus { .. } => "events:CreateEventBus",
+            Self::UpdateEventBus { .. } => "events:UpdateEventBus",
+            Self::DeleteEventBus { .. } => "events:DeleteEventBus",
             Self::PutPermission { .. } => "events:PutPermission",
             Self::RemovePermission { .. } => "events:RemovePermission",
             Self::PutRule { .. } => "events:PutRule",
@@ -61,8 +71,10 @@ impl Call {
             Self::RemoveTargets { .. } => "events:RemoveTargets",
             Self::DeleteRule { .. } => "events:DeleteRule",
             Self::TagResource { .. } => "events:TagResource",
+            Self::UntagResource { .. } => "events:UntagResource",
             Self::CreateArchive { .. } => "events:CreateArchive",
             Self::UpdateArchive { .. } => "events:UpdateArchive",
+            Self::DeleteArchive { .. } => "events:DeleteArchive",
         }
     }
 
@@ -76,8 +88,12 @@ impl Call {
             | Self::ListArchives { .. }
             | Self::DescribeArchive { .. }
             | Self::ListTagsForResource { .. }
-            | Self::DescribeEventBus { .. } => false,
+            | Self::DescribeEventBus { .. }
+            | Self::GetRole { .. }
+            | Self::GetQueueAttributes { .. } => false,
             Self::CreateEventBus { .. }
+            | Self::UpdateEventBus { .. }
+            | Self::DeleteEventBus { .. }
             | Self::PutPermission { .. }
             | Self::RemovePermission { .. }
             | Self::PutRule { .. }
@@ -85,8 +101,10 @@ impl Call {
             | Self::RemoveTargets { .. }
             | Self::DeleteRule { .. }
             | Self::TagResource { .. }
+            | Self::UntagResource { .. }
             | Self::CreateArchive { .. }
-            | Self::UpdateArchive { .. } => true,
+            | Self::UpdateArchive { .. }
+            | Self::DeleteArchive { .. } => true,
         }
     }
 }
@@ -96,8 +114,8 @@ impl Call {
 pub enum Answer {
     /// A page of buses.
     Buses(Page<BusSummary>),
-    /// One bus.
-    Bus(BusSummary),
+    /// One bus, with the settings that only DescribeEventBus tells.
+    Bus(BusSummary, BusSettings),
     /// A page of rules.
     Rules(Page<RuleSummary>),
     /// One rule.
@@ -110,6 +128,10 @@ pub enum Answer {
     Archive(ArchiveSummary),
     /// A resource's tags.
     Tags(Tags),
+    /// A role.
+    Role(RoleSummary),
+    /// A queue.
+    Queue(QueueSummary),
     /// What PutTargets or RemoveTargets could not do, though the call itself succeeded.
     Entries(Vec<FailedEntry>),
     /// A write that answers nothing that we need.
@@ -149,6 +171,30 @@ pub struct RuleSummary {
     pub state: String,
     /// The AWS service that manages it.
     pub managed_by: Option<String>,
+    /// The account that made it; only DescribeRule tells.
+    pub created_by: Option<String>,
+}
+
+/// A role, as GetRole gives it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleSummary {
+    /// Its ARN.
+    pub arn: String,
+    /// Its trust policy: a JSON document.
+    pub trust_policy: String,
+}
+
+/// A queue, as GetQueueAttributes gives it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueSummary {
+    /// Its ARN.
+    pub arn: String,
+    /// Its resource policy's text, if it has one.
+    pub policy: Option<String>,
+    /// The customer's KMS key that it is encrypted with, if one is.
+    pub kms_key: Option<String>,
+    /// Messages in it, about.
+    pub messages: u64,
 }
 
 /// An archive.

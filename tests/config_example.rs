@@ -5,6 +5,7 @@ use std::path::Path;
 use wheelwright::config::{Loaded, SourceFiles, Style, load, render};
 use wheelwright::expand::expand;
 use wheelwright::model::desired::Revision;
+use wheelwright::model::ids::Moment;
 use wheelwright::source::dir;
 
 fn example() -> (SourceFiles, Revision, Loaded) {
@@ -22,7 +23,7 @@ fn the_example_has_no_diagnostics() {
 #[test]
 fn the_example_expands_to_a_whole_topology() {
     let (_, revision, loaded) = example();
-    let desired = expand(&loaded.topology.unwrap(), &loaded.settings, revision);
+    let desired = expand(&loaded.topology.unwrap(), &loaded.settings, revision, Moment(0));
     let counts = [
         ("buses", desired.buses.len()),
         ("grants", desired.grants.len()),

@@ -57,8 +57,8 @@ const ROWS: &[Row] = &[
     Row {
         name: "bus description lost",
         edit: |edit| _ = edit.call(LEDGER, US, "UpdateEventBus", json!({"Name": "ledger"})),
-        finds: &[],
-        after: Left,
+        finds: &[(Found::MarkLost, Mend)],
+        after: Mended,
         cuts: false,
     },
     Row {
@@ -226,11 +226,17 @@ const ROWS: &[Row] = &[
     Row {
         name: "owner's tag lost, mark kept",
         edit: |edit| edit.untag("ledger.large", "wheelwright:owner"),
-        finds: &[],
+        finds: &[(Found::TagsChanged, Mend)],
+        after: Mended,
+        cuts: false,
+    },
+    Row {
+        name: "rule copied, marks and all",
+        edit: copy_rule,
+        finds: &[(Found::MarkCopied, Outcome::Left)],
         after: Left,
         cuts: false,
     },
-    Row { name: "rule copied, marks and all", edit: copy_rule, finds: &[], after: Mended, cuts: false },
     Row {
         name: "foreign rule added on the hub",
         edit: |edit| {

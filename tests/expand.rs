@@ -7,6 +7,7 @@ use wheelwright::config::{Settings, SourceFiles, Style, load, render};
 use wheelwright::eventbridge::quota;
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
+use wheelwright::model::ids::Moment;
 use wheelwright::model::resource::Grantee;
 
 const TOPOLOGY: &str = r##"
@@ -106,7 +107,7 @@ from = "payments.settlements"
 fn desired_of(files: &SourceFiles) -> Desired {
     let loaded = load(files);
     let text = render(&loaded.diagnostics, files, Style::Plain);
-    expand(&loaded.topology.expect(&text), &loaded.settings, Revision { id: "test".into(), sequence: 7 })
+    expand(&loaded.topology.expect(&text), &loaded.settings, Revision { id: "test".into(), sequence: 7 }, Moment(0))
 }
 
 fn desired() -> Desired {
@@ -218,7 +219,10 @@ fn another_owner_shares_no_name_with_this_one() {
     let revision = || Revision { id: "test".into(), sequence: 7 };
     let mut other = Settings::default();
     other.operator.owner = "other".parse().unwrap();
-    let (ours, theirs) = (expand(&topology, &Settings::default(), revision()), expand(&topology, &other, revision()));
+    let (ours, theirs) = (
+        expand(&topology, &Settings::default(), revision(), Moment(0)),
+        expand(&topology, &other, revision(), Moment(0)),
+    );
     assert!(ours.rules.keys().all(|rule| !theirs.rules.contains_key(rule)));
     assert!(ours.grants.keys().all(|grant| !theirs.grants.contains_key(grant)));
     assert!(ours.archives.keys().all(|archive| !theirs.archives.contains_key(archive)));

@@ -8,7 +8,10 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use support::{Bench, Example};
 use wheelwright::model::finding::FindingCode;
+use wheelwright::model::ids::Scope;
+use wheelwright::model::mark::{Digest, Mark};
 use wheelwright::model::plan::{Action, Guard, Plan, RouteEffect, RulePart};
+use wheelwright::model::resource::{BusId, ResourceId};
 use wheelwright::plan::Approval;
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::{Caller, EventEntry, Service};
@@ -121,7 +124,10 @@ async fn nothing_goes_where_its_replacement_cannot_be_made() {
 async fn a_replacement_under_another_operators_mark_takes_nothing_away() {
     let example = Example::worked();
     let bench = after(&example, &[(LEDGER, "bus = \"ledger\"", "bus = \"ledger-new\"")]).await;
-    let theirs = json!({"Name": "ledger-new", "Description": "theirs [ww1:others:7:00000000]"});
+    let scope = Scope::new("333333333333".parse().unwrap(), "us-east-1");
+    let bus = ResourceId::Bus(BusId { scope, name: "ledger-new".to_owned() });
+    let mark = Mark::new(&"others".parse().unwrap(), 7, &bus, Digest::of(&["theirs"]));
+    let theirs = json!({"Name": "ledger-new", "Description": mark.stamp("theirs")});
     let caller = Caller::root("333333333333");
     bench.aws().call(&caller, "us-east-1", Service::EventBridge, "CreateEventBus", &theirs).unwrap();
     let before = bench.aws().log().len();

@@ -11,7 +11,7 @@ use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::types::Target;
 use wheelwright::call::{Answer, Call, ErrorClass};
 use wheelwright::model::ids::Scope;
-use wheelwright::model::resource::{Grantee, RuleState, TargetSpec};
+use wheelwright::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
 use wheelwright::port::Fleet;
 use wheelwright::sim::call_door::{Operator, SimFleet};
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
@@ -66,7 +66,11 @@ fn sdk(world: &Arc<Mutex<SimulatedAws>>, key: Credentials) -> aws_sdk_eventbridg
 }
 
 fn create_bus(bus: &str) -> Call {
-    Call::CreateEventBus { bus: bus.to_owned(), description: "a bus".to_owned(), tags: [].into() }
+    Call::CreateEventBus {
+        bus: bus.to_owned(),
+        settings: BusSettings { description: "a bus".to_owned(), ..BusSettings::default() },
+        tags: [].into(),
+    }
 }
 
 fn list_buses() -> Call {

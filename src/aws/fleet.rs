@@ -46,7 +46,7 @@ impl Fleet for AwsFleet {
 /// AWS takes an ARN of another Region for the thing of that name in its own, so such a call is not sent.
 fn check_address(scope: &Scope, call: &Call) -> Result<(), CallError> {
     let arn = match call {
-        Call::ListTagsForResource { arn } | Call::TagResource { arn, .. } => arn,
+        Call::ListTagsForResource { arn } | Call::TagResource { arn, .. } | Call::UntagResource { arn, .. } => arn,
         Call::CreateArchive { source_arn, .. } => source_arn,
         _ => return Ok(()),
     };

@@ -6,6 +6,7 @@
 use super::errors::Failure;
 use super::target::live_target;
 use crate::call::{Answer, ArchiveSummary, BusSummary, ErrorClass, FailedEntry, Page, RuleSummary};
+use crate::model::resource::{BusLog, BusSettings, LogLevel};
 use aws_sdk_eventbridge::operation::describe_archive::DescribeArchiveOutput;
 use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusOutput;
 use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
@@ -26,7 +27,13 @@ pub(super) fn buses(output: ListEventBusesOutput) -> Result<Answer, Failure> {
 }
 
 pub(super) fn bus(output: DescribeEventBusOutput) -> Result<Answer, Failure> {
-    bus_summary(output.name, output.description, output.policy).map(Answer::Bus)
+    let settings = BusSettings {
+        description: output.description.clone().unwrap_or_default(),
+        kms_key: output.kms_key_identifier.filter(|key| !key.is_empty()),
+        dead_letter_arn: output.dead_letter_config.and_then(|config| config.arn),
+        log: output.log_config.as_ref().map(bus_log).unwrap_or_default(),
+    };
+    Ok(Answer::Bus(bus_summary(output.name, output.description, output.policy)?, settings))
 }
 
 pub(super) fn rules(output: ListRulesOutput) -> Result<Answer, Failure> {
@@ -37,8 +44,8 @@ pub(super) fn rules(output: ListRulesOutput) -> Result<Answer, Failure> {
 }
 
 pub(super) fn rule(output: DescribeRuleOutput) -> Result<Answer, Failure> {
-    rule_summary(output.name, output.description, output.event_pattern, output.state, output.managed_by)
-        .map(Answer::Rule)
+    let rule = rule_summary(output.name, output.description, output.event_pattern, output.state, output.managed_by)?;
+    Ok(Answer::Rule(RuleSummary { created_by: output.created_by, ..rule }))
 }
 
 pub(super) fn targets(output: ListTargetsByRuleOutput) -> Answer {
@@ -119,7 +126,21 @@ fn rule_summary(
         pattern,
         state: state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
         managed_by,
+        created_by: None,
     })
+}
+
+/// What a bus logs; a level that we do not know is the most that there is.
+fn bus_log(config: &types::LogConfig) -> BusLog {
+    let level = match &config.level {
+        None | Some(types::Level::Off) => LogLevel::Off,
+        Some(types::Level::Error) => LogLevel::Error,
+        Some(types::Level::Info) => LogLevel::Info,
+        Some(_) => LogLevel::Trace,
+    };
+    // A bus that logs nothing logs no details, whatever it says of them.
+    let detail = level != LogLevel::Off && config.include_detail == Some(types::IncludeDetail::Full);
+    BusLog { level, detail }
 }
 
 fn page<From, To>(

@@ -8,7 +8,7 @@
 use super::errors::Failure;
 use super::translate_answer as answer;
 use crate::call::{Answer, Call, ErrorClass, PAGE_ENTRIES_MAX};
-use crate::model::resource::{Grantee, RuleState, TargetSpec};
+use crate::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use crate::model::topology::{Retry, Tags};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::put_rule::builders::PutRuleFluentBuilder;
@@ -26,7 +26,10 @@ pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure>
         Call::DescribeArchive { archive } => describe_archive(client, archive).await,
         Call::ListTagsForResource { arn } => list_tags(client, arn).await,
         Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
-        Call::CreateEventBus { bus, description, tags } => create_event_bus(client, bus, description, tags).await,
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not EventBridge's")),
+        Call::CreateEventBus { bus, settings, tags } => create_event_bus(client, bus, settings, tags).await,
+        Call::UpdateEventBus { bus, settings } => update_event_bus(client, bus, settings).await,
+        Call::DeleteEventBus { bus } => delete_event_bus(client, bus).await,
         Call::PutPermission { bus, statement_id, grantee } => put_permission(client, bus, statement_id, grantee).await,
         Call::RemovePermission { bus, statement_id } => remove_permission(client, bus, statement_id).await,
         Call::PutRule { bus, rule, description, pattern, state, tags } => {
@@ -37,12 +40,14 @@ pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure>
         Call::RemoveTargets { bus, rule, target_ids } => remove_targets(client, bus, rule, target_ids).await,
         Call::DeleteRule { bus, rule } => delete_rule(client, bus, rule).await,
         Call::TagResource { arn, tags } => tag_resource(client, arn, tags).await,
+        Call::UntagResource { arn, keys } => untag_resource(client, arn, keys).await,
         Call::CreateArchive { archive, source_arn, description, retention_days } => {
             create_archive(client, archive, source_arn, description, retention_days).await
         }
         Call::UpdateArchive { archive, description, retention_days } => {
             update_archive(client, archive, description, retention_days).await
         }
+        Call::DeleteArchive { archive } => delete_archive(client, archive).await,
     }
 }
 
@@ -89,10 +94,44 @@ async fn describe_event_bus(client: &Client, bus: String) -> Result<Answer, Fail
     answer::bus(client.describe_event_bus().name(bus).send().await?)
 }
 
-async fn create_event_bus(client: &Client, bus: String, description: String, tags: Tags) -> Result<Answer, Failure> {
+async fn create_event_bus(client: &Client, bus: String, settings: BusSettings, tags: Tags) -> Result<Answer, Failure> {
+    // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
+    let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
     let request = client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
-    request.send().await?;
+    let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
+    request.set_log_config(log_config(log)).send().await?;
     Ok(Answer::Done)
+}
+
+/// What is left out is cleared: UpdateEventBus replaces all of it
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>).
+async fn update_event_bus(client: &Client, bus: String, settings: BusSettings) -> Result<Answer, Failure> {
+    let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
+    let request = client.update_event_bus().name(bus).description(description);
+    let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
+    request.set_log_config(log_config(log)).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn delete_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
+    client.delete_event_bus().name(bus).send().await?;
+    Ok(Answer::Done)
+}
+
+fn dead_letter(arn: String) -> types::DeadLetterConfig {
+    types::DeadLetterConfig::builder().arn(arn).build()
+}
+
+/// A bus that logs nothing is sent no configuration: that is how a new one is.
+fn log_config(log: BusLog) -> Option<types::LogConfig> {
+    let level = match log.level {
+        LogLevel::Off => return None,
+        LogLevel::Error => types::Level::Error,
+        LogLevel::Info => types::Level::Info,
+        LogLevel::Trace => types::Level::Trace,
+    };
+    let detail = if log.detail { types::IncludeDetail::Full } else { types::IncludeDetail::None };
+    Some(types::LogConfig::builder().level(level).include_detail(detail).build())
 }
 
 /// The two shapes that the parameters of PutPermission can say: an account, or everybody of an organisation
@@ -149,6 +188,16 @@ async fn delete_rule(client: &Client, bus: String, rule: String) -> Result<Answe
     Ok(Answer::Done)
 }
 
+async fn delete_archive(client: &Client, archive: String) -> Result<Answer, Failure> {
+    client.delete_archive().archive_name(archive).send().await?;
+    Ok(Answer::Done)
+}
+
+async fn untag_resource(client: &Client, arn: String, keys: Vec<String>) -> Result<Answer, Failure> {
+    client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
+    Ok(Answer::Done)
+}
+
 async fn tag_resource(client: &Client, arn: String, tags: Tags) -> Result<Answer, Failure> {
     client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)).send().await?;
     Ok(Answer::Done)
@@ -180,10 +229,9 @@ async fn update_archive(
 fn target((id, spec): (String, TargetSpec)) -> Result<types::Target, Failure> {
     // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
     let TargetSpec { arn, role_arn, dead_letter_arn, retry } = spec;
-    let dead_letter = dead_letter_arn.map(|arn| types::DeadLetterConfig::builder().arn(arn).build());
     let retry = retry.map(retry_policy).transpose()?;
     let target = types::Target::builder().id(id).arn(arn).set_role_arn(role_arn);
-    Ok(target.set_dead_letter_config(dead_letter).set_retry_policy(retry).build()?)
+    Ok(target.set_dead_letter_config(dead_letter_arn.map(dead_letter)).set_retry_policy(retry).build()?)
 }
 
 fn retry_policy(retry: Retry) -> Result<types::RetryPolicy, Failure> {

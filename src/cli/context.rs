@@ -1,5 +1,6 @@
 //! What the commands have in common: the screen, the loaded config, the way to the accounts.
 
+use super::clock::MachineClock;
 use super::{Colour, Exit};
 use crate::aws::{AwsFleet, AwsSettings, connect};
 use crate::config::{self, Loaded, Settings, SourceFiles};
@@ -7,10 +8,11 @@ use crate::expand::expand;
 use crate::model::desired::{Desired, Revision};
 use crate::model::ids::Scope;
 use crate::model::topology::Topology;
+use crate::port::Clock as _;
 use crate::reconcile::pace::{Pace, Paced};
-use crate::reconcile::refresh::RefreshSettings;
+use crate::reconcile::refresh::{Depth, RefreshSettings};
 use crate::reconcile::sweep::SweepSettings;
-use crate::report::{AccountNames, Style};
+use crate::report::{AccountNames, Style, text};
 use crate::source::dir;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -95,6 +97,9 @@ pub(super) fn load(folder: &Path, screen: Screen) -> Result<Context, Exit> {
         screen.say("The topology has errors: nothing was asked of AWS, nothing is taken away.");
         return Err(Exit::UserCanMend);
     };
+    if !topology.kept.is_empty() {
+        screen.say(&text::kept(&topology.kept));
+    }
     Ok(Context::new(loaded.settings, topology, revision))
 }
 
@@ -107,7 +112,7 @@ pub(super) fn diagnostic_style(style: Style) -> config::Style {
 
 impl Context {
     pub(super) fn new(settings: Settings, topology: Topology, revision: Revision) -> Self {
-        let desired = expand(&topology, &settings, revision);
+        let desired = expand(&topology, &settings, revision, MachineClock.now());
         let names = desired.account_names.clone();
         Self { settings, topology, desired, names }
     }
@@ -116,6 +121,7 @@ impl Context {
         let pace = &self.settings.pace;
         SweepSettings {
             refresh: RefreshSettings {
+                depth: Depth::Full,
                 scopes_in_flight_max: pace.accounts_in_flight_max as usize,
                 scope_deadline_ms: u64::from(pace.scope_deadline_secs) * 1_000,
             },

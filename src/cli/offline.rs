@@ -6,7 +6,7 @@ use crate::config::{self, DiagnosticCode};
 use crate::model::finding::{FindingCode, Severity};
 use crate::model::plan::Guard;
 use crate::plan::guard_reason;
-use crate::report::{count, graph};
+use crate::report::{count, graph, text};
 use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
-    if let Some(topology) = &loaded.topology {
+    if let (false, Some(topology)) = (loaded.has_errors(), &loaded.topology) {
         let teams = topology.teams.len();
         let subscriptions: usize = topology.teams.values().map(|team| team.subscriptions.len()).sum();
         let publications: usize = topology.teams.values().map(|team| team.publications.len()).sum();
@@ -43,6 +43,9 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
     let first = codes.iter().next().cloned().unwrap_or_default();
     let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
     screen.say(&format!("{errors}, {warnings}. `wheelwright explain {first}` tells more about a code."));
+    if let Some(topology) = &loaded.topology {
+        screen.say(&text::kept(&topology.kept));
+    }
     Ok(Exit::UserCanMend)
 }
 

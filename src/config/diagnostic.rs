@@ -40,8 +40,6 @@ pub enum DiagnosticCode {
     UnknownValue,
     /// A number outside its bounds.
     OutOfBounds,
-    /// Declared in the language, not done by this version.
-    NotYet,
     /// The topology has no file, or no hub.
     EmptyTopology,
     /// A name that wheelwright or AWS does not take.
@@ -56,6 +54,10 @@ pub enum DiagnosticCode {
     BadBusName,
     /// A source that nobody may publish.
     BadSource,
+    /// A KMS key that is no key's ARN, or another Region's.
+    BadKmsKey,
+    /// Encryption, dead letters or logging of a bus that is not wheelwright's to set.
+    NotOurBus,
     /// A tag that AWS does not take, or that is wheelwright's own.
     BadTag,
     /// A destination that is not a name or an ARN of its kind.
@@ -88,8 +90,10 @@ pub enum DiagnosticCode {
     UnknownSubscription,
     /// A hub in an account that may not be touched.
     HubWithoutAccess,
-    /// Hub and spoke in different partitions of AWS.
+    /// Hub and spoke, or two hubs, in different partitions of AWS.
     CrossPartition,
+    /// Hub and spoke in two Regions between which EventBridge does not deliver.
+    CrossRegion,
     /// The publication is not offered to this team.
     NotOffered,
     /// The publication is not published at the hub where it is wanted.
@@ -102,6 +106,10 @@ pub enum DiagnosticCode {
     SpokeWithoutBus,
     /// A forwarded event would have to be forwarded again.
     SecondHop,
+    /// What a bus receives by a route, it forwards on the same route again.
+    Loop,
+    /// The same events come to a hub twice.
+    ForwardedTwice,
     /// Two teams publish one source at one hub.
     SourceTwoOwners,
     /// Further publishing accounts together with `via = "spoke"`.
@@ -126,6 +134,14 @@ pub enum DiagnosticCode {
     DestinationRegion,
     /// A retry policy on a bus target, which EventBridge refuses.
     RetryOnBus,
+    /// A dead-letter queue that is the destination itself.
+    DeadLetterIsDestination,
+    /// A stop or a rename of something that is another team's.
+    NotYours,
+    /// A rename of something that is still there.
+    MovedStillThere,
+    /// Two renames of one thing, or to one thing, or in a circle.
+    MovedTwice,
     /// A unit test that does not describe an event that can be published.
     BadExpect,
     /// A unit test of the routes that does not hold.

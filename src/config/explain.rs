@@ -12,7 +12,6 @@ impl DiagnosticCode {
             | Self::WrongType
             | Self::UnknownValue
             | Self::OutOfBounds
-            | Self::NotYet
             | Self::EmptyTopology
             | Self::TeamMissing => of_writing(self),
             Self::BadName
@@ -21,6 +20,8 @@ impl DiagnosticCode {
             | Self::BadOrganizationId
             | Self::BadBusName
             | Self::BadSource
+            | Self::BadKmsKey
+            | Self::NotOurBus
             | Self::BadTag
             | Self::BadDestination => of_values(self),
             Self::DuplicateName
@@ -35,18 +36,25 @@ impl DiagnosticCode {
             | Self::UnknownTeam
             | Self::UnknownSpoke
             | Self::UnknownPublication
-            | Self::UnknownSubscription => of_names(self),
+            | Self::UnknownSubscription
+            | Self::NotYours
+            | Self::MovedStillThere
+            | Self::MovedTwice => of_names(self),
             Self::HubWithoutAccess
             | Self::CrossPartition
+            | Self::CrossRegion
             | Self::NotOffered
             | Self::NotPublishedHere
             | Self::NoSpoke
             | Self::AmbiguousSpoke
             | Self::SpokeWithoutBus
             | Self::SecondHop
+            | Self::Loop
+            | Self::ForwardedTwice
             | Self::AccountsViaSpoke
             | Self::DestinationRegion
-            | Self::RetryOnBus => of_routes(self),
+            | Self::RetryOnBus
+            | Self::DeadLetterIsDestination => of_routes(self),
             Self::UnknownDetailType
             | Self::WhereKey
             | Self::BadPattern
@@ -64,7 +72,7 @@ impl DiagnosticCode {
 fn of_writing(code: DiagnosticCode) -> &'static str {
     match code {
         DiagnosticCode::Syntax => {
-            "The file is not TOML, so what stands after the mistake may not have been understood. Until it is mended nothing is changed in any account, and names that may be declared in this file are not reported as missing.
+            "The file is not TOML, so what stands after the mistake may not have been understood. Until it is mended the routes of the team whose file it is stay exactly as they are (in a file of accounts or hubs: everybody's), and names that may be declared in this file are not reported as missing.
 See https://toml.io.
 
 wrong:  name = payments
@@ -108,13 +116,6 @@ wrong:  [pace]
         calls-per-second-max = 500
 right:  [pace]
         calls-per-second-max = 25"
-        }
-        DiagnosticCode::NotYet => {
-            "The language has a place for this, and this version does not do it. It is refused, as passing over it would leave you believing in a route that is not there. The message says what to do meanwhile.
-
-wrong:  [stop.incident]
-        subscription = \"ledger.large\"
-right:  take [subscribe.large] out until it is wanted again"
         }
         DiagnosticCode::EmptyTopology => {
             "The folder declares no hub. That is a wrong path, an unmounted volume or half a checkout, never a wish: it would ask for every bus rule of the organisation to be taken away. Nothing is.
@@ -178,6 +179,23 @@ See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html.
 
 wrong:  source = \"aws.payments\"
 right:  source = \"com.acme.payments\""
+        }
+        DiagnosticCode::BadKmsKey => {
+            "A bus is encrypted with a customer's key of its own Region, named by the key's ARN. An alias is not taken: it can be pointed at another key without anybody editing the topology.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-cmk.html.
+
+wrong:  kms-key = \"alias/events\"
+right:  kms-key = \"arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab\""
+        }
+        DiagnosticCode::NotOurBus => {
+            "Encryption, dead letters and logging are set on buses that wheelwright makes. An account's default bus is everybody's there: it is never made, marked or set. A spoke without a bus has none to set.
+
+wrong:  [spoke.prod]
+        bus = \"default\"
+        log = { level = \"error\" }
+right:  [spoke.prod]
+        bus = \"payments\"
+        log = { level = \"error\" }"
         }
         DiagnosticCode::BadTag => {
             "AWS takes at most 50 tags on a thing, keys of 1 to 128 characters and values of up to 256, made of letters, digits, spaces and `_.:/=+-@`. Keys that start with `aws:` are AWS's, those with `wheelwright:` are the marks that tell whose a rule is. A hub's, a team's and a spoke's tags come together on what is made for them.
@@ -247,6 +265,24 @@ right:  [spoke.us]
 wrong:  partner = { id = \"999999999999\", access = \"none\" }, used by nothing
 right:  take the line out"
         }
+        DiagnosticCode::NotYours => {
+            "A team's file holds off and renames what is the team's own. What is another's is written in that team's file; the platform team may write a `[stop]` for anybody, in a file without `[team]`.
+
+wrong:  [stop.inc-4411] with subscription = \"ledger.large\" in the file of team payments
+right:  the same in the file of team ledger, or in topology/stops.toml"
+        }
+        DiagnosticCode::MovedStillThere => {
+            "`[[moved]]` tells what a thing was called before, so that it keeps its rule. Here the old name is declared as well, and one rule cannot be both.
+
+wrong:  [subscribe.big], [subscribe.large], and [[moved]] from big to large
+right:  [subscribe.large], and [[moved]] from big to large"
+        }
+        DiagnosticCode::MovedTwice => {
+            "Each thing had one name before. Two renames of one thing, to one thing, or in a circle leave it open which rule is kept.
+
+wrong:  [[moved]] from = \"ledger.big\" twice, to two names
+right:  one [[moved]] for each thing; a chain (a to b, b to c) is fine"
+        }
         DiagnosticCode::UnknownAccount => {
             "No `[account]` of any file has this name. Spokes, hubs and publications name accounts by the roster, so that an id is written once.
 
@@ -297,11 +333,18 @@ wrong:  partner = { id = \"999999999999\", access = \"none\" }
 right:  account = \"platform\""
         }
         DiagnosticCode::CrossPartition => {
-            "AWS's partitions (aws, aws-cn, aws-us-gov, …) do not know each other's accounts: no rule delivers and no role is assumed from one to another.
+            "AWS's partitions (aws, aws-cn, aws-us-gov, …) do not know each other's accounts: no rule delivers and no role is assumed from one to another. An operator's credentials are of one of them, so each needs a topology of its own.
 See https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html.
 
 wrong:  region = \"cn-north-1\" in a spoke of a hub in us-east-1
 right:  a hub in cn-north-1, with its own operator"
+        }
+        DiagnosticCode::CrossRegion => {
+            "EventBridge delivers from one Region's buses to another's, but not into or out of those of China.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html.
+
+wrong:  region = \"cn-northwest-1\" in a spoke of a hub in cn-north-1
+right:  a hub in cn-northwest-1"
         }
         DiagnosticCode::NotOffered => {
             "The publication names who may subscribe, and this team is not among them. That is the publishing team's decision, so it is their file that has to change.
@@ -339,6 +382,19 @@ right:  [subscribe.parcels-us]
 wrong:  [spoke.us] without bus, and a subscription with deliver = \"bus\"
 right:  bus = \"ledger\""
         }
+        DiagnosticCode::Loop => {
+            "The subscription delivers to the very bus that forwards these events to the hub: each would come back to where it was published. EventBridge drops it at the second forward; were it not to, it would go round for ever, at your cost.
+See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
+
+wrong:  via = \"spoke\" in payments.settlements, and team payments subscribes to it on the same bus
+right:  a rule of your own on that bus: the events are there already"
+        }
+        DiagnosticCode::ForwardedTwice => {
+            "Two rules on one bus would forward the same events to one hub, and every subscriber would get each of them twice. What AWS services say is collected once, by one team, and offered to the others.
+
+wrong:  [collect.findings] with the same source and accounts in the files of two teams
+right:  one of them, with subscribers = [\"*\"]"
+        }
         DiagnosticCode::SecondHop => {
             "EventBridge forwards an event from one bus to another once. An event that came to the hub from a spoke's bus (`via = \"spoke\"`) is not forwarded from there to a subscriber's bus: the rule looks healthy, the event is dropped, and FailedInvocations or a dead letter is the only trace.
 See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html.
@@ -364,6 +420,13 @@ See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-ac
 
 wrong:  a spoke in eu-west-1 of a hub in us-east-1, with deliver = { queue = \"large\" }
 right:  deliver = \"bus\", and a rule of your own from that bus to the queue"
+        }
+        DiagnosticCode::DeadLetterIsDestination => {
+            "An event that could not be delivered to a queue would be sent to the same queue again as a dead letter, in another shape, and be lost if that fails too.
+
+wrong:  deliver = { queue = \"large\" }
+        dead-letter = \"large\"
+right:  dead-letter = \"large-dead-letters\""
         }
         _ => {
             "A bus target takes no retry policy: PutTargets refuses it. Delivery from bus to bus is retried by EventBridge itself, and what is given up goes to the dead-letter queue.

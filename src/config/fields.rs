@@ -6,7 +6,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
 use super::source::{Lines, Place, Written};
-use crate::model::ids::IdError;
+use crate::model::ids::{IdError, Moment};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,6 +186,41 @@ impl<'t> Fields<'t> {
                 } else {
                     format!("expected {rule}")
                 }));
+                None
+            }
+        }
+    }
+
+    /// The date and time at `key`, with its offset from UTC.
+    pub(super) fn moment(&self, key: &str) -> Option<Moment> {
+        let (_, value) = self.raw(key)?;
+        let place = self.context.lines.place(value.span());
+        let DeValue::Datetime(written) = value.get_ref() else {
+            self.wrong_type(&place, key, value.get_ref(), "a date and time: `2026-01-31T06:00:00Z`");
+            return None;
+        };
+        let moment = super::load_shared::moment(&written.to_string());
+        if moment.is_none() {
+            self.fail(
+                Diagnostic::error(
+                    DiagnosticCode::WrongType,
+                    &place,
+                    format!("`{key}` takes a date, a time and its offset"),
+                )
+                .label("whose midday this is cannot be told")
+                .help("end it with `Z` for UTC, or with an offset: `2026-01-31T06:00:00+01:00`"),
+            );
+        }
+        moment
+    }
+
+    /// True or false at `key`.
+    pub(super) fn truth(&self, key: &str) -> Option<bool> {
+        let (_, value) = self.raw(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(truth) => Some(*truth),
+            other => {
+                self.wrong_type(&self.context.lines.place(value.span()), key, other, "true or false");
                 None
             }
         }

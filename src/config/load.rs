@@ -2,8 +2,9 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::{Context, Fields};
+use super::load_shared;
 use super::load_team;
-use super::raw::{Entry, RawAccount, RawHub, RawTopology};
+use super::raw::{Entry, FileOwner, RawAccount, RawHub, RawTopology};
 use super::settings;
 use super::source::{Lines, SourceFile, SourceFiles, Written};
 use super::values;
@@ -19,12 +20,27 @@ use toml::de::{DeTable, DeValue};
 pub(super) const FILE_KEYS: &[&str] =
     &["organization", "account", "hub", "team", "spoke", "publish", "subscribe", "expect", "stop", "collect", "moved"];
 /// The keys of `[organization]`.
-pub(super) const ORGANIZATION_KEYS: &[&str] = &["id"];
+pub(super) const ORGANIZATION_KEYS: &[&str] = &["id", "tags"];
 /// The keys of an account.
 pub(super) const ACCOUNT_KEYS: &[&str] = &["id", "access"];
 /// The keys of a hub.
-pub(super) const HUB_KEYS: &[&str] =
-    &["account", "region", "bus", "description", "grant", "archive", "audit", "tags", "quotas", "calls-per-second-max"];
+pub(super) const HUB_KEYS: &[&str] = &[
+    "account",
+    "region",
+    "bus",
+    "description",
+    "grant",
+    "archive",
+    "audit",
+    "kms-key",
+    "bus-dead-letter",
+    "log",
+    "tags",
+    "quotas",
+    "calls-per-second-max",
+];
+/// The keys of a bus's `log`.
+pub(super) const LOG_KEYS: &[&str] = &["level", "detail"];
 /// The keys of a hub's `archive`.
 pub(super) const ARCHIVE_KEYS: &[&str] = &["retention-days"];
 /// The keys of a hub's `audit`.
@@ -85,6 +101,7 @@ fn whole_file<'t>(context: Context<'t>, table: &'t Spanned<DeTable<'t>>, name: &
 fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
     if file.has("organization") {
         let id = file.table("organization", ORGANIZATION_KEYS).and_then(|fields| {
+            raw.tags = values::tags(&fields, "tags");
             let id = fields.required_text("id", "\"o-a1b2c3d4e5\"")?;
             values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id).then_some(id)
         });
@@ -93,8 +110,21 @@ fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
     }
     raw.accounts.extend(read_entries(file, "account", ACCOUNT_KEYS, account));
     raw.hubs.extend(read_entries(file, "hub", HUB_KEYS, hub));
-    refuse_not_yet(file);
+    let teams_before = raw.teams.len();
     load_team::read(file, raw);
+    let team = raw.teams.get(teams_before).map(|entry| (entry.text.clone(), entry.name.is_some()));
+    load_shared::read(file, team.as_ref().map(|(text, _)| text.as_str()), raw);
+    let is_platforms = ["organization", "account", "hub"].into_iter().any(|key| file.has(key));
+    let owner = match team {
+        _ if is_platforms => FileOwner::Platform,
+        Some((text, true)) => FileOwner::Team(text),
+        Some((_, false)) => FileOwner::SomeTeam,
+        None if load_team::OF_A_TEAM.into_iter().chain(["team", "stop", "moved"]).any(|key| file.has(key)) => {
+            FileOwner::SomeTeam
+        }
+        None => FileOwner::Platform,
+    };
+    raw.owners.insert(file.place().file.clone(), owner);
 }
 
 /// The entries of the table `kind`, each read by `read`, which gives nothing if the entry cannot be used.
@@ -166,6 +196,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
         fields.absorb(&quotas);
     }
     let calls_per_second_max = fields.number("calls-per-second-max", 1..=50);
+    let bus_options = load_shared::bus_options(fields);
     let tags = values::tags(fields, "tags");
     Some(RawHub {
         account: account?,
@@ -175,6 +206,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
         grant: grant.unwrap_or_else(|| Written { value: HubGrant::Accounts, place: fields.place().clone() }),
         archive_retention_days: archive.and_then(|days| u32::try_from(days).ok()),
         audit_queue,
+        bus_options,
         tags,
         rules_max: rules_max.and_then(|max| usize::try_from(max).ok()),
         policy_characters_max: policy_characters_max.and_then(|max| usize::try_from(max).ok()),
@@ -182,30 +214,3 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
         calls_per_second_max: calls_per_second_max.and_then(|max| u32::try_from(max).ok()),
     })
 }
-
-/// What the language has a place for and this version does not do. It is never passed over in silence.
-fn refuse_not_yet(file: &Fields<'_>) {
-    for (key, what, instead) in NOT_YET {
-        if let Some(place) = file.key_place(key) {
-            file.fail(
-                Diagnostic::error(DiagnosticCode::NotYet, &place, format!("`{key}` is not done by this version"))
-                    .label(what)
-                    .help(instead),
-            );
-        }
-    }
-}
-
-const NOT_YET: [(&str, &str, &str); 3] = [
-    ("stop", "this would hold a route off for a time", "take the subscription out until it is wanted again"),
-    (
-        "collect",
-        "this would bring AWS services' own events to a hub",
-        "leave it out, and forward them by a rule of your own on the default bus; wheelwright leaves it alone",
-    ),
-    (
-        "moved",
-        "this would rename a subscription and keep its rule",
-        "leave it out: the renamed subscription gets a second rule first, and the old one is taken away after it",
-    ),
-];

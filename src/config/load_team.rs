@@ -3,10 +3,11 @@
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::fields::Fields;
 use super::load::read_entries;
+use super::load_shared;
 use super::raw::{
     DirectKind, Entry, RawDestination, RawExpectation, RawPublication, RawSpoke, RawSubscription, RawTeam, RawTopology,
 };
-use super::source::Written;
+use super::source::{Place, Written};
 use super::values;
 use crate::eventbridge::quota;
 use crate::model::ids::{IdError, TeamName};
@@ -18,9 +19,12 @@ use toml::de::DeValue;
 /// The keys of `[team]`.
 pub(super) const TEAM_KEYS: &[&str] = &["name", "contact", "tags"];
 /// The keys of a spoke.
-pub(super) const SPOKE_KEYS: &[&str] = &["hub", "account", "region", "bus", "tags"];
+pub(super) const SPOKE_KEYS: &[&str] =
+    &["hub", "account", "region", "bus", "kms-key", "bus-dead-letter", "log", "tags"];
 /// The keys of a publication.
 pub(super) const PUBLISH_KEYS: &[&str] = &["source", "detail-types", "subscribers", "via", "at", "accounts"];
+/// The keys of a collection.
+pub(super) const COLLECT_KEYS: &[&str] = &["source", "detail-types", "subscribers", "at", "accounts", "regions"];
 /// The keys of a subscription.
 pub(super) const SUBSCRIBE_KEYS: &[&str] =
     &["from", "at", "spoke", "detail-types", "where", "deliver", "replays", "dead-letter", "retry"];
@@ -35,7 +39,8 @@ pub(super) const VIA_CHOICES: [(&str, Via); 2] = [("hub", Via::Hub), ("spoke", V
 /// What `replays` can be.
 pub(super) const REPLAY_CHOICES: [(&str, Replays); 2] = [("ignore", Replays::Ignore), ("deliver", Replays::Deliver)];
 
-const OF_A_TEAM: [&str; 4] = ["spoke", "publish", "subscribe", "expect"];
+/// The tables that belong to a team.
+pub(super) const OF_A_TEAM: [&str; 5] = ["spoke", "publish", "collect", "subscribe", "expect"];
 
 /// Reads what a file says of its team, if it has one.
 pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
@@ -72,11 +77,25 @@ pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
 }
 
 fn entries(file: &Fields<'_>) -> RawTeam {
+    let mut publications = read_entries(file, "publish", PUBLISH_KEYS, publication);
+    for collection in read_entries(file, "collect", COLLECT_KEYS, collection) {
+        if let Some(first) = publications.iter().find(|entry| entry.text == collection.text) {
+            let message = format!("`{}` is a publication and a collection", collection.text);
+            file.fail(
+                Diagnostic::error(DiagnosticCode::DuplicateName, &collection.place, message)
+                    .label("again here")
+                    .also(&first.place, "first here")
+                    .help("give one of them another name: subscriptions take both as `from = \"TEAM.NAME\"`"),
+            );
+        } else {
+            publications.push(collection);
+        }
+    }
     RawTeam {
         contact: String::new(),
         tags: Tags::new(),
         spokes: read_entries(file, "spoke", SPOKE_KEYS, spoke),
-        publications: read_entries(file, "publish", PUBLISH_KEYS, publication),
+        publications,
         subscriptions: read_entries(file, "subscribe", SUBSCRIBE_KEYS, subscription),
         expectations: expectations(file),
     }
@@ -87,14 +106,53 @@ fn spoke(fields: &Fields<'_>) -> Option<RawSpoke> {
     let account = fields.required("account", DiagnosticCode::BadName, "\"NAME-OF-AN-ACCOUNT\"");
     let region = values::region(fields, "region");
     let bus = values::bus(fields, "bus");
+    let bus_options = load_shared::bus_options(fields);
     let tags = values::tags(fields, "tags");
-    Some(RawSpoke { hub: hub?, account: account?, region, bus, tags })
+    Some(RawSpoke { hub: hub?, account: account?, region, bus, bus_options, tags })
 }
 
 fn publication(fields: &Fields<'_>) -> Option<RawPublication> {
     let source = values::source(fields, "source");
     let detail_types = detail_types(fields);
-    let subscribers_place = fields.key_place("subscribers").unwrap_or_else(|| fields.place().clone());
+    let (subscribers, subscribers_place) = subscribers(fields);
+    let via = fields
+        .choice("via", &VIA_CHOICES)
+        .unwrap_or_else(|| Written { value: Via::Hub, place: fields.place().clone() });
+    let at = fields.texts("at").map(|list| parse_all(fields, &list.value));
+    let accounts = fields.texts("accounts").map(|list| parse_all(fields, &list.value)).unwrap_or_default();
+    let collect = None;
+    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts, collect })
+}
+
+/// AWS services' own events: a publication that comes by the accounts' default buses.
+fn collection(fields: &Fields<'_>) -> Option<RawPublication> {
+    let source = values::aws_source(fields, "source");
+    let detail_types = detail_types(fields);
+    let (subscribers, subscribers_place) = subscribers(fields);
+    let at = fields.texts("at").map(|list| parse_all(fields, &list.value));
+    let accounts: Vec<_> = match fields.texts("accounts") {
+        Some(list) if list.value.is_empty() => {
+            fields.fail(
+                Diagnostic::error(DiagnosticCode::OutOfBounds, &list.place, "`accounts` names none")
+                    .label("nothing would be collected"),
+            );
+            Vec::new()
+        }
+        Some(list) => parse_all(fields, &list.value),
+        None => {
+            fields.missing("accounts", "[\"NAME-OF-AN-ACCOUNT\"]");
+            Vec::new()
+        }
+    };
+    let regions = values::regions(fields, "regions");
+    let via = Written { value: Via::Spoke, place: fields.place().clone() };
+    let collect = Some(regions);
+    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts, collect })
+}
+
+/// Who may subscribe (none: every team), and where that was written.
+fn subscribers(fields: &Fields<'_>) -> (Option<Vec<Written<TeamName>>>, Place) {
+    let place = fields.key_place("subscribers").unwrap_or_else(|| fields.place().clone());
     let subscribers = match fields.texts("subscribers") {
         None => None,
         Some(list) if list.value.iter().any(|text| text.value == "*") => {
@@ -109,12 +167,7 @@ fn publication(fields: &Fields<'_>) -> Option<RawPublication> {
         }
         Some(list) => Some(parse_all(fields, &list.value)),
     };
-    let via = fields
-        .choice("via", &VIA_CHOICES)
-        .unwrap_or_else(|| Written { value: Via::Hub, place: fields.place().clone() });
-    let at = fields.texts("at").map(|list| parse_all(fields, &list.value));
-    let accounts = fields.texts("accounts").map(|list| parse_all(fields, &list.value)).unwrap_or_default();
-    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts })
+    (subscribers, place)
 }
 
 fn subscription(fields: &Fields<'_>) -> Option<RawSubscription> {

@@ -3,13 +3,14 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::index::{Index, Resolver};
+use super::lower_shared;
 use super::lower_team;
-use super::raw::{DirectKind, RawHub};
+use super::raw::{DirectKind, RawBusOptions, RawHub};
 use super::source::{Place, Written};
 use super::values;
-use crate::eventbridge::{Arn, quota};
+use crate::eventbridge::{Arn, DEFAULT_BUS, quota};
 use crate::model::ids::{AccountId, AccountName, HubName, Scope};
-use crate::model::topology::{Access, Account, Hub, HubGrant, HubQuotas, Topology};
+use crate::model::topology::{Access, Account, BusOptions, Hub, HubGrant, HubQuotas, Kept, Topology};
 use std::collections::BTreeMap;
 
 /// The topology, as far as it can be used.
@@ -21,8 +22,11 @@ pub(super) fn lower(index: &Index<'_>, sink: &Sink) -> Topology {
         accounts: accounts(index, sink),
         hubs: BTreeMap::new(),
         teams: BTreeMap::new(),
+        tags: index.raw.tags.clone(),
+        kept: Kept::default(),
     };
     topology.hubs = hubs(index, &resolver, &topology);
+    lower_shared::check_renames(index, &resolver);
     lower_team::lower(index, &resolver, &mut topology);
     topology
 }
@@ -97,6 +101,8 @@ fn hub(
         None => None,
         Some(queue) => Some(destination(DirectKind::Queue, queue, &scope, &scope, resolver.sink)?),
     };
+    let written = format!("hub `{name}`");
+    let bus_options = bus_options(&raw.bus_options, Some(raw.bus.value.as_str()), &scope, &written, resolver.sink);
     let region = scope.region.as_str();
     let quotas = HubQuotas {
         rules_max: raw.rules_max.unwrap_or_else(|| quota::rules_per_bus(region)),
@@ -111,11 +117,65 @@ fn hub(
         grant: raw.grant.value,
         archive_retention_days: raw.archive_retention_days,
         audit_queue,
+        bus_options,
         tags: raw.tags.clone(),
         quotas,
         origin: place.origin(&format!("hub.{name}")),
         scope,
     })
+}
+
+/// What is said of a bus; only of one that is ours to make.
+pub(super) fn bus_options(
+    raw: &RawBusOptions,
+    bus: Option<&str>,
+    scope: &Scope,
+    whose: &str,
+    sink: &Sink,
+) -> BusOptions {
+    let places = [&raw.kms_key, &raw.dead_letter].into_iter().flatten().map(|written| &written.place);
+    let said = places.chain(raw.log.as_ref().map(|written| &written.place)).next();
+    if let Some(place) = said.filter(|_| bus.is_none_or(|bus| bus == DEFAULT_BUS)) {
+        let what = if bus.is_none() { "has no bus" } else { "uses the account's default bus" };
+        sink.push(
+            Diagnostic::error(DiagnosticCode::NotOurBus, place, format!("{whose} {what}"))
+                .label("this is set on buses that are made for it alone")
+                .help("give it a bus of its own, or take this out"),
+        );
+        return BusOptions::default();
+    }
+    BusOptions {
+        kms_key: raw.kms_key.as_ref().and_then(|key| kms_key(key, scope, sink)),
+        dead_letter: raw
+            .dead_letter
+            .as_ref()
+            .and_then(|queue| destination(DirectKind::Queue, queue, scope, scope, sink)),
+        log: raw.log.as_ref().map(|log| log.value).unwrap_or_default(),
+    }
+}
+
+/// A KMS key's ARN, in the bus's Region. Aliases are not taken: AWS may answer with another of the key's names, and the
+/// comparison would never end.
+fn kms_key(key: &Written<String>, scope: &Scope, sink: &Sink) -> Option<String> {
+    let fault = match key.value.parse::<Arn>() {
+        Err(error) => error.fault.to_owned(),
+        Ok(arn) if arn.service != "kms" => format!("this is of `{}`, a key is of `kms`", arn.service),
+        Ok(arn) if !arn.resource.starts_with("key/") => "write the key itself, not an alias".to_owned(),
+        Ok(arn) if arn.region != scope.region.as_str() => {
+            format!("this is in {}, the bus in {}", arn.region, scope.region)
+        }
+        Ok(_) => return Some(key.value.clone()),
+    };
+    sink.push(
+        Diagnostic::error(
+            DiagnosticCode::BadKmsKey,
+            &key.place,
+            "this is not the ARN of a KMS key that the bus can use",
+        )
+        .label(fault)
+        .help(format!("expected `arn:{}:kms:{}:ACCOUNT:key/…`", scope.region.partition(), scope.region)),
+    );
+    None
 }
 
 /// A direct destination's ARN: the one that is written, or `name` in the scope `own`. The hub at `hub` has to be in its

@@ -2,18 +2,23 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::index::{Index, Resolver};
-use super::lower::destination;
+use super::lower::{bus_options, destination};
+use super::lower_shared::{self, Renames};
 use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
 use super::source::{Place, Written};
 use crate::model::ids::{
     HubName, PublicationId, PublicationName, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
-use crate::model::topology::{Destination, Publication, Spoke, Subscribers, Subscription, Team, Topology, Via};
+use crate::model::topology::{
+    Collect, Destination, Publication, Spoke, Stop, Subscribers, Subscription, Team, Topology, Via,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Adds the teams to `topology`, whose accounts and hubs are there: first every spoke, then every publication, then
 /// every subscription, as each needs what comes before it.
 pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut Topology) {
+    let renames = Renames::of(index);
+    let stops = lower_shared::stops(index, resolver);
     let teams: Vec<(&TeamName, &Place, &RawTeam)> = index
         .teams
         .values()
@@ -31,7 +36,7 @@ pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut T
         topology.teams.insert((*name).clone(), team);
     }
     for (name, _, raw) in &teams {
-        let lowering = Lowering { name, raw, index, resolver, topology };
+        let lowering = Lowering { name, raw, index, resolver, topology, renames: &renames, stops: &stops };
         let publications =
             raw.publications.iter().filter_map(|entry| lowering.publication(entry)).collect::<BTreeMap<_, _>>();
         if let Some(team) = topology.teams.get_mut(*name) {
@@ -39,7 +44,7 @@ pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut T
         }
     }
     for (name, _, raw) in &teams {
-        let lowering = Lowering { name, raw, index, resolver, topology };
+        let lowering = Lowering { name, raw, index, resolver, topology, renames: &renames, stops: &stops };
         let subscriptions =
             raw.subscriptions.iter().filter_map(|entry| lowering.subscription(entry)).collect::<BTreeMap<_, _>>();
         if let Some(team) = topology.teams.get_mut(*name) {
@@ -89,11 +94,27 @@ fn spoke(
         );
         return None;
     }
+    // Neither of China's Regions takes events from another Region
+    // (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html>).
+    if region != hub.scope.region && region.partition() == "aws-cn" {
+        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
+        let message = format!("EventBridge does not deliver between {} and {region}", hub.scope.region);
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossRegion, place, message)
+                .label("buses in China take events from their own Region alone")
+                .help(format!("give {region} a hub of its own")),
+        );
+        return None;
+    }
+    let scope = Scope { account: account.id, region };
+    let bus = raw.bus.as_ref().map(|bus| bus.value.clone());
+    let bus_options = bus_options(&raw.bus_options, bus.as_deref(), &scope, &format!("spoke `{name}`"), resolver.sink);
     Some(Spoke {
         hub: raw.hub.value.clone(),
-        scope: Scope { account: account.id, region },
+        scope,
         account: raw.account.value.clone(),
-        bus: raw.bus.as_ref().map(|bus| bus.value.clone()),
+        bus,
+        bus_options,
         tags: raw.tags.clone(),
         origin: place.origin(&format!("spoke.{name}")),
     })
@@ -105,6 +126,8 @@ struct Lowering<'a> {
     index: &'a Index<'a>,
     resolver: &'a Resolver<'a>,
     topology: &'a Topology,
+    renames: &'a Renames<'a>,
+    stops: &'a BTreeMap<SubscriptionId, Stop>,
 }
 
 impl<'a> Lowering<'a> {
@@ -142,6 +165,7 @@ impl<'a> Lowering<'a> {
             }
         }
         if raw.via.value == Via::Spoke
+            && raw.collect.is_none()
             && let Some(first) = raw.accounts.first()
         {
             self.resolver.sink.push(
@@ -157,6 +181,8 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let hubs = self.publication_hubs(entry, raw)?;
+        let id = PublicationId { team: self.name.clone(), name: name.clone() };
+        let kind = if raw.collect.is_some() { "collect" } else { "publish" };
         let publication = Publication {
             source: raw.source.value.clone(),
             detail_types: raw.detail_types.iter().map(|text| text.value.clone()).collect(),
@@ -164,9 +190,14 @@ impl<'a> Lowering<'a> {
             via: raw.via.value,
             hubs,
             accounts,
-            origin: entry.place.origin(&format!("publish.{name}")),
+            collect: raw
+                .collect
+                .as_ref()
+                .map(|regions| Collect { regions: regions.iter().map(|region| region.value.clone()).collect() }),
+            rule_identity: self.renames.publication(&id),
+            origin: entry.place.origin(&format!("{kind}.{name}")),
         };
-        sound.then(|| (PublicationId { team: self.name.clone(), name: name.clone() }, publication))
+        sound.then_some((id, publication))
     }
 
     fn subscribers(&self, raw: &RawPublication) -> Subscribers {
@@ -188,7 +219,9 @@ impl<'a> Lowering<'a> {
         match &raw.at {
             None => {
                 for (name, spoke) in &team.spokes {
-                    hubs.entry(spoke.hub.clone()).or_default().insert(name.clone());
+                    let spokes = hubs.entry(spoke.hub.clone()).or_default();
+                    // A collection comes by default buses, whatever the team's own spokes are.
+                    spokes.extend(raw.collect.is_none().then(|| name.clone()));
                 }
                 if hubs.is_empty() {
                     self.no_spoke(&entry.place, "is published nowhere: its team has no spoke", "publish");
@@ -207,7 +240,7 @@ impl<'a> Lowering<'a> {
                     let spokes: BTreeSet<SpokeName> = team
                         .spokes
                         .iter()
-                        .filter(|(_, spoke)| spoke.hub == hub.value)
+                        .filter(|(_, spoke)| spoke.hub == hub.value && raw.collect.is_none())
                         .map(|(name, _)| name.clone())
                         .collect();
                     if spokes.is_empty() && raw.accounts.is_empty() {
@@ -289,6 +322,18 @@ impl<'a> Lowering<'a> {
             None => None,
             Some(queue) => Some(destination(DirectKind::Queue, queue, &hub.scope, &hub.scope, self.resolver.sink)?),
         };
+        if let Some(queue) = raw.dead_letter.as_ref().filter(|_| dead_letter.as_deref() == deliver.arn()) {
+            self.resolver.sink.push(
+                Diagnostic::error(
+                    DiagnosticCode::DeadLetterIsDestination,
+                    &queue.place,
+                    "what cannot be delivered would go where it could not be delivered",
+                )
+                .label("the same queue")
+                .also(&raw.deliver.place, "as the destination")
+                .help("name another queue, or leave `dead-letter` out for the usual one"),
+            );
+        }
         if let (Destination::Bus, Some(retry)) = (&deliver, &raw.retry) {
             self.resolver.sink.push(
                 Diagnostic::error(DiagnosticCode::RetryOnBus, &retry.place, "a bus takes no retry policy")
@@ -296,6 +341,7 @@ impl<'a> Lowering<'a> {
                     .help("leave `retry` out, or deliver to a queue, function, topic, stream or API"),
             );
         }
+        let id = SubscriptionId { team: self.name.clone(), name: name.clone() };
         let subscription = Subscription {
             from: raw.from.value.clone(),
             hub: spoke.hub.clone(),
@@ -306,9 +352,11 @@ impl<'a> Lowering<'a> {
             replays: raw.replays,
             dead_letter,
             retry: raw.retry.as_ref().map(|retry| retry.value),
+            stop: self.stops.get(&id).cloned(),
+            rule_identity: self.renames.subscription(&id),
             origin: entry.place.origin(&format!("subscribe.{name}")),
         };
-        Some((SubscriptionId { team: self.name.clone(), name: name.clone() }, subscription))
+        Some((id, subscription))
     }
 
     fn publication_of(&self, raw: &RawSubscription) -> Option<(&'a Publication, Option<&'a RawPublication>)> {

@@ -31,9 +31,12 @@ mod expect;
 mod explain;
 mod fields;
 mod index;
+mod kept;
 mod load;
+mod load_shared;
 mod load_team;
 mod lower;
+mod lower_shared;
 mod lower_team;
 mod raw;
 mod render;
@@ -56,14 +59,16 @@ use crate::model::topology::Topology;
 pub struct Loaded {
     /// The settings; defaults stand in for what is missing or wrong.
     pub settings: Settings,
-    /// The topology, proven: only if nothing is wrong beyond warnings, the settings included.
+    /// The topology, proven: all of it if nothing is wrong beyond warnings. Where only teams' files have errors, all but
+    /// those teams, and what is theirs is kept as it is ([`Topology::kept`]). None if anything else is wrong, the
+    /// settings included.
     pub topology: Option<Topology>,
     /// Everything that is wrong, by file and place.
     pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Loaded {
-    /// Whether something is wrong that keeps the topology from being used.
+    /// Whether something is wrong that keeps the topology, or a team of it, from being used.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
@@ -77,6 +82,6 @@ pub fn load(files: &SourceFiles) -> Loaded {
     let index = index::Index::new(&raw, &sink);
     let topology = lower::lower(&index, &sink);
     check::check(&topology, &index, &settings, files, &sink);
-    let sound = !sink.has_errors();
-    Loaded { settings, topology: sound.then_some(topology), diagnostics: sink.into_sorted() }
+    let diagnostics = sink.into_sorted();
+    Loaded { settings, topology: kept::sound_part(topology, &index, &diagnostics), diagnostics }
 }

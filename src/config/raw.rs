@@ -4,12 +4,14 @@
 
 use super::source::{Place, Written};
 use crate::model::ids::{
-    AccountId, AccountName, HubName, PublicationId, PublicationName, Region, SpokeName, SubscriptionId,
+    AccountId, AccountName, HubName, Moment, PublicationId, PublicationName, Region, SpokeName, SubscriptionId,
     SubscriptionName, TeamName,
 };
+use crate::model::resource::BusLog;
 use crate::model::topology::{Access, HubGrant, Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An entry of some table of names: `[hub.prod]`.
 #[derive(Clone, Debug)]
@@ -39,6 +41,55 @@ pub(super) struct RawTopology {
     pub(super) hubs: Vec<Entry<HubName, RawHub>>,
     /// `[team]` with what is in its file.
     pub(super) teams: Vec<Entry<TeamName, RawTeam>>,
+    /// `[stop.…]`, in whatever file.
+    pub(super) stops: Vec<RawStop>,
+    /// `[[moved]]`, in whatever file.
+    pub(super) moved: Vec<RawMoved>,
+    /// `[organization] tags`.
+    pub(super) tags: Tags,
+    /// Whose each file is.
+    pub(super) owners: BTreeMap<Arc<str>, FileOwner>,
+}
+
+/// Whose a file is: whom its mistakes concern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FileOwner {
+    /// Everybody's: it declares accounts, hubs or the organisation, or nothing that can be told.
+    Platform,
+    /// This team's.
+    Team(String),
+    /// A team's, and it does not say which.
+    SomeTeam,
+}
+
+/// `[stop.name]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawStop {
+    pub(super) name: Written<String>,
+    pub(super) subscription: Written<SubscriptionId>,
+    pub(super) until: Moment,
+    pub(super) reason: String,
+    /// The team of the file that it is in, if the file is a team's.
+    pub(super) team: Option<String>,
+}
+
+/// `[[moved]]`.
+#[derive(Clone, Debug)]
+pub(super) struct RawMoved {
+    pub(super) from: Written<SubscriptionId>,
+    pub(super) to: Written<SubscriptionId>,
+    /// Whether it is a publication or a collection, and not a subscription.
+    pub(super) is_publication: bool,
+    /// The team of the file that it is in, if the file is a team's.
+    pub(super) team: Option<String>,
+}
+
+/// What may be said of a bus that is ours.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawBusOptions {
+    pub(super) kms_key: Option<Written<String>>,
+    pub(super) dead_letter: Option<Written<String>>,
+    pub(super) log: Option<Written<BusLog>>,
 }
 
 /// `[account] name = { … }`.
@@ -58,6 +109,7 @@ pub(super) struct RawHub {
     pub(super) grant: Written<HubGrant>,
     pub(super) archive_retention_days: Option<u32>,
     pub(super) audit_queue: Option<Written<String>>,
+    pub(super) bus_options: RawBusOptions,
     pub(super) tags: Tags,
     pub(super) rules_max: Option<usize>,
     pub(super) policy_characters_max: Option<usize>,
@@ -83,10 +135,11 @@ pub(super) struct RawSpoke {
     pub(super) account: Written<AccountName>,
     pub(super) region: Option<Written<Region>>,
     pub(super) bus: Option<Written<String>>,
+    pub(super) bus_options: RawBusOptions,
     pub(super) tags: Tags,
 }
 
-/// `[publish.name]`.
+/// `[publish.name]`, or `[collect.name]`.
 #[derive(Clone, Debug)]
 pub(super) struct RawPublication {
     pub(super) source: Written<String>,
@@ -98,6 +151,8 @@ pub(super) struct RawPublication {
     pub(super) via: Written<Via>,
     pub(super) at: Option<Vec<Written<HubName>>>,
     pub(super) accounts: Vec<Written<AccountName>>,
+    /// The Regions of a collection; none for a publication.
+    pub(super) collect: Option<Vec<Written<Region>>>,
 }
 
 /// `[subscribe.name]`.

@@ -18,9 +18,9 @@ pub fn schema() -> Value {
         ("publish", named(publish(), "Events that the team publishes.")),
         ("subscribe", named(subscribe(), "Events that the team needs.")),
         ("expect", named(expect(), "Unit tests of the routes: an event, and exactly whom it reaches.")),
-        ("stop", not_yet()),
-        ("collect", not_yet()),
-        ("moved", not_yet()),
+        ("stop", named(stop(), "Routes held off until a time.")),
+        ("collect", named(collect(), "AWS services' own events, from accounts' default buses to the hubs.")),
+        ("moved", json!({ "type": "array", "items": moved(), "description": "Renames that keep the rule." })),
         ("operator", operator()),
         ("delivery", delivery()),
         ("pace", pace()),
@@ -34,7 +34,10 @@ pub fn schema() -> Value {
 }
 
 fn organization() -> Value {
-    about("The organisation that the accounts are in.", needs(&["id"], table(&[("id", text("`o-…`"))])))
+    about(
+        "The organisation that the accounts are in.",
+        needs(&["id"], table(&[("id", text("`o-…`")), ("tags", tags())])),
+    )
 }
 
 fn account() -> Value {
@@ -74,9 +77,59 @@ fn hub() -> Value {
             ),
             ("archive", about("Keep what is published, to replay it.", archive)),
             ("audit", about("A copy of everything but replays.", audit)),
+            ("kms-key", kms_key()),
+            ("bus-dead-letter", bus_dead_letter()),
+            ("log", log()),
             ("tags", tags()),
             ("quotas", about("What AWS allows here, where a quota was raised.", quotas)),
             ("calls-per-second-max", number("Control-plane calls a second that we allow ourselves here.", 1, 50)),
+        ]),
+    )
+}
+
+fn kms_key() -> Value {
+    text("ARN of the customer's KMS key that the bus is encrypted with. Default: the key that AWS owns.")
+}
+
+fn bus_dead_letter() -> Value {
+    text("Queue for events that could not be encrypted or decrypted: name in the bus's account and Region, or ARN.")
+}
+
+fn log() -> Value {
+    let level = choice("Default: `error`.", &["off", "error", "info", "trace"]);
+    let detail = json!({ "type": "boolean", "description": "Whether the events' details are in it. Default: false." });
+    about("What the bus logs. Default: nothing.", table(&[("level", level), ("detail", detail)]))
+}
+
+fn stop() -> Value {
+    let until = json!({ "description": "Date, time and offset: `2026-01-31T06:00:00Z`." });
+    let keys = [
+        ("subscription", text("`team.subscription`.")),
+        ("until", until),
+        ("reason", text("Why, for whoever finds events missing.")),
+    ];
+    needs(&["subscription", "until", "reason"], table(&keys))
+}
+
+fn moved() -> Value {
+    let keys = [
+        ("from", text("`team.name`, as it was.")),
+        ("to", text("`team.name`, as it is.")),
+        ("kind", choice("What it is. Default: `subscription`.", &["subscription", "publication"])),
+    ];
+    needs(&["from", "to"], table(&keys))
+}
+
+fn collect() -> Value {
+    needs(
+        &["source", "accounts"],
+        table(&[
+            ("source", text("As `aws.guardduty`.")),
+            ("detail-types", texts("The events' `detail-type`s. Default: any.")),
+            ("subscribers", texts("Teams that may subscribe, or `[\"*\"]`. Default: every team.")),
+            ("at", texts("Hubs. Default: every hub where the team has a spoke.")),
+            ("accounts", texts("Accounts of the roster whose default buses forward.")),
+            ("regions", texts("Their Regions. Default: the hub's.")),
         ]),
     )
 }
@@ -94,6 +147,9 @@ fn spoke() -> Value {
             ("account", name("An account of the roster.")),
             ("region", text("Default: the hub's.")),
             ("bus", text("Its bus; `default` is used as it is. Pure publishers may leave it out.")),
+            ("kms-key", kms_key()),
+            ("bus-dead-letter", bus_dead_letter()),
+            ("log", log()),
             ("tags", tags()),
         ]),
     )
@@ -265,15 +321,11 @@ fn tags() -> Value {
     json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": "Tags on what is made." })
 }
 
-fn not_yet() -> Value {
-    json!({ "not": {}, "description": "Not done by this version." })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::config::{load, load_team, settings};
+    use crate::config::{load, load_shared, load_team, settings};
     use std::collections::BTreeSet;
 
     fn keys(table: &Value) -> BTreeSet<String> {
@@ -294,6 +346,10 @@ mod tests {
             (inner("hub", "audit"), load::AUDIT_KEYS),
             (inner("hub", "quotas"), load::QUOTA_KEYS),
             (own("team"), load_team::TEAM_KEYS),
+            (inner("hub", "log"), load::LOG_KEYS),
+            (entry("stop"), load_shared::STOP_KEYS),
+            (entry("collect"), load_team::COLLECT_KEYS),
+            (schema["properties"]["moved"]["items"].clone(), load_shared::MOVED_KEYS),
             (entry("spoke"), load_team::SPOKE_KEYS),
             (entry("publish"), load_team::PUBLISH_KEYS),
             (entry("subscribe"), load_team::SUBSCRIBE_KEYS),

@@ -77,6 +77,27 @@ pub(super) fn source(fields: &Fields<'_>, key: &str) -> Option<Written<String>> 
     None
 }
 
+/// The source of AWS services' own events at `key`.
+pub(super) fn aws_source(fields: &Fields<'_>, key: &str) -> Option<Written<String>> {
+    let source = fields.required_text(key, "\"aws.guardduty\"")?;
+    if source.value.strip_prefix("aws.").is_some_and(|service| !service.is_empty()) {
+        return Some(source);
+    }
+    fields.fail(
+        Diagnostic::error(DiagnosticCode::BadSource, &source.place, "only AWS services' own events are collected")
+            .label("expected a source that starts with `aws.`")
+            .help("what your own programs publish is a publication: `[publish.NAME]`"),
+    );
+    None
+}
+
+/// The Regions of the list at `key`.
+pub(super) fn regions(fields: &Fields<'_>, key: &str) -> Vec<Written<Region>> {
+    let written = fields.texts(key).map(|list| list.value).unwrap_or_default();
+    let valid = |text: &Written<String>| check(fields, DiagnosticCode::BadRegion, text, quota::valid_region);
+    written.into_iter().filter(valid).map(|text| text.with(Region::new(&text.value))).collect()
+}
+
 /// The tags at `key`; none if there are none.
 pub(super) fn tags(fields: &Fields<'_>, key: &str) -> Tags {
     let mut tags = Tags::new();

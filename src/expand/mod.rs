@@ -8,6 +8,7 @@
 //! | hub | bus, grants, archive, audit rule |
 //! | publish via hub | a grant on the hub for each publishing account |
 //! | publish via spoke | that, and on each publishing spoke's bus a rule that forwards to the hub |
+//! | collect | the same from the default bus of each account |
 //! | subscribe, bus | hub rule → spoke's bus; a grant on the spoke's bus for the hub's account |
 //! | subscribe, direct | hub rule → the destination |
 
@@ -17,17 +18,18 @@ mod rules;
 mod scopes;
 
 use crate::model::desired::{Desired, Revision, Wanted};
-use crate::model::ids::{AccountId, HubName, Owner, TeamName};
-use crate::model::mark::{OWNER_TAG, TEAM_TAG, archive_name};
+use crate::model::ids::{AccountId, HubName, Moment, Owner, TeamName};
+use crate::model::mark::{KEYS_TAG, OWNER_TAG, TEAM_TAG, archive_name, keys_tag};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec};
 use crate::model::settings::Settings;
-use crate::model::topology::{Hub, Publication, Spoke, Tags, Team, Topology};
+use crate::model::topology::{BusOptions, Hub, Publication, Spoke, Tags, Team, Topology, Via};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every resource that `topology` implies, under the names of `settings`, for `revision`.
+/// Every resource that `topology` implies, under the names of `settings`, for `revision`, as of `now`: a route that is held
+/// off until a time is disabled before it, and not after.
 ///
 /// Total and deterministic: the same topology gives the same state, in whatever order it was written.
-pub fn expand(topology: &Topology, settings: &Settings, revision: Revision) -> Desired {
+pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now: Moment) -> Desired {
     let owner = settings.operator.owner.clone();
     let (scopes, no_access) = scopes::scopes(topology);
     let mut desired = Desired {
@@ -42,8 +44,10 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision) -> D
         archives: BTreeMap::new(),
         routes: BTreeMap::new(),
         quotas: BTreeMap::new(),
+        stops: Vec::new(),
+        kept: topology.kept.clone(),
     };
-    let context = Context { topology, settings, owner: &owner };
+    let context = Context { topology, settings, owner: &owner, now };
     // Rules first: they make the routes, which buses and grants then say that they serve.
     rules::add(&context, &mut desired);
     for (name, hub) in &topology.hubs {
@@ -66,6 +70,17 @@ pub fn publishing_accounts(team: &Team, publication: &Publication, hub: &HubName
     of_spokes.chain(publication.accounts.iter().copied()).collect()
 }
 
+/// The buses whose rules forward `publication` to `hub`; none if its publishers put events on the hub itself.
+pub fn forwarding_buses(topology: &Topology, team: &Team, publication: &Publication, hub: &HubName) -> Vec<BusId> {
+    let (Some(spokes), Some(written)) = (publication.hubs.get(hub), topology.hubs.get(hub)) else { return Vec::new() };
+    match publication.via {
+        Via::Hub => Vec::new(),
+        Via::Spoke => {
+            rules::forwarders(team, publication, spokes, written).into_iter().map(|forwarder| forwarder.bus).collect()
+        }
+    }
+}
+
 /// The accounts that publish anything at `hub`.
 pub fn accounts_at(topology: &Topology, hub: &HubName) -> BTreeSet<AccountId> {
     topology
@@ -81,16 +96,19 @@ struct Context<'a> {
     topology: &'a Topology,
     settings: &'a Settings,
     owner: &'a Owner,
+    now: Moment,
 }
 
 impl Context<'_> {
     /// The marks' tags with these added, later ones over earlier ones.
     fn tags(&self, team: Option<&TeamName>, sets: &[&Tags]) -> Tags {
-        let mut tags: Tags = sets.iter().flat_map(|set| (*set).clone()).collect();
+        let mut tags = self.topology.tags.clone();
+        tags.extend(sets.iter().flat_map(|set| (*set).clone()));
         tags.insert(OWNER_TAG.into(), self.owner.to_string());
         if let Some(team) = team {
             tags.insert(TEAM_TAG.into(), team.to_string());
         }
+        tags.extend(keys_tag(&tags).map(|keys| (KEYS_TAG.to_owned(), keys)));
         tags
     }
 
@@ -109,7 +127,7 @@ fn add_hub(context: &Context<'_>, name: &HubName, hub: &Hub, desired: &mut Desir
         desired.routes.iter().filter(|(_, route)| route.hub_bus == bus).map(|(route, _)| route.clone()).collect();
     let spec = BusSpec {
         description: hub.description.clone().unwrap_or_else(|| format!("Hub {name}")),
-        tags: context.tags(None, &[&hub.tags]),
+        ..bus_spec(&hub.bus_options, context.tags(None, &[&hub.tags]))
     };
     if let Some(retention_days) = hub.archive_retention_days {
         let archive =
@@ -121,6 +139,11 @@ fn add_hub(context: &Context<'_>, name: &HubName, hub: &Hub, desired: &mut Desir
     }
     desired.quotas.insert(bus.clone(), hub.quotas);
     desired.buses.insert(bus, Wanted { spec, origin: hub.origin.clone(), team: None, routes });
+}
+
+fn bus_spec(options: &BusOptions, tags: Tags) -> BusSpec {
+    let BusOptions { kms_key, dead_letter, log } = options.clone();
+    BusSpec { description: String::new(), tags, kms_key, dead_letter_arn: dead_letter, log }
 }
 
 fn add_spoke_bus(
@@ -140,6 +163,7 @@ fn add_spoke_bus(
         })
         .map(|(route, _)| route.clone())
         .collect();
-    let spec = BusSpec { description, tags: context.tags(Some(name), &[&team.tags, &spoke.tags]) };
+    let tags = context.tags(Some(name), &[&team.tags, &spoke.tags]);
+    let spec = BusSpec { description, ..bus_spec(&spoke.bus_options, tags) };
     desired.buses.insert(bus, Wanted { spec, origin: spoke.origin.clone(), team: Some(name.clone()), routes });
 }

@@ -1,9 +1,9 @@
 //! Forward rules on spokes' buses, delivery and audit rules on hubs', and the routes that they make.
 
 use super::{Context, accounts_at, pattern, publishing_accounts};
-use crate::eventbridge::{Arn, Pattern};
-use crate::model::desired::{Desired, Wanted};
-use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SubscriptionId, TeamName};
+use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
+use crate::model::desired::{Desired, StoppedRoute, Wanted};
+use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
 use crate::model::mark::{rule_name, target_id};
 use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::route::{Consumer, Route, RouteId};
@@ -46,25 +46,25 @@ fn add_forwards(
 ) {
     for (hub_name, spokes) in &publication.hubs {
         let Some(hub) = context.topology.hubs.get(hub_name) else { continue };
-        for spoke_name in spokes {
-            let Some(spoke) = team.spokes.get(spoke_name) else { continue };
-            let Some(bus) = Context::spoke_bus(spoke) else { continue };
-            let Some(pattern) = parse(&pattern::forward(spoke.scope.account, publication)) else { continue };
+        for from in forwarders(team, publication, spokes, hub) {
+            let Some(pattern) = parse(&pattern::forward(from.bus.scope.account, publication)) else { continue };
+            // A renamed publication keeps the rules that it first had.
+            let PublicationId { team: rule_team, name: rule_id } = &publication.rule_identity;
             let identity = [
                 context.owner.as_str(),
                 hub_name.as_str(),
-                team_name.as_str(),
-                spoke_name.as_str(),
-                id.name.as_str(),
-                "forward",
+                rule_team.as_str(),
+                from.identity.as_str(),
+                rule_id.as_str(),
+                if publication.collect.is_some() { "collect" } else { "forward" },
             ];
-            let rule = RuleId { bus, name: rule_name(team_name.as_str(), id.name.as_str(), &identity) };
-            let target = target_spec(context, &spoke.scope, Context::hub_bus(hub).arn(), None);
+            let target = target_spec(context, &from.bus.scope, Context::hub_bus(hub).arn(), None);
+            let rule = RuleId { bus: from.bus, name: rule_name(rule_team.as_str(), rule_id.as_str(), &identity) };
             let spec = RuleSpec {
                 description: format!("{id} to hub {hub_name}"),
                 pattern,
                 state: RuleState::Enabled,
-                tags: context.tags(Some(team_name), &[&team.tags, &spoke.tags]),
+                tags: context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())]),
                 targets: [(target_id(context.owner, &target), target)].into(),
             };
             let wanted = Wanted {
@@ -77,6 +77,43 @@ fn add_forwards(
             desired.rules.insert(rule, wanted);
         }
     }
+}
+
+/// A bus whose rule forwards a publication to a hub.
+pub(super) struct Forwarder<'a> {
+    pub(super) bus: BusId,
+    /// What tells the rule from those of other forwarders of the same publication: the spoke's name, or the scope.
+    identity: String,
+    tags: Option<&'a Tags>,
+}
+
+/// The buses that forward: the spokes', or, of AWS services' own events, the default buses of the accounts.
+pub(super) fn forwarders<'a>(
+    team: &'a Team,
+    publication: &Publication,
+    spokes: &BTreeSet<SpokeName>,
+    hub: &Hub,
+) -> Vec<Forwarder<'a>> {
+    let Some(collect) = &publication.collect else {
+        let of_spoke = |name: &SpokeName| {
+            let spoke = team.spokes.get(name)?;
+            Some(Forwarder { bus: Context::spoke_bus(spoke)?, identity: name.to_string(), tags: Some(&spoke.tags) })
+        };
+        return spokes.iter().filter_map(of_spoke).collect();
+    };
+    let hubs_own = BTreeSet::from([hub.scope.region.clone()]);
+    let regions = if collect.regions.is_empty() { &hubs_own } else { &collect.regions };
+    let scopes = publication
+        .accounts
+        .iter()
+        .flat_map(|account| regions.iter().map(|region| Scope { account: *account, region: region.clone() }));
+    scopes
+        .map(|scope| Forwarder {
+            identity: scope.to_string(),
+            bus: BusId { scope, name: DEFAULT_BUS.to_owned() },
+            tags: None,
+        })
+        .collect()
 }
 
 fn add_subscription(
@@ -95,15 +132,17 @@ fn add_subscription(
     let accounts = publishing_accounts(publisher, publication, &subscription.hub);
     let Some(pattern) = parse(&pattern::subscription(&accounts, publication, subscription)) else { return };
     let Some((destination_bus, target)) = delivery(context, hub, spoke, subscription) else { return };
+    // A renamed subscription keeps the rule that it first had.
+    let SubscriptionId { team: rule_team, name: rule_id } = &subscription.rule_identity;
     let identity = [
         context.owner.as_str(),
         subscription.hub.as_str(),
-        team_name.as_str(),
+        rule_team.as_str(),
         subscription.spoke.as_str(),
-        id.name.as_str(),
+        rule_id.as_str(),
         "deliver",
     ];
-    let name = rule_name(team_name.as_str(), id.name.as_str(), &identity);
+    let name = rule_name(rule_team.as_str(), rule_id.as_str(), &identity);
     let rule = RuleId { bus: Context::hub_bus(hub), name };
     let target_id = target_id(context.owner, &target);
     let route_id =
@@ -124,10 +163,20 @@ fn add_subscription(
         destination_bus,
         origin: subscription.origin.clone(),
     };
+    let is_stopped = subscription.stop.as_ref().is_some_and(|stop| context.now < stop.until);
+    if let Some(stop) = &subscription.stop {
+        desired.stops.push(StoppedRoute {
+            route: route_id.clone(),
+            rule: rule.clone(),
+            team: team_name.clone(),
+            stop: stop.clone(),
+            is_active: is_stopped,
+        });
+    }
     let spec = RuleSpec {
         description: format!("{} to {id}", subscription.from),
         pattern,
-        state: RuleState::Enabled,
+        state: if is_stopped { RuleState::Disabled } else { RuleState::Enabled },
         tags: context.tags(Some(team_name), &[&hub.tags, &team.tags]),
         targets: [(target_id, target)].into(),
     };

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 pub(super) fn scopes(topology: &Topology) -> (BTreeSet<Scope>, BTreeSet<Scope>) {
     let hubs = topology.hubs.values().map(|hub| &hub.scope.region);
     let spokes = topology.teams.values().flat_map(|team| team.spokes.values()).map(|spoke| &spoke.scope.region);
-    let regions: BTreeSet<&Region> = hubs.chain(spokes).collect();
+    let publications = topology.teams.values().flat_map(|team| team.publications.values());
+    let collected = publications.filter_map(|publication| publication.collect.as_ref()).flat_map(|from| &from.regions);
+    let regions: BTreeSet<&Region> = hubs.chain(spokes).chain(collected).collect();
     let (mut scopes, mut no_access) = (BTreeSet::new(), BTreeSet::new());
     for account in topology.accounts.values() {
         let found = regions.iter().map(|region| Scope { account: account.id, region: (*region).clone() });

@@ -4,7 +4,7 @@ use super::ids::{AccountId, AccountName, Owner, Scope, TeamName};
 use super::mark::Digest;
 use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, Grantee, ResourceId, RuleId, RuleSpec};
 use super::route::{Route, RouteId};
-use super::topology::Origin;
+use super::topology::{Kept, Origin, Stop};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,25 @@ pub struct Desired {
     pub routes: BTreeMap<RouteId, Route>,
     /// Rules, policy characters and the like that AWS allows, where they are not the defaults.
     pub quotas: BTreeMap<BusId, super::topology::HubQuotas>,
+    /// The routes that are held off, or were until lately.
+    pub stops: Vec<StoppedRoute>,
+    /// What stays as it is because a file has errors (promise 3).
+    pub kept: Kept,
+}
+
+/// A route that is held off, or was: its rule is disabled until the time comes, target and grant stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoppedRoute {
+    /// The route.
+    pub route: RouteId,
+    /// The rule that is disabled.
+    pub rule: RuleId,
+    /// Whose subscription it is.
+    pub team: TeamName,
+    /// Why, until when, and where it was written.
+    pub stop: Stop,
+    /// Whether the time has not come yet.
+    pub is_active: bool,
 }
 
 impl Desired {

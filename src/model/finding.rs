@@ -38,6 +38,12 @@ pub enum Severity {
 pub enum FindingCode {
     /// A bus of ours is gone.
     BusMissing,
+    /// A bus of ours is encrypted with another key than asked for.
+    KmsKeyChanged,
+    /// A bus of ours has another queue for events that it could not encrypt or decrypt.
+    BusDeadLetterChanged,
+    /// A bus of ours logs more or less than asked for.
+    BusLogChanged,
     /// A grant of ours is gone.
     GrantMissing,
     /// A grant of ours says something else.
@@ -48,6 +54,8 @@ pub enum FindingCode {
     ForeignGrant,
     /// A statement on our bus that is not ours and denies.
     ForeignDeny,
+    /// A statement on our bus that is not ours and lets everybody in the world put events.
+    PublicGrant,
     /// A rule of ours is gone.
     RuleMissing,
     /// A rule of ours does not match events any more.
@@ -56,11 +64,11 @@ pub enum FindingCode {
     RuleEnabled,
     /// A rule of ours matches other events.
     PatternChanged,
-    /// A rule of ours has another description.
+    /// A rule or a bus of ours has another description.
     DescriptionChanged,
     /// A thing of ours lost its mark, and its tags still say that it is ours.
     MarkLost,
-    /// A rule of ours lost a tag, or has it with another value.
+    /// A rule or a bus of ours lost a tag, or has it with another value.
     TagsChanged,
     /// A rule bears our marks and nobody asks for it.
     RuleSurplus,
@@ -82,14 +90,24 @@ pub enum FindingCode {
     Orphaned,
     /// A wanted name is taken by something without our mark.
     Adopt,
-    /// A thing with a wanted name bears another operator's mark.
+    /// A thing with a wanted name is another operator's, or another tool's.
     OtherOwner,
+    /// A description bears a mark of ours that was written on something else.
+    MarkCopied,
     /// A rule of ours has no targets yet.
     Incomplete,
     /// A newer topology was already applied.
     Superseded,
     /// A scope could not be read, or not all of it.
     Unread,
+    /// A Region of an account where nothing is asked for could not be read.
+    UnreadIdle,
+    /// A team's file has errors: its routes stay as they are.
+    TeamKept,
+    /// A route is held off by a `[stop]`: its events are dropped until then.
+    RouteStopped,
+    /// A `[stop]` whose time has come: it does nothing any more.
+    StopExpired,
     /// A bus's policy could not be understood.
     PolicyUnreadable,
     /// A partner's account has to add something itself.
@@ -113,6 +131,9 @@ impl FindingCode {
             | Self::OtherOwner
             | Self::Superseded
             | Self::PolicyUnreadable
+            | Self::PublicGrant
+            | Self::KmsKeyChanged
+            | Self::TeamKept
             | Self::Unread => Severity::Error,
             Self::GrantSurplus
             | Self::RuleEnabled
@@ -126,8 +147,12 @@ impl FindingCode {
             | Self::DescriptionChanged
             | Self::Orphaned
             | Self::PartnerMustAdd
+            | Self::BusDeadLetterChanged
+            | Self::BusLogChanged
+            | Self::MarkCopied
+            | Self::RouteStopped
             | Self::Adopt => Severity::Warning,
-            Self::ForeignGrant | Self::ForeignRule => Severity::Info,
+            Self::ForeignGrant | Self::ForeignRule | Self::UnreadIdle | Self::StopExpired => Severity::Info,
         }
     }
 
@@ -136,6 +161,15 @@ impl FindingCode {
         match self {
             Self::BusMissing => {
                 "A bus that the topology names is not there: taken away with every rule and grant on it, or not made yet by an apply that was cut short. It is created, with all that belongs on it; events published meanwhile are dropped."
+            }
+            Self::KmsKeyChanged => {
+                "A bus of ours is encrypted with another KMS key than the topology asks for. The key is set back, but for one case: where no key is asked for and somebody set one, it is left, since taking encryption away is for a person to ask for (write `kms-key` in the topology)."
+            }
+            Self::BusDeadLetterChanged => {
+                "A bus of ours has another queue for events that it could not encrypt or decrypt, or none. It is set again, with all other settings of the bus."
+            }
+            Self::BusLogChanged => {
+                "A bus of ours logs at another level than the topology asks for. It is set again, with all other settings of the bus."
             }
             Self::GrantMissing => {
                 "A statement of ours is not in a bus's resource policy: taken away, or not made yet by an apply that was cut short. An account's events are refused, or a forward fails, until it is put."
@@ -152,6 +186,9 @@ impl FindingCode {
             Self::ForeignDeny => {
                 "A statement on one of our buses that wheelwright did not write denies something. A denial wins over every grant, so it may cut publishers or forwards off. It is left exactly as it is: whoever wrote it decides."
             }
+            Self::PublicGrant => {
+                "A statement on one of our buses that wheelwright did not write lets every AWS account in the world put events there. Rules are pinned to the accounts that publish, so teams receive nothing of it, but an audit may, and you pay for it. It is left exactly as it is: whoever wrote it takes it away, now."
+            }
             Self::RuleMissing => {
                 "A rule of ours is not there: taken away, or not made yet by an apply that was cut short. Its route delivers nothing until it is created with its targets."
             }
@@ -163,13 +200,13 @@ impl FindingCode {
                 "A rule of ours matches other events than the topology asks for. Formatting alone is never reported: patterns are compared by meaning. The pattern is written again."
             }
             Self::DescriptionChanged => {
-                "The text before our mark in a rule's description was edited. It is written again, with the whole rule."
+                "The text before our mark in a rule's or a bus's description was edited. It is written again, with all of the rule or of the bus's settings."
             }
             Self::MarkLost => {
-                "A rule of ours lost the mark in its description (a console edit clears descriptions), and its tag wheelwright:owner still names us. The mark is written again."
+                "A rule or a bus of ours lost the mark in its description (a console edit clears descriptions), and its tag wheelwright:owner still names us. The mark is written again."
             }
             Self::TagsChanged => {
-                "A rule of ours lost a tag, or bears another value. The tag is set again; other tags are left."
+                "A rule or a bus of ours lost a tag, or bears another value. The tag is set again; tags that are not ours are left."
             }
             Self::RuleSurplus => {
                 "A rule with both our marks that no part of the topology asks for any more. It is taken away once everything that replaces it is in place."
@@ -202,7 +239,10 @@ impl FindingCode {
                 "A name that the topology wants is taken by something without our mark. It is left alone, and what needs it waits, until a person allows taking it over with --allow adopt."
             }
             Self::OtherOwner => {
-                "A thing with a name that the topology wants bears the mark of another operator. It is left alone. Two topologies ask for the same resource: decide whose it is."
+                "A thing with a name that the topology wants bears the mark of another operator, or the tags of another tool (CloudFormation, ACK, Crossplane, Terraform). It is left alone. Two ask for the same resource: decide whose it is, and take it out of the other."
+            }
+            Self::MarkCopied => {
+                "A description bears our mark, but that mark was written on another rule or bus, in another place: somebody copied it. It makes nothing ours, and the thing is left exactly as it is. A copy of a rule of ours delivers a second time: look whether it should be there."
             }
             Self::Incomplete => {
                 "A rule of ours has no targets at all: an apply was cut short between its two calls, or somebody removed them. The route delivers nothing until they are put."
@@ -212,6 +252,18 @@ impl FindingCode {
             }
             Self::Unread => {
                 "A scope could not be read, or not to the end. Nothing there is taken away, and what could not be seen is not judged. The reason and the mending are in the text."
+            }
+            Self::UnreadIdle => {
+                "A Region of an account could not be read, in which the topology asks for nothing; another Region of the same account could. Often an organisation denies Regions that are not used. Should something of ours be left over there, it is not seen."
+            }
+            Self::TeamKept => {
+                "A team's file has errors. Until they are mended its routes, and those of others that take its events, stay exactly as they are: nothing of theirs is made, changed or taken away, and no grant at all is removed. Other teams go on."
+            }
+            Self::RouteStopped => {
+                "A [stop] holds a route off: its rule is disabled, its target and its grant are kept. Events that it would have taken are dropped meanwhile, not queued. It goes on by itself at the time that is told; take the [stop] out to let it go on before."
+            }
+            Self::StopExpired => {
+                "The time of a [stop] has come and its route goes on. The entry does nothing any more: take it out."
             }
             Self::PolicyUnreadable => {
                 "A bus's resource policy is not a document that we understand. Nothing on that bus is written; look at it with `aws events describe-event-bus`."

@@ -276,6 +276,18 @@ impl Moment {
     }
 }
 
+impl fmt::Display for Moment {
+    /// The time of day in UTC, to the second: `2026-11-24T06:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = i64::try_from(self.0 / 1_000).unwrap_or(i64::MAX);
+        match jiff::Timestamp::from_second(seconds) {
+            Ok(time) => write!(f, "{time}"),
+            // Beyond the year 9999: a number is all that there is to say.
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

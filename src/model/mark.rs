@@ -1,28 +1,46 @@
 //! Marks: what shows that a live thing is ours.
 //!
 //! The first mark is in the Description, which listings return at no extra call:
-//! `… [ww1:<owner>:<sequence>:<digest>]`. The second is the tag `wheelwright:owner`, which survives a console
+//! `… [ww1:<owner>:<sequence>:<identity><digest>]`. The second is the tag `wheelwright:owner`, which survives a console
 //! edit (PutRule is a full replace and clears the Description). Grants and targets carry the owner in their ids.
 //! **Marks label; they never decide what to write**: the difference between live and desired does.
 //!
+//! The identity (4 digits over account, Region, bus and name) binds a mark to the thing that it was written on: a
+//! description that somebody copied onto another rule, on another bus or in another account, is no mark there.
+//!
 //! ```
 //! use wheelwright::model::mark::{Digest, Mark};
-//! let mark = Mark { owner: "platform".parse()?, sequence: 7, digest: Digest::of(&["bus", "x"]) };
+//! use wheelwright::model::ids::Scope;
+//! use wheelwright::model::resource::{BusId, ResourceId};
+//! let bus = |name: &str| -> Result<_, wheelwright::model::ids::IdError> {
+//!     let scope = Scope::new("111111111111".parse()?, "us-east-1");
+//!     Ok(ResourceId::Bus(BusId { scope, name: name.into() }))
+//! };
+//! let mark = Mark::new(&"platform".parse()?, 7, &bus("org")?, Digest::of(&["spec"]));
 //! let description = mark.stamp("Events of payments");
 //! let (text, read) = Mark::read(&description);
-//! assert_eq!((text, read), ("Events of payments", Some(mark)));
+//! assert_eq!((text, read.as_ref()), ("Events of payments", Some(&mark)));
+//! assert!(mark.is_of(&bus("org")?) && !mark.is_of(&bus("copy")?));
 //! # Ok::<(), wheelwright::model::ids::IdError>(())
 //! ```
 
 use super::desired::Digested;
 use super::ids::{AccountId, Owner};
 use super::resource::{BusSpec, Grantee, ResourceId, RuleSpec, TargetSpec};
+use super::topology::Tags;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// The tag that is the second mark; its value is the owner.
 pub const OWNER_TAG: &str = "wheelwright:owner";
+/// The tag that says which tags we set: 6 digits for each key. A tag that is not asked for any more is removed only if
+/// it is among these, so that a tag which somebody else set stays.
+pub const KEYS_TAG: &str = "wheelwright:tags";
+/// What the keys of our own tags begin with.
+const OWN_TAGS: &str = "wheelwright:";
+/// Tags that people may ask for on one thing: as many as the value of [`KEYS_TAG`] can tell, in AWS's 256 characters.
+pub const PEOPLES_TAGS_MAX: usize = 36;
 /// The tag that names the team that a resource is for.
 pub const TEAM_TAG: &str = "wheelwright:team";
 /// Longest description that AWS takes, in characters
@@ -86,15 +104,70 @@ pub struct Mark {
     pub owner: Owner,
     /// The sequence of the topology that it was last written for.
     pub sequence: u64,
+    /// The thing that it was written on.
+    identity: Identity,
     /// What was asked for when it was last written: tells drift (same digest, another state) from intent.
     pub digest: Digest,
 }
 
+/// Four hexadecimal digits over what a thing is and where: enough to know a mark that was copied onto another thing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Identity(u16);
+
+impl Identity {
+    fn of(resource: &ResourceId) -> Self {
+        // The low half of a digest of its own, so that it says nothing of the other one.
+        Self((Digest::of(&["identity", &resource.to_string()]).0 & 0xffff) as u16)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        u16::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04x}", self.0)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Identity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl Mark {
+    /// The mark of `owner` on `resource`, written for a topology of `sequence`.
+    pub fn new(owner: &Owner, sequence: u64, resource: &ResourceId, digest: Digest) -> Self {
+        Self { owner: owner.clone(), sequence, identity: Identity::of(resource), digest }
+    }
+
+    /// Whether it was written on `resource`, and not copied there from something else.
+    pub fn is_of(&self, resource: &ResourceId) -> bool {
+        self.identity == Identity::of(resource)
+    }
+
+    /// Whether both were written on the same thing by the same owner.
+    pub fn is_same_thing(&self, other: &Self) -> bool {
+        self.owner == other.owner && self.identity == other.identity
+    }
+
+    /// The mark in `description`, which is `resource`'s, if it was written there.
+    pub fn on(description: &str, resource: &ResourceId) -> Option<Self> {
+        Self::read(description).1.filter(|mark| mark.is_of(resource))
+    }
+
     /// A description with this mark at its end; `text` is cut where AWS's 512 characters ask for it.
     pub fn stamp(&self, text: &str) -> String {
-        let Self { owner, sequence, digest } = self;
-        let mark = format!(" [ww1:{owner}:{sequence}:{digest}]");
+        let Self { owner, sequence, identity, digest } = self;
+        let mark = format!(" [ww1:{owner}:{sequence}:{identity}{digest}]");
         let room = DESCRIPTION_CHARACTERS_MAX.saturating_sub(mark.chars().count());
         let cut: String = text.chars().take(room).collect();
         format!("{}{mark}", cut.trim_end())
@@ -107,8 +180,9 @@ impl Mark {
             let mut parts = mark.split(':');
             let owner = parts.next()?.parse().ok()?;
             let sequence = parts.next()?.parse().ok()?;
-            let digest = Digest::parse(parts.next()?)?;
-            parts.next().is_none().then_some((text.trim_end(), Self { owner, sequence, digest }))
+            let (identity, digest) = parts.next()?.split_at_checked(4)?;
+            let (identity, digest) = (Identity::parse(identity)?, Digest::parse(digest)?);
+            parts.next().is_none().then_some((text.trim_end(), Self { owner, sequence, identity, digest }))
         });
         match parsed {
             Some((text, mark)) => (text, Some(mark)),
@@ -124,7 +198,10 @@ pub fn kept_text(mark: &Mark, text: &str) -> String {
 
 impl Digested for BusSpec {
     fn digest(&self, resource: &ResourceId) -> Digest {
-        Digest::of(&[&resource.to_string(), &self.description, &format!("{:?}", self.tags)])
+        // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
+        let Self { description, tags, kms_key, dead_letter_arn, log } = self;
+        let settings = format!("{kms_key:?} {dead_letter_arn:?} {log:?}");
+        Digest::of(&[&resource.to_string(), description, &format!("{tags:?}"), &settings])
     }
 }
 
@@ -191,6 +268,23 @@ pub fn rule_name(team: &str, subscription: &str, identity: &[&str]) -> String {
     format!("ww.{team_kept}.{subscription_kept}.{hash}")
 }
 
+/// What the tag [`KEYS_TAG`] says of these tags: which keys we set for people. None if there are none.
+pub fn keys_tag(tags: &Tags) -> Option<String> {
+    let theirs = tags.keys().filter(|key| !key.starts_with(OWN_TAGS));
+    let digits: Vec<String> = theirs.map(|key| key_digits(key)).collect();
+    (!digits.is_empty()).then(|| digits.join(" "))
+}
+
+/// The keys of `live` tags that we set, as far as their tag [`KEYS_TAG`] says, and that tag itself.
+pub fn keys_set_by_us(live: &Tags) -> impl Iterator<Item = &String> {
+    let ours: Vec<&str> = live.get(KEYS_TAG).map(|keys| keys.split(' ').collect()).unwrap_or_default();
+    live.keys().filter(move |key| *key == KEYS_TAG || ours.contains(&key_digits(key).as_str()))
+}
+
+fn key_digits(key: &str) -> String {
+    Digest::of(&["tag", key]).to_string().chars().take(6).collect()
+}
+
 /// What of a rule's name says whose subscription it is: all but the hash. Rules of one subscription that moved
 /// share it.
 pub fn rule_stem(name: &str) -> Option<&str> {
@@ -205,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_long_description_is_cut_and_the_mark_is_whole() {
-        let mark = Mark { owner: "platform".parse().unwrap(), sequence: 1, digest: Digest::of(&["x"]) };
+        let mark = Mark::new(&"platform".parse().unwrap(), 1, &rule("x"), Digest::of(&["x"]));
         let stamped = mark.stamp(&"é".repeat(600));
         assert_eq!(stamped.chars().count(), 512);
         let (text, read) = Mark::read(&stamped);
@@ -214,15 +308,30 @@ mod tests {
         assert_eq!(mark.stamp(text), stamped, "stamping what was read changes nothing");
     }
 
+    fn rule(name: &str) -> ResourceId {
+        let scope = crate::model::ids::Scope::new("111111111111".parse().unwrap(), "us-east-1");
+        let bus = crate::model::resource::BusId { scope, name: "org".into() };
+        ResourceId::Rule(crate::model::resource::RuleId { bus, name: name.into() })
+    }
+
+    #[test]
+    fn a_copied_mark_is_no_mark() {
+        let mark = Mark::new(&"platform".parse().unwrap(), 1, &rule("x"), Digest::of(&["x"]));
+        let description = mark.stamp("what x is for");
+        assert_eq!(Mark::on(&description, &rule("x")), Some(mark));
+        assert_eq!(Mark::on(&description, &rule("y")), None);
+    }
+
     #[test]
     fn what_is_not_a_mark_is_text() {
         for text in [
             "",
             "[ww1:]",
-            "a [ww1:platform:x:00000000]",
-            "a [ww1:platform:1:0000000]",
-            "a [ww1:P:1:00000000]",
-            "a [ww2:platform:1:00000000]",
+            "a [ww1:platform:x:000000000000]",
+            "a [ww1:platform:1:00000000000]",
+            "a [ww1:platform:1:00000000é00]",
+            "a [ww1:P:1:000000000000]",
+            "a [ww2:platform:1:000000000000]",
         ] {
             assert_eq!(Mark::read(text), (text, None));
         }

@@ -6,7 +6,7 @@
 use super::desired::Revision;
 use super::finding::{Finding, FindingCode, Outcome, Severity};
 use super::ids::{Owner, Scope, TeamName};
-use super::resource::{ArchiveId, ArchiveSpec, BusId, Grantee, ResourceId, RuleId, RuleState, TargetSpec};
+use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, Grantee, ResourceId, RuleId, RuleState, TargetSpec};
 use super::route::RouteId;
 use super::topology::{Origin, Tags};
 use super::world::{Evidence, LiveTarget};
@@ -23,17 +23,31 @@ pub enum Action {
     CreateBus {
         /// Which.
         bus: BusId,
-        /// With this description, mark and all.
-        description: String,
+        /// With these settings.
+        settings: BusSettings,
         /// With these tags.
         tags: Tags,
     },
-    /// Set our tags on a bus that is taken over.
+    /// Replace a bus's settings, all of them.
+    UpdateBus {
+        /// Which.
+        bus: BusId,
+        /// With these settings.
+        settings: BusSettings,
+    },
+    /// Set our tags on a bus.
     TagBus {
         /// Which.
         bus: BusId,
         /// The tags to set; others stay.
         tags: Tags,
+    },
+    /// Remove tags that we set on a bus and that are not asked for any more.
+    UntagBus {
+        /// Which.
+        bus: BusId,
+        /// The tags' keys.
+        keys: BTreeSet<String>,
     },
     /// Add or replace one statement of a bus's policy.
     PutGrant {
@@ -72,6 +86,13 @@ pub enum Action {
         rule: RuleId,
         /// The tags to set.
         tags: Tags,
+    },
+    /// Remove tags that we set on a rule and that are not asked for any more.
+    UntagRule {
+        /// Which.
+        rule: RuleId,
+        /// The tags' keys.
+        keys: BTreeSet<String>,
     },
     /// Add or replace targets of a rule.
     PutTargets {
@@ -125,12 +146,16 @@ impl Action {
     /// What it writes.
     pub fn resource(&self) -> ResourceId {
         match self {
-            Self::CreateBus { bus, .. } | Self::TagBus { bus, .. } => ResourceId::Bus(bus.clone()),
+            Self::CreateBus { bus, .. }
+            | Self::UpdateBus { bus, .. }
+            | Self::TagBus { bus, .. }
+            | Self::UntagBus { bus, .. } => ResourceId::Bus(bus.clone()),
             Self::PutGrant { bus, statement_id, .. } | Self::RemoveGrant { bus, statement_id } => {
                 ResourceId::Grant(bus.clone(), statement_id.clone())
             }
             Self::PutRule { rule, .. }
             | Self::TagRule { rule, .. }
+            | Self::UntagRule { rule, .. }
             | Self::PutTargets { rule, .. }
             | Self::RemoveTargets { rule, .. }
             | Self::DeleteRule { rule } => ResourceId::Rule(rule.clone()),
@@ -149,13 +174,16 @@ impl Action {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::CreateBus { .. } => "create-bus",
+            Self::UpdateBus { .. } => "update-bus",
             Self::TagBus { .. } => "tag-bus",
+            Self::UntagBus { .. } => "untag-bus",
             Self::PutGrant { .. } => "put-grant",
             Self::RemoveGrant { .. } => "remove-grant",
             Self::PutRule { part: RulePart::Whole, .. } => "put-rule",
             Self::PutRule { part: RulePart::Widen, .. } => "widen-rule",
             Self::PutRule { part: RulePart::Narrow, .. } => "narrow-rule",
             Self::TagRule { .. } => "tag-rule",
+            Self::UntagRule { .. } => "untag-rule",
             Self::PutTargets { .. } => "put-targets",
             Self::RemoveTargets { .. } => "remove-targets",
             Self::DeleteRule { .. } => "delete-rule",
@@ -197,6 +225,11 @@ pub enum Seen {
     Bus {
         /// Its description.
         description: String,
+    },
+    /// A bus was there with these settings.
+    BusSettings {
+        /// All of them.
+        settings: BusSettings,
     },
     /// A statement of this content was there.
     Statement {

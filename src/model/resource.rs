@@ -164,6 +164,69 @@ pub struct BusSpec {
     pub description: String,
     /// All tags, the second mark (`wheelwright:owner`) among them.
     pub tags: Tags,
+    /// The customer's KMS key that its events and patterns are encrypted with: an ARN. None: the key that AWS owns.
+    pub kms_key: Option<String>,
+    /// The queue (ARN) for events that could not be encrypted or decrypted
+    /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-dlq.html>); not a target's.
+    pub dead_letter_arn: Option<String>,
+    /// What the bus logs.
+    pub log: BusLog,
+}
+
+/// What we set on a bus beside its tags: every field that CreateEventBus and UpdateEventBus take. UpdateEventBus is sent
+/// all of them, since it clears what is left out
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct BusSettings {
+    /// The description, mark and all.
+    pub description: String,
+    /// The customer's KMS key: an ARN.
+    pub kms_key: Option<String>,
+    /// The queue (ARN) for events that could not be encrypted or decrypted.
+    pub dead_letter_arn: Option<String>,
+    /// What the bus logs.
+    pub log: BusLog,
+}
+
+/// What a bus logs about its events, to where the account's log deliveries take it
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-logs.html>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BusLog {
+    /// How much.
+    pub level: LogLevel,
+    /// Whether the events' own details are in it.
+    pub detail: bool,
+}
+
+/// How much a bus logs.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::Display,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "UPPERCASE")]
+pub enum LogLevel {
+    /// Nothing.
+    #[default]
+    Off,
+    /// What failed.
+    Error,
+    /// And every step on an event's way.
+    Info,
+    /// And all that is known of each.
+    Trace,
 }
 
 /// To whom a statement of ours gives PutEvents: the two shapes that PutPermission's parameters can say

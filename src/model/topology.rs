@@ -3,7 +3,10 @@
 //! Made by [`crate::config`], read by [`crate::expand`]. Each part knows where it was written ([`Origin`]),
 //! so that whatever comes of it can name its file and line.
 
-use super::ids::{AccountId, AccountName, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
+use super::ids::{
+    AccountId, AccountName, HubName, Moment, PublicationId, Region, Scope, SpokeName, SubscriptionId, TeamName,
+};
+use super::resource::BusLog;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +44,28 @@ pub struct Topology {
     pub hubs: BTreeMap<HubName, Hub>,
     /// The teams with all that they declare.
     pub teams: BTreeMap<TeamName, Team>,
+    /// Tags on everything that is made.
+    pub tags: Tags,
+    /// What stays as it is because a file has errors.
+    pub kept: Kept,
+}
+
+/// What stays as it is because files have errors (promise 3): nothing of it is taken away, and nothing is planned for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The teams whose files have errors, each with its first one.
+    pub teams: BTreeMap<TeamName, String>,
+    /// Entries (team, name) of sound teams that need something of a broken one.
+    pub entries: BTreeSet<(TeamName, String)>,
+    /// The first error of a file that does not say whose it is: then nothing at all is taken away.
+    pub unknown: Option<String>,
+}
+
+impl Kept {
+    /// Whether everything could be read.
+    pub fn is_empty(&self) -> bool {
+        self.teams.is_empty() && self.entries.is_empty() && self.unknown.is_none()
+    }
 }
 
 /// An account of the roster.
@@ -81,12 +106,25 @@ pub struct Hub {
     pub archive_retention_days: Option<u32>,
     /// Where a copy of everything but replays goes, if anywhere: a queue's ARN.
     pub audit_queue: Option<String>,
+    /// Encryption, dead letters and logging of the bus.
+    pub bus_options: BusOptions,
     /// Tags on what is made for the hub.
     pub tags: Tags,
     /// What AWS allows here.
     pub quotas: HubQuotas,
     /// Where it was written.
     pub origin: Origin,
+}
+
+/// What may be said of a bus that is ours, at a hub or a spoke.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BusOptions {
+    /// The customer's KMS key: an ARN. None: the key that AWS owns.
+    pub kms_key: Option<String>,
+    /// The queue (ARN) for events that could not be encrypted or decrypted.
+    pub dead_letter: Option<String>,
+    /// What the bus logs.
+    pub log: BusLog,
 }
 
 /// How publishing accounts are let into a hub's bus.
@@ -140,6 +178,8 @@ pub struct Spoke {
     pub account: AccountName,
     /// The spoke's bus; pure publishers need none. `default` is used as it is: never created, never marked.
     pub bus: Option<String>,
+    /// Encryption, dead letters and logging of the bus.
+    pub bus_options: BusOptions,
     /// Tags on what is made for the spoke.
     pub tags: Tags,
     /// Where it was written.
@@ -159,10 +199,22 @@ pub struct Publication {
     pub via: Via,
     /// At each hub where it is published, the spokes it is published from, and those spokes' accounts.
     pub hubs: BTreeMap<HubName, BTreeSet<SpokeName>>,
-    /// Further accounts that publish it on the hubs' buses (a gateway's, a partner's).
+    /// Further accounts that publish it on the hubs' buses (a gateway's, a partner's); of a collection, the accounts
+    /// whose default buses it is forwarded from.
     pub accounts: BTreeSet<AccountId>,
+    /// If it is a collection: AWS services' own events, which come on accounts' default buses.
+    pub collect: Option<Collect>,
+    /// The name that its forward rules have: the one that it first had, if it was renamed.
+    pub rule_identity: PublicationId,
     /// Where it was written.
     pub origin: Origin,
+}
+
+/// Where AWS services' own events are collected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collect {
+    /// The Regions whose default buses forward; none: the hub's own.
+    pub regions: BTreeSet<Region>,
 }
 
 /// Who may subscribe to a publication.
@@ -216,6 +268,22 @@ pub struct Subscription {
     pub dead_letter: Option<String>,
     /// How long EventBridge tries; not on bus destinations.
     pub retry: Option<Retry>,
+    /// If it is held off: the stop that lasts the longest.
+    pub stop: Option<Stop>,
+    /// The name that its rule has: the one that it first had, if it was renamed.
+    pub rule_identity: SubscriptionId,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// A subscription held off until a time: its rule is disabled, its target and its grant stay. Events that it would have
+/// taken meanwhile are dropped, not queued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// When it ends.
+    pub until: Moment,
+    /// Why.
+    pub reason: String,
     /// Where it was written.
     pub origin: Origin,
 }

@@ -5,7 +5,7 @@
 
 use super::ids::{Moment, Scope};
 use super::mark::Mark;
-use super::resource::{ArchiveSpec, BusId, RuleId, TargetSpec};
+use super::resource::{ArchiveSpec, BusId, BusSettings, ResourceId, RuleId, TargetSpec};
 use super::topology::Tags;
 use crate::eventbridge::{BusPolicy, Pattern};
 use serde::Serialize;
@@ -139,7 +139,7 @@ pub struct ScopeView {
     pub buses_read: bool,
     /// Every bus, by name.
     pub buses: BTreeMap<String, LiveBus>,
-    /// Whether the listing of archives was read to its end.
+    /// Whether the listing of archives was read to its end; a fast reading does not look at archives.
     pub archives_read: bool,
     /// Archives that bear our prefix or that we want, by name.
     pub archives: BTreeMap<String, LiveArchive>,
@@ -150,8 +150,10 @@ pub struct ScopeView {
 pub struct LiveBus {
     /// The description as it stands, mark and all.
     pub description: String,
-    /// Its tags, where they were read (they are, when the description bears no mark and we want the bus).
+    /// Its tags, where they were read: where the description bears no mark and we want the bus, and by a full reading.
     pub tags: Option<Tags>,
+    /// What only DescribeEventBus says, where it was asked: a full reading does, of buses that are wanted or ours.
+    pub settings: Option<BusSettings>,
     /// Its resource policy; `Err` is the text that could not be understood: then nothing on it is broken.
     pub policy: Option<Result<BusPolicy, String>>,
     /// Whether the listing of rules was read to its end. It is not read at all for buses that do not matter:
@@ -162,9 +164,9 @@ pub struct LiveBus {
 }
 
 impl LiveBus {
-    /// The mark in the description.
-    pub fn mark(&self) -> Option<Mark> {
-        Mark::read(&self.description).1
+    /// The mark in the description, if it was written on this bus, `bus`.
+    pub fn mark(&self, bus: &BusId) -> Option<Mark> {
+        Mark::on(&self.description, &ResourceId::Bus(bus.clone()))
     }
 }
 
@@ -179,6 +181,8 @@ pub struct LiveRule {
     pub state: String,
     /// The AWS service that manages it, if one does: such rules are never ours.
     pub managed_by: Option<String>,
+    /// The account that made it, where that was asked (a full reading does, of rules on hubs that are not ours).
+    pub created_by: Option<String>,
     /// Its tags, where they were read: for rules that we want without a mark, and marked ones that we do not want.
     pub tags: Option<Tags>,
     /// Its targets by Id, where they were read: for marked and wanted rules.
@@ -186,9 +190,9 @@ pub struct LiveRule {
 }
 
 impl LiveRule {
-    /// The mark in the description.
-    pub fn mark(&self) -> Option<Mark> {
-        Mark::read(&self.description).1
+    /// The mark in the description, if it was written on this rule, `rule`.
+    pub fn mark(&self, rule: &RuleId) -> Option<Mark> {
+        Mark::on(&self.description, &ResourceId::Rule(rule.clone()))
     }
 }
 

@@ -4,13 +4,13 @@
 
 use super::own::{self, Ownership};
 use super::replaced::RouteIndex;
-use super::{grants, rules};
-use crate::model::desired::{Desired, Digested, Wanted};
+use super::{buses, grants, kept, rules};
+use crate::model::desired::{Desired, StoppedRoute, Wanted};
 use crate::model::finding::{Finding, FindingCode, Outcome};
-use crate::model::ids::{Moment, Scope, TeamName};
-use crate::model::mark::{Mark, archive_prefix, kept_text};
+use crate::model::ids::{AccountId, Moment, Scope, TeamName};
+use crate::model::mark::archive_prefix;
 use crate::model::plan::{Action, Cause, Guard, Hold, PlanSettings, Seen, Step, StepKind};
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, ResourceId};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, ResourceId};
 use crate::model::route::{Route, RouteId};
 use crate::model::topology::Origin;
 use crate::model::world::{LiveArchive, Observation, World};
@@ -89,7 +89,7 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
     diff.scopes();
     let mut footing = BTreeMap::new();
     for (bus, wanted) in &desired.buses {
-        footing.insert(bus.clone(), diff.bus(bus, wanted));
+        footing.insert(bus.clone(), buses::bus(&mut diff, bus, wanted));
     }
     // Default buses are never made, and so are none of the topology's buses.
     let bearing = desired.rules.keys().map(|rule| &rule.bus).chain(desired.grants.keys().map(|(bus, _)| bus));
@@ -103,6 +103,8 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
         diff.archive(archive, wanted, &footing);
     }
     diff.orphans();
+    kept::tell(&mut diff);
+    diff.stops();
     diff.tell_unproven();
     diff.draft
 }
@@ -179,6 +181,7 @@ impl Diff<'_> {
 
     /// What could not be read, one finding a scope.
     fn scopes(&mut self) {
+        let idle = self.idle_scopes();
         for (scope, observation) in &self.world.scopes {
             let detail = match observation {
                 Observation::Complete { .. } | Observation::NoAccess => continue,
@@ -188,13 +191,11 @@ impl Diff<'_> {
                     format!("not read whole: {}", gaps.join(" / "))
                 }
             };
-            self.find(
-                ResourceId::Scope(scope.clone()),
-                FindingCode::Unread,
-                Outcome::Waiting,
-                detail,
-                &Asked::default(),
-            );
+            let (code, outcome) = match idle.contains(scope) {
+                true => (FindingCode::UnreadIdle, Outcome::Left),
+                false => (FindingCode::Unread, Outcome::Waiting),
+            };
+            self.find(ResourceId::Scope(scope.clone()), code, outcome, detail, &Asked::default());
         }
         for scope in self.desired.scopes.iter().filter(|scope| !self.world.scopes.contains_key(*scope)) {
             let detail = "not read yet".to_owned();
@@ -208,76 +209,32 @@ impl Diff<'_> {
         }
     }
 
-    fn bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>) -> Footing {
-        if self.desired.no_access.contains(&bus.scope) {
-            return Footing::None;
-        }
-        let Some(view) = self.world.view(&bus.scope) else { return Footing::None };
-        let resource = ResourceId::Bus(bus.clone());
-        let asked = Asked::by(wanted);
-        let Some(live) = view.buses.get(&bus.name) else {
-            return if view.buses_read { self.create_bus(bus, wanted, &resource, &asked) } else { Footing::None };
-        };
-        match own::of_bus(&self.desired.owner, live) {
-            Ownership::Marked(mark) => {
-                let (text, _) = Mark::read(&live.description);
-                if text != kept_text(&mark, &wanted.spec.description) {
-                    let detail = format!(
-                        "description {text:?}, asked for is {:?}: plans do not change it yet",
-                        wanted.spec.description
-                    );
-                    self.find(resource, FindingCode::DescriptionChanged, Outcome::Left, detail, &asked);
-                }
-                Footing::There
+    /// Scopes where the topology asks for nothing and that refused us, in accounts that answered elsewhere: an organisation
+    /// that denies the Regions which it does not use. They are read for leftovers alone.
+    fn idle_scopes(&self) -> BTreeSet<Scope> {
+        let Diff { desired, world, .. } = self;
+        let buses = desired.buses.keys().chain(desired.grants.keys().map(|(bus, _)| bus));
+        let used: BTreeSet<&Scope> = buses
+            .map(|bus| &bus.scope)
+            .chain(desired.rules.keys().map(|rule| &rule.bus.scope))
+            .chain(desired.archives.keys().map(|archive| &archive.scope))
+            .collect();
+        let read: BTreeSet<AccountId> = world
+            .scopes
+            .iter()
+            .filter(|(_, observation)| matches!(observation, Observation::Complete { .. }))
+            .map(|(scope, _)| scope.account)
+            .collect();
+        let refused = |observation: &Observation| match observation {
+            Observation::Unreachable { why, .. } => {
+                ["denied", "credentials"].iter().any(|class| why.class.starts_with(class))
             }
-            // The tag is enough for a bus: plans never take one away.
-            Ownership::MarkLost => Footing::There,
-            Ownership::Other(owner) => {
-                let detail = format!("it bears the mark of `{owner}`; nothing on it is written");
-                self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, &asked);
-                Footing::None
-            }
-            // AWS manages no custom buses; were it to, they would be none of ours.
-            Ownership::Managed(_) | Ownership::Unknown => Footing::None,
-            Ownership::Unmarked => {
-                let detail = "a bus of this name is there without our mark".to_owned();
-                self.find(resource, FindingCode::Adopt, Outcome::Held, detail.clone(), &asked);
-                let change = Change {
-                    action: Action::TagBus { bus: bus.clone(), tags: wanted.spec.tags.clone() },
-                    seen: Seen::Bus { description: live.description.clone() },
-                    cause: Cause::Intent,
-                    codes: BTreeSet::from([FindingCode::Adopt]),
-                    held_by: Some(Guard::Adopt),
-                    detail: vec![detail],
-                };
-                self.make(change, &asked);
-                Footing::Made
-            }
-        }
-    }
-
-    fn create_bus(&mut self, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
-        let cause = self.missing_cause();
-        let codes = self.found_missing(resource, FindingCode::BusMissing, asked);
-        let mark = Mark {
-            owner: self.desired.owner.clone(),
-            sequence: self.desired.revision.sequence,
-            digest: wanted.spec.digest(resource),
+            _ => false,
         };
-        let change = Change {
-            action: Action::CreateBus {
-                bus: bus.clone(),
-                description: mark.stamp(&wanted.spec.description),
-                tags: wanted.spec.tags.clone(),
-            },
-            seen: Seen::Absent,
-            cause,
-            codes,
-            held_by: None,
-            detail: Vec::new(),
+        let is_idle = |(scope, observation): &(&Scope, &Observation)| {
+            !used.contains(*scope) && read.contains(&scope.account) && refused(observation)
         };
-        self.make(change, asked);
-        Footing::Made
+        world.scopes.iter().filter(is_idle).map(|(scope, _)| scope.clone()).collect()
     }
 
     /// The finding that something of ours is gone, if it was there before.
@@ -376,10 +333,13 @@ impl Diff<'_> {
             let Some(view) = world.view(scope) else { continue };
             for (name, live) in &view.buses {
                 let bus = BusId { scope: scope.clone(), name: name.clone() };
-                if !desired.buses.contains_key(&bus)
-                    && matches!(own::of_bus(&desired.owner, live), Ownership::Marked(_))
-                {
-                    self.orphan(ResourceId::Bus(bus));
+                if desired.buses.contains_key(&bus) {
+                    continue;
+                }
+                match own::of_bus(&desired.owner, &bus, live) {
+                    Ownership::Marked(_) => self.orphan(ResourceId::Bus(bus)),
+                    Ownership::Copied => self.copied(ResourceId::Bus(bus)),
+                    _ => {}
                 }
             }
             for name in view.archives.keys().filter(|name| name.starts_with(&prefix)) {
@@ -392,8 +352,37 @@ impl Diff<'_> {
     }
 
     fn orphan(&mut self, resource: ResourceId) {
-        let detail = "it bears our mark, and the topology does not name it any more".to_owned();
-        self.find(resource, FindingCode::Orphaned, Outcome::Left, detail, &Asked::default());
+        // What a broken file says is not known: it may name it still.
+        let (outcome, detail) = match self.desired.kept.is_empty() {
+            true => (Outcome::Left, "it bears our mark, and the topology does not name it any more"),
+            false => (Outcome::Waiting, "it bears our mark, and no file that can be read names it"),
+        };
+        self.find(resource, FindingCode::Orphaned, outcome, detail.to_owned(), &Asked::default());
+    }
+
+    /// A description was copied, mark and all.
+    pub(super) fn copied(&mut self, resource: ResourceId) {
+        let detail = "its description bears a mark of ours that was written on something else; not ours, left as it is";
+        self.find(resource, FindingCode::MarkCopied, Outcome::Left, detail.to_owned(), &Asked::default());
+    }
+
+    /// The routes that are held off, and entries that hold nothing off any more.
+    fn stops(&mut self) {
+        let desired = self.desired;
+        for StoppedRoute { route, rule, team, stop, is_active } in &desired.stops {
+            let asked =
+                Asked { team: Some(team.clone()), origin: Some(stop.origin.clone()), routes: [route.clone()].into() };
+            let (code, detail) = match is_active {
+                true => (
+                    FindingCode::RouteStopped,
+                    format!("{route} is held off until {}, and its events are dropped: {}", stop.until, stop.reason),
+                ),
+                false => {
+                    (FindingCode::StopExpired, format!("{route} goes on since {}: take the entry out", stop.until))
+                }
+            };
+            self.find(ResourceId::Rule(rule.clone()), code, Outcome::Left, detail, &asked);
+        }
     }
 
     fn tell_unproven(&mut self) {

@@ -159,12 +159,27 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
         } else if ours_to_judge {
             let detail = format!("not ours, left as it is: {}", in_words(statement));
             let code = match statement.effect {
+                Effect::Allow if lets_everybody_in(statement) => FindingCode::PublicGrant,
                 Effect::Allow => FindingCode::ForeignGrant,
                 Effect::Deny => FindingCode::ForeignDeny,
             };
             diff.find(resource, code, Outcome::Left, detail, &Asked::default());
         }
     }
+}
+
+/// Whether a statement speaks of every account in the world and nothing but its content or its sender's word limits it.
+/// A condition on the organisation, an account or the sending rule does; one on `events:source` anybody can meet.
+fn lets_everybody_in(statement: &Statement) -> bool {
+    let everybody = match &statement.principals {
+        StatementScope::Only(principals) => principals.contains(&Principal::Everyone),
+        StatementScope::AllBut(_) => true,
+    };
+    let limits = |key: &String| {
+        let key = key.to_ascii_lowercase();
+        ["aws:principal", "aws:source", "aws:vpcsource", "aws:userid"].iter().any(|prefix| key.starts_with(prefix))
+    };
+    everybody && !statement.conditions.values().flat_map(BTreeMap::keys).any(limits)
 }
 
 fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
@@ -176,6 +191,10 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     }
     let asked = Asked { routes, ..Asked::default() };
     let code = FindingCode::GrantSurplus;
+    if !diff.desired.kept.is_empty() {
+        let detail = "no file that can be read asks for it; while a file has errors no grant is removed".to_owned();
+        return diff.find(ResourceId::Grant(bus.clone(), sid.to_owned()), code, Outcome::Waiting, detail, &asked);
+    }
     let delivers_on = |(rule, _): &&(RuleId, LiveRule)| {
         rule.bus != *bus && !is_let_in_otherwise(diff, bus, rule.bus.scope.account) && !is_removed(diff, rule, bus)
     };
@@ -237,7 +256,7 @@ fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId
         })
     });
     rules
-        .filter(|(_, live)| live.mark().is_some_and(|mark| mark.owner == diff.desired.owner))
+        .filter(|(rule, live)| live.mark(rule).is_some_and(|mark| mark.owner == diff.desired.owner))
         .filter(|(rule, live)| if rule.bus == *bus { takes(live) } else { delivers(rule, live) })
         .map(|(rule, live)| (rule, live.clone()))
         .collect()

@@ -4,6 +4,7 @@ use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{statement_prefix, target_prefix};
 use crate::model::plan::{Action, Guard, Hold, PlanSettings, RulePart, Seen, Step};
+use crate::model::resource::{BusId, RuleId};
 use crate::model::world::World;
 use std::collections::BTreeMap;
 
@@ -126,6 +127,7 @@ fn changes(step: &Step) -> usize {
         (Action::PutTargets { .. }, Seen::Targets { targets }) => targets.len(),
         (Action::PutRule { part: RulePart::Whole | RulePart::Widen, .. }, Seen::Rule { .. })
         | (Action::PutGrant { .. }, Seen::Statement { .. })
+        | (Action::UpdateBus { .. }, Seen::BusSettings { .. })
         | (Action::UpdateArchive { .. }, Seen::Archive { .. }) => 1,
         _ => 0,
     }
@@ -138,12 +140,17 @@ fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, usize> {
     for scope in world.scopes.keys() {
         let Some(view) = world.view(scope) else { continue };
         let mut count = 0;
-        for bus in view.buses.values() {
+        for (name, bus) in &view.buses {
+            let id = BusId { scope: scope.clone(), name: name.clone() };
             if let Some(Ok(policy)) = &bus.policy {
                 let sids = policy.statements.iter().filter_map(|statement| statement.sid.as_deref());
                 count += sids.filter(|sid| sid.starts_with(&statements)).count();
             }
-            for rule in bus.rules.values().filter(|rule| rule.mark().is_some_and(|mark| mark.owner == *owner)) {
+            let marked = bus.rules.iter().filter(|(name, rule)| {
+                let id = RuleId { bus: id.clone(), name: (*name).clone() };
+                rule.mark(&id).is_some_and(|mark| mark.owner == *owner)
+            });
+            for (_, rule) in marked {
                 let ids = rule.targets.iter().flat_map(BTreeMap::keys);
                 count += 1 + ids.filter(|id| id.starts_with(&targets)).count();
             }

@@ -8,9 +8,11 @@
 //! was applied gives an empty plan.
 
 mod approve;
+mod buses;
 mod diff;
 mod grants;
 mod guard;
+mod kept;
 mod lint;
 mod narrow;
 mod order;
@@ -19,6 +21,7 @@ mod replaced;
 mod routes;
 mod rules;
 mod stamp;
+mod tags;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};

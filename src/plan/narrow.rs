@@ -8,7 +8,7 @@ use super::diff::{Asked, Change, Diff};
 use super::rules::{differences, mark_of, put_rule, seen_rule, state_text};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Digested as _, Wanted};
-use crate::model::finding::FindingCode;
+use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{Digest, Mark};
 use crate::model::plan::{Action, Cause, Guard, RulePart};
 use crate::model::resource::{ResourceId, RuleId, RuleSpec};
@@ -31,7 +31,7 @@ pub(super) enum Halfway {
 impl Halfway {
     /// What the mark of a live rule says of it.
     pub(super) fn of(rule: &RuleId, wanted: &RuleSpec, live: &LiveRule) -> Self {
-        let Some(mark) = live.mark() else { return Self::No };
+        let Some(mark) = live.mark(rule) else { return Self::No };
         let Some(pattern) = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()) else { return Self::No };
         let marked = |halfway: &Self| mark.digest == halfway.digest(rule, wanted, pattern);
         [Self::Widened, Self::Moved].into_iter().find(marked).unwrap_or(Self::No)
@@ -56,6 +56,11 @@ pub(super) fn narrow(
     asked: &Asked,
 ) {
     let after = &wanted.spec.pattern;
+    if wanted.team.is_none() && !diff.desired.kept.is_empty() {
+        // An audit's accounts are those that publish, and a broken file may name more of them.
+        let detail = "it stays as wide as it is while a file has errors".to_owned();
+        return diff.find(ResourceId::Rule(rule.clone()), FindingCode::PatternChanged, Outcome::Waiting, detail, asked);
+    }
     let mut held_by = cuts_publishers(diff, rule, before, after, halfway, asked).then_some(Guard::PublishersMove);
     // What a hand did to a rule that is on the way is mended at once, whatever the narrowing waits for.
     let mut amiss: BTreeSet<FindingCode> = BTreeSet::new();
@@ -119,11 +124,12 @@ fn widen(
         Halfway::No => Halfway::Widened,
         same => same,
     };
-    let mark = Mark {
-        owner: diff.desired.owner.clone(),
-        sequence: live.mark().map_or(0, |mark| mark.sequence),
-        digest: from_here.digest(rule, &wanted.spec, both),
-    };
+    let mark = Mark::new(
+        &diff.desired.owner,
+        live.mark(rule).map_or(0, |mark| mark.sequence),
+        &ResourceId::Rule(rule.clone()),
+        from_here.digest(rule, &wanted.spec, both),
+    );
     let action = Action::PutRule {
         rule: rule.clone(),
         description: mark.stamp(&wanted.spec.description),

@@ -18,6 +18,7 @@ pub(super) fn order(mut steps: Vec<Step>) -> Vec<Step> {
         if let (Action::PutRule { rule, .. }, Cause::Intent) = (&step.action, step.cause) {
             // The mark says that all of it was written, so it is written last. Drift is mended with or without tags.
             after.extend(index.tag_rules.get(rule).cloned());
+            after.extend(index.untag_rules.get(rule).cloned());
         }
         if step.is_break() {
             after.extend(index.replacing(step));
@@ -36,6 +37,8 @@ struct Index {
     put_rules: BTreeMap<RuleId, StepKey>,
     put_targets: BTreeMap<RuleId, StepKey>,
     tag_rules: BTreeMap<RuleId, StepKey>,
+    untag_rules: BTreeMap<RuleId, StepKey>,
+    untag_buses: BTreeMap<BusId, StepKey>,
     remove_targets: BTreeMap<RuleId, StepKey>,
     /// Steps after which fewer events go over a bus, by its ARN: rules on it that go or narrow, and rules elsewhere that
     /// stop delivering to it.
@@ -58,6 +61,10 @@ impl Index {
             }
             index.removal(step, &key);
             match &step.action {
+                Action::UntagBus { bus, .. } => _ = index.untag_buses.insert(bus.clone(), key),
+                Action::UntagRule { rule, .. } => _ = index.untag_rules.insert(rule.clone(), key),
+                // Nothing waits for the settings of a bus that is there.
+                Action::UpdateBus { .. } => {}
                 Action::CreateBus { bus, .. } | Action::TagBus { bus, .. } => {
                     index.bus_of_arn.insert(bus.arn(), bus.clone());
                     index.buses.insert(bus.clone(), key);
@@ -102,10 +109,20 @@ impl Index {
     fn required(&self, action: &Action) -> BTreeSet<StepKey> {
         let mut after = BTreeSet::new();
         match action {
-            Action::CreateBus { .. } | Action::TagBus { .. } => {}
+            Action::CreateBus { .. } | Action::UntagBus { .. } | Action::UntagRule { .. } => {}
+            // The tag that says which tags we set changes after those that go.
+            Action::TagBus { bus, .. } => after.extend(self.untag_buses.get(bus).cloned()),
+            // The mark says that all of it was written, so it is written last.
+            Action::UpdateBus { bus, .. } => {
+                after.extend(self.untag_buses.get(bus).cloned());
+                after.extend(self.buses.get(bus).cloned());
+            }
             Action::PutGrant { bus, .. } => after.extend(self.buses.get(bus).cloned()),
             Action::PutRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
-            Action::TagRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
+            Action::TagRule { rule, .. } => {
+                after.extend(self.buses.get(&rule.bus).cloned());
+                after.extend(self.untag_rules.get(rule).cloned());
+            }
             Action::PutTargets { rule, targets } => {
                 after.extend(self.buses.get(&rule.bus).cloned());
                 after.extend(self.put_rules.get(rule).cloned());
@@ -190,12 +207,12 @@ fn sorted(mut steps: Vec<Step>) -> Vec<Step> {
 
 fn phase(action: &Action) -> u8 {
     match action {
-        Action::CreateBus { .. } | Action::TagBus { .. } => 0,
+        Action::CreateBus { .. } | Action::UpdateBus { .. } | Action::TagBus { .. } | Action::UntagBus { .. } => 0,
         Action::PutGrant { .. } => 1,
         Action::CreateArchive { .. } | Action::UpdateArchive { .. } => 2,
         Action::PutRule { part: RulePart::Whole | RulePart::Widen, .. } => 3,
         Action::PutRule { part: RulePart::Narrow, .. } => 6,
-        Action::TagRule { .. } => 4,
+        Action::TagRule { .. } | Action::UntagRule { .. } => 4,
         Action::PutTargets { .. } => 5,
         Action::RemoveTargets { .. } => 6,
         Action::DeleteRule { .. } => 7,

@@ -3,6 +3,7 @@
 use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{Mark, OWNER_TAG};
+use crate::model::resource::{BusId, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, World};
 use std::collections::BTreeSet;
@@ -14,8 +15,10 @@ pub(super) enum Ownership {
     Marked(Mark),
     /// Ours: the tag says so, the description does not any more.
     MarkLost,
-    /// Another operator's.
+    /// Another operator's, or another tool's: who.
     Other(String),
+    /// Nobody's that we know, and its description bears a mark of ours that was written on something else.
+    Copied,
     /// An AWS service's.
     Managed(String),
     /// Nobody's that we know.
@@ -25,29 +28,60 @@ pub(super) enum Ownership {
 }
 
 /// Whose `rule` is, for operator `owner`.
-pub(super) fn of_rule(owner: &Owner, rule: &LiveRule) -> Ownership {
+pub(super) fn of_rule(owner: &Owner, id: &RuleId, rule: &LiveRule) -> Ownership {
     match &rule.managed_by {
         Some(service) => Ownership::Managed(service.clone()),
-        None => of_marks(owner, rule.mark(), rule.tags.as_ref()),
+        None => of_marks(owner, &ResourceId::Rule(id.clone()), &rule.description, rule.tags.as_ref()),
     }
 }
 
 /// Whose `bus` is, for operator `owner`.
-pub(super) fn of_bus(owner: &Owner, bus: &LiveBus) -> Ownership {
-    of_marks(owner, bus.mark(), bus.tags.as_ref())
+pub(super) fn of_bus(owner: &Owner, id: &BusId, bus: &LiveBus) -> Ownership {
+    of_marks(owner, &ResourceId::Bus(id.clone()), &bus.description, bus.tags.as_ref())
 }
 
-fn of_marks(owner: &Owner, mark: Option<Mark>, tags: Option<&Tags>) -> Ownership {
+fn of_marks(owner: &Owner, resource: &ResourceId, description: &str, tags: Option<&Tags>) -> Ownership {
+    let (_, mark) = Mark::read(description);
+    let (mark, copied) = match mark {
+        Some(mark) if mark.is_of(resource) => (Some(mark), false),
+        other => (None, other.is_some_and(|mark| mark.owner == *owner)),
+    };
     match (mark, tags) {
         (Some(mark), _) if mark.owner == *owner => Ownership::Marked(mark),
-        (Some(mark), _) => Ownership::Other(mark.owner.to_string()),
-        (None, None) => Ownership::Unknown,
-        (None, Some(tags)) => match tags.get(OWNER_TAG) {
-            Some(tagged) if tagged == owner.as_str() => Ownership::MarkLost,
-            Some(tagged) => Ownership::Other(tagged.clone()),
-            None => Ownership::Unmarked,
+        (Some(mark), _) => Ownership::Other(format!("operator `{}`", mark.owner)),
+        (None, Some(tags)) => match (tags.get(OWNER_TAG), other_tool(tags)) {
+            // What was copied with all its tags bears ours too.
+            (Some(tagged), _) if tagged == owner.as_str() => Ownership::MarkLost,
+            (Some(tagged), _) => Ownership::Other(format!("operator `{tagged}`")),
+            (None, Some(tool)) => Ownership::Other(tool),
+            (None, None) if copied => Ownership::Copied,
+            (None, None) => Ownership::Unmarked,
         },
+        (None, None) if copied => Ownership::Copied,
+        (None, None) => Ownership::Unknown,
     }
+}
+
+/// Another tool that keeps a thing with these tags, by the tags that such tools set:
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html>,
+/// <https://docs.aws.amazon.com/eks/latest/userguide/ack-concepts.html>, crossplane-runtime's external tags, and what
+/// Terraform users usually set for all their resources.
+fn other_tool(tags: &Tags) -> Option<String> {
+    let named = |tool: &str, key: &str| tags.get(key).map(|value| format!("{tool} `{value}`"));
+    named("CloudFormation stack", "aws:cloudformation:stack-name")
+        .or_else(|| named("ACK controller", "services.k8s.aws/controller-version"))
+        .or_else(|| named("ACK capability", "eks:eks-capability-arn"))
+        .or_else(|| named("ACK controller", "eks:controller-version"))
+        .or_else(|| named("Crossplane resource", "crossplane-name"))
+        .or_else(|| {
+            let by_terraform = |(key, value): (&String, &String)| {
+                let key = key.to_ascii_lowercase().replace(['-', '_'], "");
+                (key == "managedby" || key == "createdby" || key == "provisioner")
+                    && ["terraform", "opentofu"].contains(&value.to_ascii_lowercase().as_str())
+            };
+            let (key, value) = tags.iter().find(|pair| by_terraform(*pair))?;
+            Some(format!("{value} (tag `{key}`)"))
+        })
 }
 
 /// Whether the tags bear the second mark of `owner`: what taking something away needs beside the first.
@@ -72,9 +106,12 @@ pub(super) fn hub_scopes(desired: &Desired) -> BTreeSet<&Scope> {
 pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Option<u64> {
     let buses = world.view(scope)?.buses.iter().filter(|(name, _)| *name != "default");
     buses
-        .flat_map(|(_, bus)| {
+        .flat_map(|(name, bus)| {
+            let id = BusId { scope: scope.clone(), name: name.clone() };
+            let own = bus.mark(&id);
             let rules = bus.rules.iter().filter(|(name, _)| name.starts_with("ww."));
-            std::iter::once(bus.mark()).chain(rules.map(|(_, rule)| rule.mark()))
+            let marks = rules.map(move |(name, rule)| rule.mark(&RuleId { bus: id.clone(), name: name.clone() }));
+            std::iter::once(own).chain(marks)
         })
         .flatten()
         .filter(|mark| mark.owner == *owner)

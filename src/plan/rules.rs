@@ -1,15 +1,16 @@
 //! Rules and their targets.
 
 use super::diff::{Asked, Change, Diff, Footing};
+use super::kept;
 use super::narrow::{self, Halfway};
 use super::own::{self, Ownership};
+use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{Mark, OWNER_TAG, kept_text, rule_stem, target_prefix};
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
-use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, LiveTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,15 +47,15 @@ fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, cr
         }
         return;
     };
-    match own::of_rule(&diff.desired.owner, live) {
+    match own::of_rule(&diff.desired.owner, rule, live) {
         Ownership::Marked(_) | Ownership::MarkLost => compare(diff, rule, wanted, live, &asked, None),
-        Ownership::Unmarked => {
+        Ownership::Unmarked | Ownership::Copied => {
             let detail = "a rule of this name is there without our mark".to_owned();
             diff.find(resource, FindingCode::Adopt, Outcome::Held, detail, &asked);
             compare(diff, rule, wanted, live, &asked, Some(Guard::Adopt));
         }
         Ownership::Other(owner) | Ownership::Managed(owner) => {
-            let detail = format!("it belongs to `{owner}`; it is not written");
+            let detail = format!("it belongs to {owner}; it is not written");
             diff.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, &asked);
         }
         Ownership::Unknown => {}
@@ -122,8 +123,8 @@ pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: 
 }
 
 pub(super) fn mark_of(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Mark {
-    let digest = spec.digest(&ResourceId::Rule(rule.clone()));
-    Mark { owner: desired.owner.clone(), sequence: desired.revision.sequence, digest }
+    let resource = ResourceId::Rule(rule.clone());
+    Mark::new(&desired.owner, desired.revision.sequence, &resource, spec.digest(&resource))
 }
 
 #[allow(clippy::too_many_arguments)] // Each is a part of the step; a struct would only name them again.
@@ -156,12 +157,12 @@ fn compare(
     let halfway = Halfway::of(rule, &wanted.spec, live);
     let on_the_way = halfway != Halfway::No;
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
-    let cause = match live.mark() {
+    let live_mark = live.mark(rule);
+    let cause = match &live_mark {
         Some(mark) if mark.digest != ours.digest && !on_the_way => Cause::Intent,
         None if held_by.is_some() => Cause::Intent,
         _ => Cause::Drift,
     };
-    let tags = lacking_tags(wanted, live);
     let targets = Targets::of(diff, wanted, live);
     let mut differences = differences(&wanted.spec, &ours, live);
     if differences.is_empty() && cause == Cause::Intent && held_by.is_none() && targets.is_some() {
@@ -170,7 +171,7 @@ fn compare(
     }
     let loses = live_pattern.filter(|live| !wanted.spec.pattern.covers(live));
     // Without a mark it cannot be told whether the topology or a hand changed the pattern: the careful way serves both.
-    let careful = held_by.is_none() && (cause == Cause::Intent || on_the_way || live.mark().is_none());
+    let careful = held_by.is_none() && (cause == Cause::Intent || on_the_way || live_mark.is_none());
     match loses {
         Some(before) if careful => {
             // On the way the pattern is as we set it; all else that differs was done by a hand.
@@ -184,7 +185,12 @@ fn compare(
         _ if !differences.is_empty() => set_rule(diff, rule, wanted, live, differences, cause, held_by, asked),
         _ => {}
     }
-    tag_rule(diff, rule, tags, live, cause, held_by, asked);
+    if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
+        let tag = |tags| Action::TagRule { rule: rule.clone(), tags };
+        let untag = |keys| Action::UntagRule { rule: rule.clone(), keys };
+        let resource = ResourceId::Rule(rule.clone());
+        tags::plan(diff, change, &resource, (tag, untag), &seen_rule(live), cause, held_by, asked);
+    }
     if let Some(targets) = targets {
         targets.plan(diff, rule, cause, held_by, asked);
     }
@@ -255,6 +261,9 @@ pub(super) fn differences(spec: &RuleSpec, mark: &Mark, live: &LiveRule) -> Vec<
         (text, Some(_)) if text != kept_text(mark, &spec.description) => {
             found.push((FindingCode::DescriptionChanged, format!("description {text:?} -> {:?}", spec.description)));
         }
+        (_, Some(live)) if !live.is_same_thing(mark) => {
+            found.push((FindingCode::MarkLost, "its description bears the mark of something else".to_owned()));
+        }
         (_, Some(_)) => {}
     }
     found
@@ -266,36 +275,6 @@ pub(super) fn state_text(state: RuleState) -> &'static str {
         RuleState::Enabled => "ENABLED",
         RuleState::Disabled => "DISABLED",
     }
-}
-
-/// Tags of ours that are missing or other, where tags were read. Tags that we do not set are left.
-fn lacking_tags(wanted: &Wanted<RuleSpec>, live: &LiveRule) -> Tags {
-    let Some(tags) = &live.tags else { return Tags::new() };
-    let lacking = wanted.spec.tags.iter().filter(|(key, value)| tags.get(*key) != Some(*value));
-    lacking.map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-fn tag_rule(
-    diff: &mut Diff<'_>,
-    rule: &RuleId,
-    lacking: Tags,
-    live: &LiveRule,
-    cause: Cause,
-    held_by: Option<Guard>,
-    asked: &Asked,
-) {
-    if lacking.is_empty() {
-        return;
-    }
-    let keys: Vec<&str> = lacking.keys().map(String::as_str).collect();
-    let detail = format!("tags {} are missing or have other values", keys.join(", "));
-    let mut codes = BTreeSet::new();
-    if cause == Cause::Drift {
-        diff.find(ResourceId::Rule(rule.clone()), FindingCode::TagsChanged, Outcome::Mend, detail.clone(), asked);
-        codes.insert(FindingCode::TagsChanged);
-    }
-    let action = Action::TagRule { rule: rule.clone(), tags: lacking };
-    diff.make(Change { action, seen: seen_rule(live), cause, codes, held_by, detail: vec![detail] }, asked);
 }
 
 /// A rule's live targets against the wanted ones.
@@ -420,18 +399,22 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
             continue;
         }
         let resource = ResourceId::Rule(rule.clone());
-        match own::of_rule(&desired.owner, live) {
+        match own::of_rule(&desired.owner, &rule, live) {
+            Ownership::Copied => diff.copied(resource),
             Ownership::Marked(_) => surplus_rule(diff, &rule, live, resource),
             Ownership::Managed(service) if ours_to_judge && !name.starts_with("Events-Archive-") => {
                 let detail = format!("managed by {service}, left as it is");
                 diff.find(resource, FindingCode::ForeignRule, Outcome::Left, detail, &Asked::default());
             }
+            Ownership::MarkLost if Mark::read(&live.description).1.is_some() => diff.copied(resource),
             Ownership::MarkLost => {
                 let detail = "nobody asks for it, its tag says that it is ours and its description does not: both are needed to take it away".to_owned();
                 diff.find(resource, FindingCode::RuleSurplus, Outcome::Left, detail, &Asked::default());
             }
             Ownership::Other(_) | Ownership::Unmarked | Ownership::Unknown if ours_to_judge => {
-                let detail = "not ours, left as it is".to_owned();
+                let by = live.created_by.as_ref().filter(|by| **by != bus.scope.account.to_string());
+                let by = by.map(|account| format!(", made by account {account}")).unwrap_or_default();
+                let detail = format!("not ours{by}, left as it is");
                 diff.find(resource, FindingCode::ForeignRule, Outcome::Left, detail, &Asked::default());
             }
             _ => {}
@@ -442,6 +425,9 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
 fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId) {
     let code = FindingCode::RuleSurplus;
     let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), ..Asked::default() };
+    if let Some(why) = kept::why(&diff.desired.kept, rule) {
+        return diff.find(resource, code, Outcome::Waiting, why, &asked);
+    }
     match own::tagged(&diff.desired.owner, live.tags.as_ref()) {
         Some(true) => {}
         Some(false) => {

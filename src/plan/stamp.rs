@@ -21,7 +21,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
     let bears = |step: &Step| {
         let on_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
         let marks = match &step.action {
-            Action::CreateBus { bus, .. } => on_hub(bus),
+            Action::CreateBus { bus, .. } | Action::UpdateBus { bus, .. } => on_hub(bus),
             // A widening keeps the mark of before; a narrowing comes only after everything else.
             Action::PutRule { rule, part, .. } => *part == RulePart::Whole && on_hub(&rule.bus),
             _ => false,
@@ -70,10 +70,10 @@ fn bearer<'a>(desired: &Desired, world: &'a World, rule: &RuleId) -> Option<&'a 
     // Marks count on hubs alone, and there not those that a widening leaves as they are.
     let on_hub = desired.buses.get(&rule.bus).is_some_and(|wanted| wanted.team.is_none());
     let live = world.rule(rule).filter(|_| on_hub && !desired.no_access.contains(&rule.bus.scope))?;
-    let bus = own::of_bus(&desired.owner, world.bus(&rule.bus)?);
+    let bus = own::of_bus(&desired.owner, &rule.bus, world.bus(&rule.bus)?);
     let bus_is_ours = matches!(bus, Ownership::Marked(_) | Ownership::MarkLost);
     let wanted = &desired.rules.get(rule)?.spec;
     let as_asked = rules::differences(wanted, &rules::mark_of(desired, rule, wanted), live).is_empty();
-    let is_ours = matches!(own::of_rule(&desired.owner, live), Ownership::Marked(_));
+    let is_ours = matches!(own::of_rule(&desired.owner, rule, live), Ownership::Marked(_));
     (bus_is_ours && as_asked && is_ours).then_some(live)
 }

@@ -113,8 +113,11 @@ impl Wheel {
             }
             Action::DeleteRule { rule } => _ = self.rules.remove(rule),
             Action::CreateBus { .. }
+            | Action::UpdateBus { .. }
             | Action::TagBus { .. }
+            | Action::UntagBus { .. }
             | Action::TagRule { .. }
+            | Action::UntagRule { .. }
             | Action::CreateArchive { .. }
             | Action::UpdateArchive { .. } => {}
         }

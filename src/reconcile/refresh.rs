@@ -3,12 +3,12 @@
 //! What could not be read becomes a gap of that scope's observation and delays nobody else: scopes are read side by
 //! side, each under its own deadline.
 
-use crate::call::{Answer, Call, CallError, ErrorClass, Page};
+use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{Arn, BusPolicy, Pattern};
 use crate::model::desired::{Desired, Digested as _};
 use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::mark::{archive_prefix, statement_prefix};
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, ResourceId, RuleId};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{
     Gap, LiveArchive, LiveBus, LivePattern, LiveRule, LiveTarget, Observation, ScopeView, World,
@@ -18,9 +18,21 @@ use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How fast we ask.
+/// How much a refresh reads of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What deliveries rest on: buses with their policies, rules, targets; tags only where they decide whose a thing is.
+    Fast,
+    /// All that we set: also buses' encryption, dead letters and logging (DescribeEventBus), archives, and the tags of
+    /// everything that is ours; and who made the rules on hubs that are not.
+    Full,
+}
+
+/// How fast we ask, and for how much.
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshSettings {
+    /// How much is read.
+    pub depth: Depth,
     /// Scopes read at the same time.
     pub scopes_in_flight_max: usize,
     /// A scope that did not answer everything within this many milliseconds is left out.
@@ -41,7 +53,7 @@ pub async fn refresh<F: Fleet, C: Clock>(
     settings: RefreshSettings,
     told: &(dyn Fn(&Scope, &Observation) + Sync),
 ) -> World {
-    let wanted = Wanted::of(desired);
+    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth: settings.depth };
     let observe = |scope: &Scope| {
         let (scope, wanted) = (scope.clone(), &wanted);
         async move {
@@ -67,19 +79,16 @@ pub async fn refresh<F: Fleet, C: Clock>(
 struct Wanted<'a> {
     desired: &'a Desired,
     archive_prefix: String,
+    depth: Depth,
 }
 
-impl<'a> Wanted<'a> {
-    fn of(desired: &'a Desired) -> Self {
-        Self { desired, archive_prefix: archive_prefix(&desired.owner) }
-    }
-
+impl Wanted<'_> {
     /// Whether the rules on a bus are worth reading: it is wanted, ours, or the default bus, where rules that forward
     /// for teams without a bus are, and could be left over.
     fn matters(&self, bus: &BusId, live: &LiveBus) -> bool {
         bus.is_default()
             || self.desired.buses.contains_key(bus)
-            || self.ours(live.mark())
+            || self.ours(live.mark(bus))
             || self.bears_our_grants(live)
     }
 
@@ -93,8 +102,9 @@ impl<'a> Wanted<'a> {
     /// Whether a rule's tags can decide anything: it has one mark and not the other, or its mark says that it was asked
     /// for otherwise, tags perhaps.
     fn wants_tags(&self, id: &RuleId, live: &LiveRule) -> bool {
-        let mark = live.mark().filter(|mark| mark.owner == self.desired.owner);
+        let mark = live.mark(id).filter(|mark| mark.owner == self.desired.owner);
         match (self.desired.rules.get(id), mark) {
+            (Some(_), Some(_)) if self.depth == Depth::Full => true,
             (Some(wanted), Some(mark)) => mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone())),
             (Some(_), None) | (None, Some(_)) => true,
             (None, None) => id.name.starts_with("ww."),
@@ -184,14 +194,24 @@ impl<F: Fleet> Reading<'_, F> {
                 self.bus(&id, bus, &mut gaps).await;
             }
         }
-        self.archives(&mut view, &mut gaps).await;
+        if self.wanted.depth == Depth::Full {
+            self.archives(&mut view, &mut gaps).await;
+        }
         Ok((view, gaps))
     }
 
     async fn bus(&self, id: &BusId, bus: &mut LiveBus, gaps: &mut Vec<Gap>) {
         let is_wanted = self.wanted.desired.buses.contains_key(id);
-        if is_wanted && !id.is_default() && bus.mark().is_none() {
+        let is_ours = self.wanted.ours(bus.mark(id));
+        let in_full = self.wanted.depth == Depth::Full && (is_wanted || is_ours);
+        if !id.is_default() && (in_full || is_wanted && !is_ours) {
             bus.tags = self.tags(id.arn(), gaps).await;
+        }
+        if !id.is_default() && in_full {
+            match self.settings(id).await {
+                Ok(settings) => bus.settings = Some(settings),
+                Err(error) => gaps.push(gap(&error)),
+            }
         }
         let list = |next_token| Call::ListRules { bus: id.name.clone(), next_token };
         let (rules, cut) = self.pages(list, as_rules).await;
@@ -203,6 +223,7 @@ impl<F: Fleet> Reading<'_, F> {
                 pattern: summary.pattern.map(|text| LivePattern { parsed: Pattern::parse(&text).ok(), text }),
                 state: summary.state,
                 managed_by: summary.managed_by,
+                created_by: None,
                 tags: None,
                 targets: None,
             };
@@ -219,7 +240,7 @@ impl<F: Fleet> Reading<'_, F> {
     async fn rule(&self, id: RuleId, mut rule: LiveRule) -> (String, LiveRule, Vec<Gap>) {
         let mut gaps = Vec::new();
         let is_wanted = self.wanted.desired.rules.contains_key(&id);
-        let is_marked = self.wanted.ours(rule.mark());
+        let is_marked = self.wanted.ours(rule.mark(&id));
         if rule.managed_by.is_none() && (is_wanted || is_marked) {
             let list =
                 |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
@@ -232,7 +253,22 @@ impl<F: Fleet> Reading<'_, F> {
         if rule.managed_by.is_none() && self.wanted.wants_tags(&id, &rule) {
             rule.tags = self.tags(id.arn(), &mut gaps).await;
         }
+        let on_hub = self.wanted.desired.buses.get(&id.bus).is_some_and(|wanted| wanted.team.is_none());
+        if self.wanted.depth == Depth::Full && on_hub && !is_wanted && !is_marked && rule.managed_by.is_none() {
+            match rule_summary(self.fleet, &id).await {
+                Ok(summary) => rule.created_by = summary.and_then(|summary| summary.created_by),
+                Err(error) => gaps.push(gap(&error)),
+            }
+        }
         (id.name, rule, gaps)
+    }
+
+    async fn settings(&self, id: &BusId) -> Result<BusSettings, CallError> {
+        let call = Call::DescribeEventBus { bus: id.name.clone() };
+        match self.fleet.call(self.scope, call.clone()).await? {
+            Answer::Bus(_, settings) => Ok(settings),
+            _ => Err(unexpected(self.scope, &call)),
+        }
     }
 
     async fn archives(&self, view: &mut ScopeView, gaps: &mut Vec<Gap>) {
@@ -348,6 +384,18 @@ fn bus_of_arn(text: &str) -> Option<BusId> {
     let name = arn.bus_name()?.to_owned();
     let account: AccountId = arn.account.parse().ok()?;
     Some(BusId { scope: Scope { account, region: Region::new(&arn.region) }, name })
+}
+
+/// A rule, if it is there.
+pub(super) async fn rule_summary<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<Option<RuleSummary>, CallError> {
+    let scope = &rule.bus.scope;
+    let call = Call::DescribeRule { bus: rule.bus.name.clone(), rule: rule.name.clone() };
+    match fleet.call(scope, call.clone()).await {
+        Ok(Answer::Rule(live)) => Ok(Some(live)),
+        Ok(_) => Err(unexpected(scope, &call)),
+        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The targets of one rule, to the last page.

@@ -1,12 +1,12 @@
 //! One step: read what it writes, write it if that is as the plan saw it, read it back.
 
-use super::refresh::{targets, unexpected};
+use super::refresh::{rule_summary, targets, unexpected};
 use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, RuleSummary};
 use crate::eventbridge::policy::{BusPolicy, Statement};
 use crate::model::ids::Scope;
 use crate::model::mark::OWNER_TAG;
 use crate::model::plan::{Action, Seen, Step};
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, RuleId, RuleState, TargetSpec};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, RuleId, RuleState, TargetSpec};
 use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use crate::port::Fleet;
@@ -70,14 +70,17 @@ fn entries_failed(scope: &Scope, step: &Step, failed: &[crate::call::FailedEntry
 
 fn call(action: &Action) -> Call {
     match action.clone() {
-        Action::CreateBus { bus, description, tags } => Call::CreateEventBus { bus: bus.name, description, tags },
+        Action::CreateBus { bus, settings, tags } => Call::CreateEventBus { bus: bus.name, settings, tags },
+        Action::UpdateBus { bus, settings } => Call::UpdateEventBus { bus: bus.name, settings },
         Action::TagBus { bus, tags } => Call::TagResource { arn: bus.arn(), tags },
+        Action::UntagBus { bus, keys } => Call::UntagResource { arn: bus.arn(), keys: keys.into_iter().collect() },
         Action::PutGrant { bus, statement_id, grantee } => Call::PutPermission { bus: bus.name, statement_id, grantee },
         Action::RemoveGrant { bus, statement_id } => Call::RemovePermission { bus: bus.name, statement_id },
         Action::PutRule { rule, description, pattern, state, tags, part: _ } => {
             Call::PutRule { bus: rule.bus.name, rule: rule.name, description, pattern, state, tags }
         }
         Action::TagRule { rule, tags } => Call::TagResource { arn: rule.arn(), tags },
+        Action::UntagRule { rule, keys } => Call::UntagResource { arn: rule.arn(), keys: keys.into_iter().collect() },
         Action::PutTargets { rule, targets } => {
             Call::PutTargets { bus: rule.bus.name, rule: rule.name, targets: targets.into_iter().collect() }
         }
@@ -98,8 +101,11 @@ fn call(action: &Action) -> Call {
 
 async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, CallError> {
     match &step.action {
-        Action::CreateBus { bus, description, .. } => look_bus(fleet, scope, bus, description).await,
+        Action::CreateBus { bus, settings, .. } | Action::UpdateBus { bus, settings } => {
+            Ok(judge_bus(bus_now(fleet, scope, bus).await?, settings, &step.seen))
+        }
         Action::TagBus { bus, tags } => look_tags(fleet, scope, bus.arn(), tags).await,
+        Action::UntagBus { bus, keys } => look_no_tags(fleet, scope, bus.arn(), keys).await,
         Action::PutGrant { bus, statement_id, grantee } => {
             let live = statement(fleet, scope, bus, statement_id).await?;
             Ok(judge_statement(live, Some(&crate::plan::statement(bus, statement_id, grantee)), &step.seen))
@@ -112,6 +118,7 @@ async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, C
             Ok(judge_rule(rule_summary(fleet, rule).await?, description, pattern, *state, &step.seen))
         }
         Action::TagRule { rule, tags } => look_tags(fleet, scope, rule.arn(), tags).await,
+        Action::UntagRule { rule, keys } => look_no_tags(fleet, scope, rule.arn(), keys).await,
         Action::PutTargets { rule, targets: asked } => match targets(fleet, rule).await {
             Ok(live) => Ok(judge_targets(&live, asked, &step.seen)),
             Err(error) => Err(error),
@@ -128,12 +135,17 @@ async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, C
     }
 }
 
-async fn look_bus<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, description: &str) -> Result<Live, CallError> {
-    Ok(match bus_summary(fleet, scope, bus).await? {
-        None => Live::AsSeen,
-        Some(live) if live.description == description => Live::AsAsked,
-        Some(live) => Live::Other(format!("a bus of this name is there, described {:?}", live.description)),
-    })
+fn judge_bus(live: Option<(BusSummary, BusSettings)>, asked: &BusSettings, seen: &Seen) -> Live {
+    match (live.map(|(_, settings)| settings), seen) {
+        (None, Seen::Absent) => Live::AsSeen,
+        (None, _) => Live::Other("the bus is gone".into()),
+        (Some(live), _) if live == *asked => Live::AsAsked,
+        (Some(live), Seen::BusSettings { settings }) if live == *settings => Live::AsSeen,
+        (Some(live), Seen::Absent) => {
+            Live::Other(format!("a bus of this name is there, described {:?}", live.description))
+        }
+        (Some(live), _) => Live::Other(format!("its settings are now {live:?}")),
+    }
 }
 
 async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags) -> Result<Live, CallError> {
@@ -143,6 +155,16 @@ async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags
     }
     let all = asked.iter().all(|(key, value)| live.get(key) == Some(value));
     Ok(if all { Live::AsAsked } else { Live::AsSeen })
+}
+
+async fn look_no_tags<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    arn: String,
+    keys: &BTreeSet<String>,
+) -> Result<Live, CallError> {
+    let live = tags(fleet, scope, arn).await?;
+    Ok(if keys.iter().any(|key| live.contains_key(key)) { Live::AsSeen } else { Live::AsAsked })
 }
 
 fn judge_statement(live: Option<Statement>, asked: Option<&Statement>, seen: &Seen) -> Live {
@@ -271,10 +293,14 @@ async fn look_archive<F: Fleet>(
     })
 }
 
-async fn bus_summary<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId) -> Result<Option<BusSummary>, CallError> {
+async fn bus_now<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    bus: &BusId,
+) -> Result<Option<(BusSummary, BusSettings)>, CallError> {
     let call = Call::DescribeEventBus { bus: bus.name.clone() };
     match fleet.call(scope, call.clone()).await {
-        Ok(Answer::Bus(live)) => Ok(Some(live)),
+        Ok(Answer::Bus(live, settings)) => Ok(Some((live, settings))),
         Ok(_) => Err(unexpected(scope, &call)),
         Err(error) if error.class == ErrorClass::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -282,8 +308,8 @@ async fn bus_summary<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId) -> Result<
 }
 
 async fn statement<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, sid: &str) -> Result<Option<Statement>, CallError> {
-    let live = bus_summary(fleet, scope, bus).await?;
-    let Some(text) = live.and_then(|bus| bus.policy) else { return Ok(None) };
+    let live = bus_now(fleet, scope, bus).await?;
+    let Some(text) = live.and_then(|(bus, _)| bus.policy) else { return Ok(None) };
     match BusPolicy::parse(&text) {
         Ok(policy) => Ok(policy.statement(sid).cloned()),
         Err(error) => Err(CallError {
@@ -294,17 +320,6 @@ async fn statement<F: Fleet>(fleet: &F, scope: &Scope, bus: &BusId, sid: &str) -
             message: error.to_string(),
             request_id: None,
         }),
-    }
-}
-
-async fn rule_summary<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<Option<RuleSummary>, CallError> {
-    let scope = &rule.bus.scope;
-    let call = Call::DescribeRule { bus: rule.bus.name.clone(), rule: rule.name.clone() };
-    match fleet.call(scope, call.clone()).await {
-        Ok(Answer::Rule(live)) => Ok(Some(live)),
-        Ok(_) => Err(unexpected(scope, &call)),
-        Err(error) if error.class == ErrorClass::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod text;
 
 pub use style::Style;
 
+use crate::model::finding::FindingCode;
 use crate::model::ids::{AccountId, AccountName, Scope};
 use crate::model::plan::{Action, Plan, RulePart, Seen, Step};
 use std::collections::BTreeMap;
@@ -40,7 +41,11 @@ fn words(step: &Step) -> (&'static str, &'static str) {
     let changes = sign(step) == '~';
     match step.action {
         Action::CreateBus { .. } => ("create", "bus"),
-        Action::TagBus { .. } => ("take over", "bus"),
+        Action::UpdateBus { .. } => ("set", "bus"),
+        Action::TagBus { .. } if step.codes.contains(&FindingCode::Adopt) => ("take over", "bus"),
+        Action::TagBus { .. } => ("tag", "bus"),
+        Action::UntagBus { .. } => ("untag", "bus"),
+        Action::UntagRule { .. } => ("untag", "rule"),
         Action::PutGrant { .. } if changes => ("restore", "grant"),
         Action::PutGrant { .. } => ("add", "grant"),
         Action::RemoveGrant { .. } => ("remove", "grant"),

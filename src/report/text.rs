@@ -4,6 +4,7 @@ use super::{AccountNames, Style, by_scope, count, scope_name, sign, words};
 use crate::model::finding::{Finding, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
+use crate::model::topology::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -122,6 +123,24 @@ fn step_lines(out: &mut String, step: &Step, style: Style) {
     }
 }
 
+/// Whose routes stay as they are because of errors in files, on one or a few lines.
+pub fn kept(kept: &Kept) -> String {
+    let Kept { teams, entries, unknown } = kept;
+    if unknown.is_some() {
+        return "A file has errors and does not say whose it is: nothing at all is taken away until it is mended."
+            .into();
+    }
+    let names: Vec<String> = teams.keys().map(|team| format!("`{team}`")).collect();
+    let others = match entries.len() {
+        0 => String::new(),
+        number => format!(" (and {} of others that needs theirs)", count(number, "entry")),
+    };
+    format!(
+        "Errors in the files of {}: their routes stay exactly as they are{others}; everybody else's go on.",
+        names.join(", ")
+    )
+}
+
 /// The name of what is written, short: within its scope.
 fn name(action: &Action) -> String {
     match action {
@@ -130,10 +149,14 @@ fn name(action: &Action) -> String {
         }
         Action::PutRule { rule, .. }
         | Action::TagRule { rule, .. }
+        | Action::UntagRule { rule, .. }
         | Action::PutTargets { rule, .. }
         | Action::RemoveTargets { rule, .. }
         | Action::DeleteRule { rule } => format!("{} {}", rule.bus.name, rule.name),
-        Action::CreateBus { bus, .. } | Action::TagBus { bus, .. } => bus.name.clone(),
+        Action::CreateBus { bus, .. }
+        | Action::UpdateBus { bus, .. }
+        | Action::TagBus { bus, .. }
+        | Action::UntagBus { bus, .. } => bus.name.clone(),
         Action::CreateArchive { archive, .. } | Action::UpdateArchive { archive, .. } => archive.name.clone(),
     }
 }

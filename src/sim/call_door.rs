@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{AwsError, Caller, Service, SimulatedAws};
 use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, FailedEntry, Page, RuleSummary};
 use crate::model::ids::Scope;
-use crate::model::resource::{Grantee, RuleState, TargetSpec};
+use crate::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use crate::model::topology::{Retry, Tags};
 use crate::model::world::LiveTarget;
 use crate::port::Fleet;
@@ -126,9 +126,11 @@ fn request_of(call: &Call) -> (&'static str, Value) {
         Call::DescribeArchive { archive } => ("DescribeArchive", json!({"ArchiveName": archive})),
         Call::ListTagsForResource { arn } => ("ListTagsForResource", json!({"ResourceARN": arn})),
         Call::DescribeEventBus { bus } => ("DescribeEventBus", json!({"Name": bus})),
-        Call::CreateEventBus { bus, description, tags } => {
-            ("CreateEventBus", json!({"Name": bus, "Description": text(description), "Tags": tag_list(tags)}))
-        }
+        Call::GetRole { role } => ("GetRole", json!({"RoleName": role})),
+        Call::GetQueueAttributes { queue } => ("GetQueueAttributes", json!({"QueueName": queue})),
+        Call::CreateEventBus { bus, settings, tags } => ("CreateEventBus", bus_input(bus, settings, tags)),
+        Call::UpdateEventBus { bus, settings } => ("UpdateEventBus", bus_input(bus, settings, &Tags::new())),
+        Call::DeleteEventBus { bus } => ("DeleteEventBus", json!({"Name": bus})),
         Call::PutPermission { bus, statement_id, grantee } => {
             ("PutPermission", permission_input(bus, statement_id, grantee))
         }
@@ -151,6 +153,7 @@ fn request_of(call: &Call) -> (&'static str, Value) {
         }
         Call::DeleteRule { bus, rule } => ("DeleteRule", json!({"EventBusName": bus, "Name": rule})),
         Call::TagResource { arn, tags } => ("TagResource", json!({"ResourceARN": arn, "Tags": tag_list(tags)})),
+        Call::UntagResource { arn, keys } => ("UntagResource", json!({"ResourceARN": arn, "TagKeys": keys})),
         Call::CreateArchive { archive, source_arn, description, retention_days } => (
             "CreateArchive",
             json!({
@@ -162,8 +165,20 @@ fn request_of(call: &Call) -> (&'static str, Value) {
             "UpdateArchive",
             json!({"ArchiveName": archive, "Description": description, "RetentionDays": retention_days}),
         ),
+        Call::DeleteArchive { archive } => ("DeleteArchive", json!({"ArchiveName": archive})),
     };
     (operation, without_nulls(input))
+}
+
+fn bus_input(bus: &str, settings: &BusSettings, tags: &Tags) -> Value {
+    let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
+    let dead_letters = dead_letter_arn.as_ref().map(|arn| json!({"Arn": arn}));
+    let detail = if log.detail { "FULL" } else { "NONE" };
+    let log = (log.level != LogLevel::Off).then(|| json!({"Level": log.level.to_string(), "IncludeDetail": detail}));
+    json!({
+        "Name": bus, "Description": text(description), "KmsKeyIdentifier": kms_key, "DeadLetterConfig": dead_letters,
+        "LogConfig": log, "Tags": tag_list(tags),
+    })
 }
 
 fn permission_input(bus: &str, statement_id: &str, grantee: &Grantee) -> Value {
@@ -218,7 +233,7 @@ fn without_nulls(value: Value) -> Value {
 fn answer_of(call: &Call, output: &Value) -> Answer {
     match call {
         Call::ListEventBuses { .. } => Answer::Buses(page_of(output, "EventBuses", bus_summary)),
-        Call::DescribeEventBus { .. } => Answer::Bus(bus_summary(output)),
+        Call::DescribeEventBus { .. } => Answer::Bus(bus_summary(output), bus_settings(output)),
         Call::ListRules { .. } => Answer::Rules(page_of(output, "Rules", rule_summary)),
         Call::DescribeRule { .. } => Answer::Rule(rule_summary(output)),
         Call::ListTargetsByRule { .. } => Answer::Targets(page_of(output, "Targets", live_target)),
@@ -262,6 +277,18 @@ fn bus_summary(bus: &Value) -> BusSummary {
     BusSummary { name: owned(bus, "Name"), description: owned(bus, "Description"), policy: optional(bus, "Policy") }
 }
 
+fn bus_settings(bus: &Value) -> BusSettings {
+    let log = bus.get("LogConfig");
+    let level = log.and_then(|log| owned(log, "Level").parse().ok()).unwrap_or_default();
+    let detail = level != LogLevel::Off && log.is_some_and(|log| owned(log, "IncludeDetail") == "FULL");
+    BusSettings {
+        description: owned(bus, "Description"),
+        kms_key: optional(bus, "KmsKeyIdentifier"),
+        dead_letter_arn: bus.get("DeadLetterConfig").and_then(|config| optional(config, "Arn")),
+        log: BusLog { level, detail },
+    }
+}
+
 fn rule_summary(rule: &Value) -> RuleSummary {
     RuleSummary {
         name: owned(rule, "Name"),
@@ -269,6 +296,7 @@ fn rule_summary(rule: &Value) -> RuleSummary {
         pattern: optional(rule, "EventPattern"),
         state: owned(rule, "State"),
         managed_by: optional(rule, "ManagedBy"),
+        created_by: optional(rule, "CreatedBy"),
     }
 }
 

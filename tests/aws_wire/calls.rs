@@ -4,7 +4,7 @@ use crate::wire::{Reply, Wire, here};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::call::{Answer, ArchiveSummary, BusSummary, Call, ErrorClass, FailedEntry, Page, RuleSummary};
-use wheelwright::model::resource::{Grantee, RuleState, TargetSpec};
+use wheelwright::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use wheelwright::model::topology::{Retry, Tags};
 
 const BUS_ARN: &str = "arn:aws:events:us-east-1:111111111111:event-bus/org";
@@ -139,13 +139,43 @@ fn rule_writes() -> Vec<(Call, &'static str, Value)> {
     ]
 }
 
+const KEY_ARN: &str = "arn:aws:kms:us-east-1:111111111111:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const LOST_ARN: &str = "arn:aws:sqs:us-east-1:111111111111:undecryptable";
+
+fn settings() -> BusSettings {
+    BusSettings {
+        description: "Hub".into(),
+        kms_key: Some(KEY_ARN.into()),
+        dead_letter_arn: Some(LOST_ARN.into()),
+        log: BusLog { level: LogLevel::Info, detail: true },
+    }
+}
+
 fn other_writes() -> Vec<(Call, &'static str, Value)> {
     vec![
         (
-            Call::CreateEventBus { bus: "org".into(), description: "Hub".into(), tags: tags() },
+            Call::CreateEventBus { bus: "org".into(), settings: settings(), tags: tags() },
             "CreateEventBus",
-            json!({"Name": "org", "Description": "Hub", "Tags": tags_json()}),
+            json!({
+                "Name": "org", "Description": "Hub", "Tags": tags_json(), "KmsKeyIdentifier": KEY_ARN,
+                "DeadLetterConfig": {"Arn": LOST_ARN}, "LogConfig": {"Level": "INFO", "IncludeDetail": "FULL"},
+            }),
         ),
+        (
+            Call::UpdateEventBus { bus: "org".into(), settings: settings() },
+            "UpdateEventBus",
+            json!({
+                "Name": "org", "Description": "Hub", "KmsKeyIdentifier": KEY_ARN,
+                "DeadLetterConfig": {"Arn": LOST_ARN}, "LogConfig": {"Level": "INFO", "IncludeDetail": "FULL"},
+            }),
+        ),
+        (Call::DeleteEventBus { bus: "org".into() }, "DeleteEventBus", json!({"Name": "org"})),
+        (
+            Call::UntagResource { arn: BUS_ARN.into(), keys: vec!["team".into()] },
+            "UntagResource",
+            json!({"ResourceARN": BUS_ARN, "TagKeys": ["team"]}),
+        ),
+        (Call::DeleteArchive { archive: "ww-org".into() }, "DeleteArchive", json!({"ArchiveName": "ww-org"})),
         (
             Call::TagResource { arn: BUS_ARN.into(), tags: tags() },
             "TagResource",
@@ -212,9 +242,15 @@ fn the_cases_leave_no_call_out() {
         Call::TagResource { .. } => 15,
         Call::CreateArchive { .. } => 16,
         Call::UpdateArchive { .. } => 17,
+        Call::UpdateEventBus { .. } => 18,
+        Call::DeleteEventBus { .. } => 19,
+        Call::UntagResource { .. } => 20,
+        Call::DeleteArchive { .. } => 21,
+        // Other services' calls have tests of their own.
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => 0,
     };
     let numbers: BTreeSet<_> = cases().iter().map(|(call, ..)| number(call)).collect();
-    assert_eq!(numbers, (0..=17).collect());
+    assert_eq!(numbers, (0..=21).collect());
 }
 
 /// What `call` answers when AWS answers `body`.
@@ -241,7 +277,8 @@ async fn listings_of_buses_and_rules_are_read_whole() {
         Answer::Buses(Page { items, next_token })
     );
     let one = answer(Call::DescribeEventBus { bus: "org".into() }, org).await;
-    assert_eq!(one, Answer::Bus(bus("org", "Hub", Some(policy))));
+    let settings = BusSettings { description: "Hub".into(), ..BusSettings::default() };
+    assert_eq!(one, Answer::Bus(bus("org", "Hub", Some(policy)), settings));
 
     let state = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS";
     let live =
@@ -252,6 +289,7 @@ async fn listings_of_buses_and_rules_are_read_whole() {
         pattern: Some("{}".into()),
         state: state.into(),
         managed_by: Some("x.amazonaws.com".into()),
+        created_by: None,
     };
     let schedule = json!({"Name": "s", "ScheduleExpression": "rate(1 day)", "State": "A_STATE_OF_TOMORROW"});
     let tomorrow = RuleSummary { name: "s".into(), state: "A_STATE_OF_TOMORROW".into(), ..RuleSummary::default() };

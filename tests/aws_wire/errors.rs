@@ -119,7 +119,7 @@ async fn a_lost_answer_is_asked_for_again() {
     let wire = Wire::new();
     // The create took effect, its answer was lost: the SDK's second attempt finds it there.
     wire.events([Reply::Never, Reply::error(400, "ResourceAlreadyExistsException", "Event bus org already exists.")]);
-    let create = Call::CreateEventBus { bus: "org".into(), description: "d".into(), tags: Default::default() };
+    let create = Call::CreateEventBus { bus: "org".into(), settings: Default::default(), tags: Default::default() };
     let fleet = wire.fleet(settings);
     let error = fleet.call(&here(), create).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::AlreadyExists);

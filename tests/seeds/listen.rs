@@ -156,8 +156,11 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
         Action::RemoveTargets { rule, target_ids } => target_ids.iter().find_map(|id| {
             find(SnapshotKind::Target, &rule.bus.name, &rule.name, id).map(|_| format!("target {id} is there"))
         }),
-        Action::TagBus { .. }
+        Action::UpdateBus { .. }
+        | Action::TagBus { .. }
+        | Action::UntagBus { .. }
         | Action::TagRule { .. }
+        | Action::UntagRule { .. }
         | Action::CreateArchive { .. }
         | Action::UpdateArchive { .. } => None,
     }

@@ -17,7 +17,7 @@ use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
 use wheelwright::port::Clock;
 use wheelwright::reconcile::apply::apply;
-use wheelwright::reconcile::refresh::RefreshSettings;
+use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
 use wheelwright::reconcile::sweep::{SweepSettings, Sweeper};
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
@@ -147,7 +147,7 @@ pub fn desired(spec: &Spec, sequence: u64) -> (Topology, Settings, Desired) {
     let Some(topology) = loaded.topology else {
         panic!("{}", config::render(&loaded.diagnostics, &files, config::Style::Plain));
     };
-    let desired = expand(&topology, &loaded.settings, Revision { id: sequence.to_string(), sequence });
+    let desired = expand(&topology, &loaded.settings, Revision { id: sequence.to_string(), sequence }, Moment(0));
     (topology, loaded.settings, desired)
 }
 
@@ -342,7 +342,7 @@ impl Run {
         let listener = Hearer { oracle: self.oracle.clone(), fleet: self.fleet.clone() };
         let settle_ms = self.fleet.world().settings.settle_ms;
         let settings = SweepSettings {
-            refresh: RefreshSettings { scopes_in_flight_max: 64, scope_deadline_ms: 60_000 },
+            refresh: RefreshSettings { depth: Depth::Full, scopes_in_flight_max: 64, scope_deadline_ms: 60_000 },
             plan: PlanSettings::default(),
             settle_ms: if settle_ms > 0 { u64::try_from(settle_ms).unwrap() + 1_000 } else { 0 },
         };

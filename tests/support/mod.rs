@@ -29,7 +29,7 @@ use wheelwright::model::topology::Topology;
 use wheelwright::model::world::World;
 use wheelwright::plan::{Approval, Refusal};
 use wheelwright::port::{Clock, Fleet};
-use wheelwright::reconcile::refresh::RefreshSettings;
+use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
 use wheelwright::reconcile::sweep::{Silent, SweepSettings, Sweeper, Swept};
 use wheelwright::report::{Style, text};
 use wheelwright::sim::call_door::SimFleet;
@@ -71,7 +71,7 @@ impl Example {
         let told = config::render(&loaded.diagnostics, &files, config::Style::Plain);
         let topology = loaded.topology.unwrap_or_else(|| panic!("the topology has mistakes:\n{told}"));
         let revision = Revision { id: format!("test-{sequence}"), sequence };
-        let desired = expand(&topology, &loaded.settings, revision);
+        let desired = expand(&topology, &loaded.settings, revision, Moment(BEGINNING_MS));
         Self { texts, settings: loaded.settings, topology, desired }
     }
 
@@ -148,7 +148,7 @@ impl<F: Fleet> Bench<F> {
         let clock = SimulatedClock::new(&world);
         let fleet = Timely { fleet, world: Arc::clone(&world), clock };
         let settings = SweepSettings {
-            refresh: RefreshSettings { scopes_in_flight_max: 64, scope_deadline_ms: 60_000 },
+            refresh: RefreshSettings { depth: Depth::Full, scopes_in_flight_max: 64, scope_deadline_ms: 60_000 },
             plan: example.settings.guards.clone(),
             settle_ms: 0,
         };

@@ -1,9 +1,10 @@
 //! Checks of a topology whose names are resolved: what EventBridge would deploy happily and then drop, and what it
 //! would refuse half-way through.
 //!
-//! Split by subject: [`names`] (whose is it), [`routes`] (does it arrive), [`patterns`] (does it match), [`quotas`]
+//! Split by subject: [`names`] (whose is it), [`routes`] (does it arrive), [`forwards`] (does it come once), [`patterns`] (does it match), [`quotas`]
 //! (does it fit). The last ones look at what the topology expands to, so that they count what will be written.
 
+mod forwards;
 mod names;
 mod patterns;
 mod quotas;
@@ -15,6 +16,7 @@ use super::index::Index;
 use super::source::{Lines, SourceFiles};
 use crate::expand::expand;
 use crate::model::desired::Revision;
+use crate::model::ids::Moment;
 use crate::model::settings::Settings;
 use crate::model::topology::Topology;
 
@@ -25,8 +27,10 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings,
     }
     names::check(topology, index, sink);
     routes::check(topology, index, sink);
+    forwards::check(topology, index, sink);
     patterns::check(topology, index, sink);
-    let desired = expand(topology, settings, Revision { id: "check".into(), sequence: 0 });
+    // What a stop disables for a time is counted as what it is otherwise.
+    let desired = expand(topology, settings, Revision { id: "check".into(), sequence: 0 }, Moment(u64::MAX));
     quotas::check(topology, &desired, index, sink);
     // A subscription that is left out for its own mistake would fail every expectation that names it.
     if !sink.has_errors() {

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn check(topology: &Topology, index: &Index<'_>, sink: &Sink) {
     buses(topology, index, sink);
     sources(topology, index, sink);
+    partitions(topology, index, sink);
     unused(topology, index, sink);
 }
 
@@ -64,7 +65,9 @@ fn sources(topology: &Topology, index: &Index<'_>, sink: &Sink) {
     let mut owners: BTreeMap<(&HubName, &str), (&TeamName, &Place)> = BTreeMap::new();
     let mut reported: BTreeSet<(&str, &TeamName, &TeamName)> = BTreeSet::new();
     for (team_name, team) in &topology.teams {
-        for (id, publication) in &team.publications {
+        // AWS services' own events are nobody's.
+        let own = team.publications.iter().filter(|(_, publication)| publication.collect.is_none());
+        for (id, publication) in own {
             let Some((_, raw)) = index.publication(id) else { continue };
             for hub in publication.hubs.keys() {
                 let (owner, place) =
@@ -83,6 +86,25 @@ fn sources(topology: &Topology, index: &Index<'_>, sink: &Sink) {
                 );
             }
         }
+    }
+}
+
+/// One operator's credentials are of one partition of AWS, and no role can be assumed from another.
+fn partitions(topology: &Topology, index: &Index<'_>, sink: &Sink) {
+    let place = |name: &HubName| {
+        index.hubs.get(name.as_str()).and_then(|entry| entry.body.as_ref()).map(|raw| &raw.region.place)
+    };
+    let mut hubs = topology.hubs.iter();
+    let Some((first_name, first)) = hubs.next() else { return };
+    for (name, hub) in hubs.filter(|(_, hub)| hub.scope.region.partition() != first.scope.region.partition()) {
+        let (Some(here), Some(there)) = (place(name), place(first_name)) else { continue };
+        let message = format!("hubs `{first_name}` and `{name}` are in different partitions of AWS");
+        sink.push(
+            Diagnostic::error(DiagnosticCode::CrossPartition, here, message)
+                .label(format!("this is in `{}`", hub.scope.region.partition()))
+                .also(there, format!("this is in `{}`", first.scope.region.partition()))
+                .help("credentials of one partition are not valid in another: give each a topology and an operator"),
+        );
     }
 }
 

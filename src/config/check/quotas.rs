@@ -6,8 +6,9 @@ use crate::config::source::Place;
 use crate::eventbridge::quota;
 use crate::expand::grants::{hub_grantees, policy_characters};
 use crate::model::desired::Desired;
+use crate::model::mark::PEOPLES_TAGS_MAX;
 use crate::model::resource::{BusId, RuleId};
-use crate::model::topology::{HubQuotas, Topology};
+use crate::model::topology::{HubQuotas, Tags, Topology};
 use std::collections::BTreeMap;
 
 pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) {
@@ -98,20 +99,21 @@ fn patterns(desired: &Desired, index: &Index<'_>, sink: &Sink) {
 }
 
 fn tags(desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let report = |count: usize, place: Option<Place>, what: &str| {
-        let Some(place) = place.filter(|_| count > quota::TAGS_PER_RESOURCE) else { return };
-        let message = format!("{what} would bear {count} tags, {} are allowed", quota::TAGS_PER_RESOURCE);
+    let report = |tags: &Tags, place: Option<Place>, what: &str| {
+        let count = tags.keys().filter(|key| !key.starts_with("wheelwright:")).count();
+        let Some(place) = place.filter(|_| count > PEOPLES_TAGS_MAX) else { return };
+        let message = format!("{what} would bear {count} tags, {PEOPLES_TAGS_MAX} are allowed");
         sink.push(
             Diagnostic::error(DiagnosticCode::BadTag, &place, message)
-                .label("the hub's, the team's and the spoke's tags come together here, and wheelwright's two")
+                .label("the organisation's, the hub's, the team's and the spoke's tags come together here")
                 .help("take some tags out"),
         );
     };
     for (bus, wanted) in &desired.buses {
-        report(wanted.spec.tags.len(), bus_place(bus, desired, index), "this bus");
+        report(&wanted.spec.tags, bus_place(bus, desired, index), "this bus");
     }
     for (rule, wanted) in &desired.rules {
-        report(wanted.spec.tags.len(), rule_place(rule, desired, index), "this rule");
+        report(&wanted.spec.tags, rule_place(rule, desired, index), "this rule");
     }
 }
 

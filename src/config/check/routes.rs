@@ -3,7 +3,7 @@
 
 use crate::config::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use crate::config::index::Index;
-use crate::expand::publishing_accounts;
+use crate::expand::{forwarding_buses, publishing_accounts};
 use crate::model::ids::{PublicationId, SubscriptionId};
 use crate::model::topology::{Destination, Publication, Subscription, Team, Topology, Via};
 use std::collections::BTreeSet;
@@ -14,7 +14,8 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, sink: &Sink) {
             let Some(publisher) = topology.teams.get(&subscription.from.team) else { continue };
             let Some(publication) = publisher.publications.get(&subscription.from) else { continue };
             if let Some(forwarded) = second_hop(publisher, publication, subscription) {
-                report_second_hop(id, subscription, forwarded, index, sink);
+                let is_loop = comes_back(topology, team, subscription, forwarded);
+                report_second_hop(id, subscription, forwarded, is_loop, index, sink);
             }
             detail_types(id, subscription, publication, index, sink);
         }
@@ -45,8 +46,18 @@ fn second_hop<'t>(
     own.or_else(|| publisher.publications.iter().find_map(forwards))
 }
 
+/// Whether the spoke's bus that `subscription` delivers to is one that forwards `forwarded` to the same hub.
+fn comes_back(topology: &Topology, team: &Team, subscription: &Subscription, forwarded: &PublicationId) -> bool {
+    let to = team.spokes.get(&subscription.spoke).and_then(|spoke| Some((&spoke.scope, spoke.bus.as_ref()?)));
+    let publisher = topology.teams.get(&forwarded.team);
+    let publication = publisher.and_then(|publisher| publisher.publications.get(forwarded));
+    let (Some((scope, name)), Some(publisher), Some(publication)) = (to, publisher, publication) else { return false };
+    let buses = forwarding_buses(topology, publisher, publication, &subscription.hub);
+    buses.iter().any(|bus| bus.scope == *scope && bus.name == *name)
+}
+
 /// Whether two sets of detail-types have one in common, where none means any.
-fn overlap(left: &BTreeSet<String>, right: &BTreeSet<String>) -> bool {
+pub(super) fn overlap(left: &BTreeSet<String>, right: &BTreeSet<String>) -> bool {
     left.is_empty() || right.is_empty() || !left.is_disjoint(right)
 }
 
@@ -54,19 +65,29 @@ fn report_second_hop(
     id: &SubscriptionId,
     subscription: &Subscription,
     forwarded: &PublicationId,
+    is_loop: bool,
     index: &Index<'_>,
     sink: &Sink,
 ) {
     let Some((_, raw)) = index.subscription(id) else { return };
     let Some((_, publication)) = index.publication(forwarded) else { return };
-    let message = format!("`{id}` would forward a second time, and EventBridge drops what is forwarded twice");
-    let mut diagnostic = Diagnostic::error(DiagnosticCode::SecondHop, &raw.deliver.place, message)
-        .label("second hop: hub to spoke's bus")
-        .also(&publication.via.place, format!("first hop: `{forwarded}` is forwarded from a spoke's bus to the hub"))
-        .help(format!("deliver without a bus: `deliver = {{ queue = \"{}-{}\" }}`", id.team, id.name))
-        .help(format!(
+    let (code, message, label) = if is_loop {
+        let message = format!("`{id}` would bring events back to the bus that they came from");
+        (DiagnosticCode::Loop, message, "back to the bus that forwards them")
+    } else {
+        let message = format!("`{id}` would forward a second time, and EventBridge drops what is forwarded twice");
+        (DiagnosticCode::SecondHop, message, "second hop: hub to spoke's bus")
+    };
+    let from = if publication.collect.is_some() { "an account's default bus" } else { "a spoke's bus" };
+    let mut diagnostic = Diagnostic::error(code, &raw.deliver.place, message)
+        .label(label)
+        .also(&publication.via.place, format!("first hop: `{forwarded}` is forwarded from {from} to the hub"))
+        .help(format!("deliver without a bus: `deliver = {{ queue = \"{}-{}\" }}`", id.team, id.name));
+    if publication.collect.is_none() {
+        diagnostic = diagnostic.help(format!(
             "or take the first hop away: `via = \"hub\"` in `{forwarded}`, and its publishers call PutEvents on the hub's bus"
         ));
+    }
     if *forwarded != subscription.from {
         diagnostic = diagnostic.help(format!(
             "`{forwarded}` has the source and detail-types of `{}`: the hub cannot tell them apart",

@@ -1,0 +1,172 @@
+//! Stops and renames to the subscriptions and publications that they are about.
+
+use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::index::{Index, Resolver};
+use super::raw::{RawMoved, RawStop};
+use super::source::Place;
+use crate::model::ids::{PublicationId, SubscriptionId};
+use crate::model::topology::Stop;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What things were first called: the names that their rules keep.
+pub(super) struct Renames<'r> {
+    subscriptions: BTreeMap<String, &'r RawMoved>,
+    publications: BTreeMap<String, &'r RawMoved>,
+}
+
+impl<'r> Renames<'r> {
+    /// The renames that the files tell. Of two to one name the first counts.
+    pub(super) fn of(index: &Index<'r>) -> Self {
+        let mut renames = Self { subscriptions: BTreeMap::new(), publications: BTreeMap::new() };
+        for moved in &index.raw.moved {
+            renames.of_kind_mut(moved.is_publication).entry(moved.to.value.to_string()).or_insert(moved);
+        }
+        renames
+    }
+
+    /// What `id` was first called.
+    pub(super) fn subscription(&self, id: &SubscriptionId) -> SubscriptionId {
+        first(&self.subscriptions, &id.to_string()).map_or_else(|| id.clone(), |moved| moved.from.value.clone())
+    }
+
+    /// What `id` was first called.
+    pub(super) fn publication(&self, id: &PublicationId) -> PublicationId {
+        // Both kinds of names have the same form.
+        let found = first(&self.publications, &id.to_string());
+        found.and_then(|moved| moved.from.value.to_string().parse().ok()).unwrap_or_else(|| id.clone())
+    }
+
+    fn of_kind(&self, is_publication: bool) -> &BTreeMap<String, &'r RawMoved> {
+        if is_publication { &self.publications } else { &self.subscriptions }
+    }
+
+    fn of_kind_mut(&mut self, is_publication: bool) -> &mut BTreeMap<String, &'r RawMoved> {
+        if is_publication { &mut self.publications } else { &mut self.subscriptions }
+    }
+}
+
+/// The first link of the chain of renames that ends at `name`; none if there is none, or it goes in a circle.
+fn first<'r>(renames: &BTreeMap<String, &'r RawMoved>, name: &str) -> Option<&'r RawMoved> {
+    let mut seen = BTreeSet::new();
+    let mut link = *renames.get(name)?;
+    while let Some(before) = renames.get(&link.from.value.to_string()) {
+        if !seen.insert(before.to.value.to_string()) {
+            return None;
+        }
+        link = before;
+    }
+    Some(link)
+}
+
+/// Reports renames that make no sense.
+pub(super) fn check_renames(index: &Index<'_>, resolver: &Resolver<'_>) {
+    let renames = Renames::of(index);
+    let mut from: BTreeMap<(bool, String), &Place> = BTreeMap::new();
+    for moved in &index.raw.moved {
+        check_rename(moved, &renames, index, resolver);
+        let key = (moved.is_publication, moved.from.value.to_string());
+        if let Some(first) = from.get(&key) {
+            twice(resolver, &moved.from.place, first, &format!("`{}` is renamed twice", moved.from.value));
+        } else {
+            from.insert(key, &moved.from.place);
+        }
+    }
+}
+
+fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, resolver: &Resolver<'_>) {
+    let RawMoved { from, to, is_publication, team } = moved;
+    let (kind, code) = match is_publication {
+        true => ("publication", DiagnosticCode::UnknownPublication),
+        false => ("subscription", DiagnosticCode::UnknownSubscription),
+    };
+    let place_of = |name: &str| match is_publication {
+        true => index.publications.get(name).map(|entry| &entry.place),
+        false => index.subscriptions.get(name).map(|entry| &entry.place),
+    };
+    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
+    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
+    if is_theirs(&to.value) || is_theirs(&from.value) && old_team_is_there {
+        let other = if is_theirs(&to.value) { to } else { from };
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::NotYours, &other.place, "a rename of something that is another team's")
+                .label(format!("this is team `{}`'s", other.value.team))
+                .help("write it into that team's file"),
+        );
+        return;
+    }
+    if let Some(there) = place_of(&from.value.to_string()) {
+        resolver.sink.push(
+            Diagnostic::error(
+                DiagnosticCode::MovedStillThere,
+                &from.place,
+                format!("{kind} `{}` was renamed and is still there", from.value),
+            )
+            .label("this is the old name")
+            .also(there, "declared here")
+            .help("take the old one out, or the `[[moved]]`"),
+        );
+    }
+    let is_link = renames.of_kind(*is_publication).values().any(|next| next.from.value == to.value);
+    if place_of(&to.value.to_string()).is_none() && !is_link && !resolver.has_holes {
+        match is_publication {
+            true => resolver.unknown(kind, code, &to.place, &to.value.to_string(), &index.publications),
+            false => resolver.unknown(kind, code, &to.place, &to.value.to_string(), &index.subscriptions),
+        }
+    }
+    let winner = renames.of_kind(*is_publication).get(&to.value.to_string());
+    match winner {
+        Some(other) if other.from.value != from.value => {
+            let message = format!("two things were renamed to `{}`", to.value);
+            twice(resolver, &to.place, &other.to.place, &message);
+        }
+        _ if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
+            twice(resolver, &to.place, &from.place, "these renames go in a circle");
+        }
+        _ => {}
+    }
+}
+
+fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
+    resolver.sink.push(
+        Diagnostic::error(DiagnosticCode::MovedTwice, place, message)
+            .label("here")
+            .also(first, "and here")
+            .help("a rename tells what one thing was called before: keep the one that is true"),
+    );
+}
+
+/// The stop of each subscription that is held off: of several, the one that lasts the longest.
+pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<SubscriptionId, Stop> {
+    let mut stops: BTreeMap<SubscriptionId, Stop> = BTreeMap::new();
+    for raw in &index.raw.stops {
+        let RawStop { name, subscription, until, reason, team } = raw;
+        let id = &subscription.value;
+        if team.as_ref().is_some_and(|team| team != id.team.as_str()) {
+            resolver.sink.push(
+                Diagnostic::error(
+                    DiagnosticCode::NotYours,
+                    &subscription.place,
+                    "a stop of another team's subscription",
+                )
+                .label(format!("this is team `{}`'s", id.team))
+                .help("write it into that team's file, or into one that is no team's"),
+            );
+            continue;
+        }
+        let text = id.to_string();
+        if !index.subscriptions.contains_key(&text) {
+            if !resolver.has_holes {
+                let code = DiagnosticCode::UnknownSubscription;
+                resolver.unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
+            }
+            continue;
+        }
+        let origin = name.place.origin(&format!("stop.{}", name.value));
+        let stop = Stop { until: *until, reason: reason.clone(), origin };
+        match stops.get(id) {
+            Some(other) if other.until >= stop.until => {}
+            _ => _ = stops.insert(id.clone(), stop),
+        }
+    }
+    stops
+}

@@ -1,0 +1,208 @@
+//! Buses: made where they are not there, taken over by name, and set back where their settings or tags differ.
+
+use super::diff::{Asked, Change, Diff, Footing};
+use super::own::{self, Ownership};
+use super::tags::{self, TagChange};
+use crate::model::desired::{Digested, Wanted};
+use crate::model::finding::{FindingCode, Outcome};
+use crate::model::mark::{Mark, kept_text};
+use crate::model::plan::{Action, Cause, Guard, Seen};
+use crate::model::resource::{BusId, BusLog, BusSettings, BusSpec, ResourceId};
+use crate::model::world::LiveBus;
+use std::collections::BTreeSet;
+
+/// Plans one of the topology's buses, and says whether what stands on it can be planned.
+pub(super) fn bus(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>) -> Footing {
+    if diff.desired.no_access.contains(&bus.scope) {
+        return Footing::None;
+    }
+    let Some(view) = diff.world.view(&bus.scope) else { return Footing::None };
+    let resource = ResourceId::Bus(bus.clone());
+    let asked = Asked::by(wanted);
+    let Some(live) = view.buses.get(&bus.name) else {
+        return if view.buses_read { create(diff, bus, wanted, &resource, &asked) } else { Footing::None };
+    };
+    match own::of_bus(&diff.desired.owner, bus, live) {
+        // The tag alone is enough for a bus: plans never take one away.
+        Ownership::Marked(_) | Ownership::MarkLost => {
+            compare(diff, bus, wanted, live, &asked);
+            Footing::There
+        }
+        Ownership::Other(owner) => {
+            let detail = format!("it belongs to {owner}; nothing on it is written");
+            diff.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, &asked);
+            Footing::None
+        }
+        // AWS manages no custom buses; were it to, they would be none of ours.
+        Ownership::Managed(_) | Ownership::Unknown => Footing::None,
+        Ownership::Unmarked | Ownership::Copied => {
+            adopt(diff, bus, wanted, live, &resource, &asked);
+            Footing::Made
+        }
+    }
+}
+
+fn mark_of(diff: &Diff<'_>, resource: &ResourceId, wanted: &Wanted<BusSpec>) -> Mark {
+    let digest = wanted.spec.digest(resource);
+    Mark::new(&diff.desired.owner, diff.desired.revision.sequence, resource, digest)
+}
+
+/// Everything that is sent: UpdateEventBus clears what is left out.
+fn settings_of(spec: &BusSpec, mark: &Mark) -> BusSettings {
+    let BusSpec { description, tags: _, kms_key, dead_letter_arn, log } = spec;
+    BusSettings {
+        description: mark.stamp(description),
+        kms_key: kms_key.clone(),
+        dead_letter_arn: dead_letter_arn.clone(),
+        log: *log,
+    }
+}
+
+fn create(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
+    let cause = diff.missing_cause();
+    let codes = diff.found_missing(resource, FindingCode::BusMissing, asked);
+    let settings = settings_of(&wanted.spec, &mark_of(diff, resource, wanted));
+    let action = Action::CreateBus { bus: bus.clone(), settings, tags: wanted.spec.tags.clone() };
+    diff.make(Change { action, seen: Seen::Absent, cause, codes, held_by: None, detail: Vec::new() }, asked);
+    Footing::Made
+}
+
+/// A bus that is not ours: our tags make it so, and then our mark with its settings.
+fn adopt(
+    diff: &mut Diff<'_>,
+    bus: &BusId,
+    wanted: &Wanted<BusSpec>,
+    live: &LiveBus,
+    resource: &ResourceId,
+    asked: &Asked,
+) {
+    let detail = "a bus of this name is there without our mark".to_owned();
+    diff.find(resource.clone(), FindingCode::Adopt, Outcome::Held, detail.clone(), asked);
+    let change = Change {
+        action: Action::TagBus { bus: bus.clone(), tags: wanted.spec.tags.clone() },
+        seen: Seen::Bus { description: live.description.clone() },
+        cause: Cause::Intent,
+        codes: BTreeSet::from([FindingCode::Adopt]),
+        held_by: Some(Guard::Adopt),
+        detail: vec![detail],
+    };
+    diff.make(change, asked);
+    let Some(live) = &live.settings else { return };
+    let mark = mark_of(diff, resource, wanted);
+    let mut settings = settings_of(&wanted.spec, &mark);
+    // Who takes a bus over does not take its encryption away by not speaking of it.
+    settings.kms_key = settings.kms_key.or_else(|| live.kms_key.clone());
+    let change = Change {
+        detail: differences(&settings, &mark, live, &wanted.spec.description)
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect(),
+        action: Action::UpdateBus { bus: bus.clone(), settings },
+        seen: Seen::BusSettings { settings: live.clone() },
+        cause: Cause::Intent,
+        codes: BTreeSet::from([FindingCode::Adopt]),
+        held_by: Some(Guard::Adopt),
+    };
+    diff.make(change, asked);
+}
+
+/// A bus of ours against what is wanted, as far as its settings and tags were read.
+fn compare(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, live: &LiveBus, asked: &Asked) {
+    let resource = ResourceId::Bus(bus.clone());
+    let ours = mark_of(diff, &resource, wanted);
+    // The same digest: nobody asked for another bus since it was written, so a difference is drift.
+    let asked_otherwise = live.mark(bus).is_some_and(|mark| mark.digest != ours.digest);
+    let cause = if asked_otherwise { Cause::Intent } else { Cause::Drift };
+    if let Some(settings) = &live.settings {
+        set(diff, bus, wanted, &ours, settings, cause, asked);
+    }
+    if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
+        let seen = Seen::Bus { description: live.description.clone() };
+        let key = |tags| Action::TagBus { bus: bus.clone(), tags };
+        let untag = |keys| Action::UntagBus { bus: bus.clone(), keys };
+        tags::plan(diff, change, &resource, (key, untag), &seen, cause, None, asked);
+    }
+}
+
+fn set(
+    diff: &mut Diff<'_>,
+    bus: &BusId,
+    wanted: &Wanted<BusSpec>,
+    ours: &Mark,
+    live: &BusSettings,
+    cause: Cause,
+    asked: &Asked,
+) {
+    let resource = ResourceId::Bus(bus.clone());
+    let mut settings = settings_of(&wanted.spec, ours);
+    if cause == Cause::Drift && settings.kms_key.is_none() && live.kms_key.is_some() {
+        let key = live.kms_key.clone().unwrap_or_default();
+        let detail = format!(
+            "somebody encrypted it with {key} and the topology asks for no key: taking encryption away is not done unasked; write `kms-key` for it"
+        );
+        diff.find(resource.clone(), FindingCode::KmsKeyChanged, Outcome::Left, detail, asked);
+        settings.kms_key.clone_from(&live.kms_key);
+    }
+    let mut found = differences(&settings, ours, live, &wanted.spec.description);
+    if found.is_empty() && cause == Cause::Intent {
+        // The mark says what was asked for; left as it is, later drift would be taken for intent.
+        found.push((FindingCode::DescriptionChanged, "its mark, for what is asked now".to_owned()));
+    }
+    if found.is_empty() {
+        return;
+    }
+    let mut codes = BTreeSet::new();
+    if cause == Cause::Drift {
+        for (code, detail) in &found {
+            diff.find(resource.clone(), *code, Outcome::Mend, detail.clone(), asked);
+            codes.insert(*code);
+        }
+    }
+    let change = Change {
+        action: Action::UpdateBus { bus: bus.clone(), settings },
+        seen: Seen::BusSettings { settings: live.clone() },
+        cause,
+        codes,
+        held_by: None::<Guard>,
+        detail: found.into_iter().map(|(_, detail)| detail).collect(),
+    };
+    diff.make(change, asked);
+}
+
+/// What UpdateEventBus would change, each with its code.
+fn differences(wanted: &BusSettings, ours: &Mark, live: &BusSettings, text: &str) -> Vec<(FindingCode, String)> {
+    let BusSettings { description, kms_key, dead_letter_arn, log } = live;
+    let mut found = Vec::new();
+    match Mark::read(description) {
+        (_, None) => found.push((FindingCode::MarkLost, format!("description {description:?} bears no mark"))),
+        (live, Some(_)) if live != kept_text(ours, text) => {
+            found.push((FindingCode::DescriptionChanged, format!("description {live:?} -> {text:?}")));
+        }
+        (_, Some(mark)) if !mark.is_same_thing(ours) => {
+            found.push((FindingCode::MarkLost, "its description bears the mark of something else".to_owned()));
+        }
+        (_, Some(_)) => {}
+    }
+    let text = |value: &Option<String>, none: &str| value.clone().unwrap_or_else(|| none.to_owned());
+    if *kms_key != wanted.kms_key {
+        let aws = "the key that AWS owns";
+        let detail = format!("encryption {} -> {}", text(kms_key, aws), text(&wanted.kms_key, aws));
+        found.push((FindingCode::KmsKeyChanged, detail));
+    }
+    if *dead_letter_arn != wanted.dead_letter_arn {
+        let detail = format!(
+            "dead letters {} -> {}",
+            text(dead_letter_arn, "nowhere"),
+            text(&wanted.dead_letter_arn, "nowhere")
+        );
+        found.push((FindingCode::BusDeadLetterChanged, detail));
+    }
+    if *log != wanted.log {
+        found.push((FindingCode::BusLogChanged, format!("log {} -> {}", log_text(*log), log_text(wanted.log))));
+    }
+    found
+}
+
+fn log_text(log: BusLog) -> String {
+    format!("{}{}", log.level, if log.detail { " with details" } else { "" })
+}
