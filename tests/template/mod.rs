@@ -182,7 +182,7 @@ impl Scope<'_> {
     fn holds(&self, condition: &Value) -> bool {
         let (name, argument) = condition.as_object().and_then(|only| only.iter().next()).expect("a condition");
         match name.as_str() {
-            "!Condition" => self.condition(argument.as_str().unwrap()),
+            "Condition" => self.condition(argument.as_str().unwrap()),
             "!Equals" => self.resolve(&argument[0]) == self.resolve(&argument[1]),
             "!Not" => !self.holds(&argument[0]),
             "!And" => argument.as_array().unwrap().iter().all(|part| self.holds(part)),
