@@ -10,6 +10,7 @@ use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use serde::Serialize;
 use std::fmt;
+use strum::VariantArray as _;
 
 /// Entries asked for in one page of a listing: the most that AWS gives
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_ListRules.html>).
@@ -19,6 +20,9 @@ pub const PAGE_ENTRIES_MAX: i32 = 100;
 /// would be taken for the bus of that name in the caller's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "call")]
+#[derive(strum::EnumDiscriminants)]
+#[strum_discriminants(name(CallKind), derive(strum::VariantArray), doc = "Which AWS call, without its arguments.")]
+#[strum_discriminants(allow(missing_docs))]
 #[allow(missing_docs)] // The fields are AWS's parameters of the same names.
 pub enum Call {
     ListEventBuses { next_token: Option<String> },
@@ -47,9 +51,11 @@ pub enum Call {
     DeleteArchive { archive: String },
 }
 
-impl Call {
+// The patterns are written as those of `Call`, so that a variant is added to both in the same way.
+#[allow(clippy::unneeded_struct_pattern)]
+impl CallKind {
     /// The IAM action that the caller needs: the name of the operation, and its prefix.
-    pub fn action(&self) -> &'static str {
+    pub const fn action(self) -> &'static str {
         match self {
             Self::ListEventBuses { .. } => "events:ListEventBuses",
             Self::ListRules { .. } => "events:ListRules",
@@ -76,6 +82,25 @@ impl Call {
             Self::UpdateArchive { .. } => "events:UpdateArchive",
             Self::DeleteArchive { .. } => "events:DeleteArchive",
         }
+    }
+}
+
+impl Call {
+    /// Every IAM action that a call can need: what `deploy/` must grant, and all of it.
+    #[allow(clippy::indexing_slicing)] // In a constant, a bad index does not compile.
+    pub const ACTIONS: [&str; CallKind::VARIANTS.len()] = {
+        let mut actions = [""; CallKind::VARIANTS.len()];
+        let mut next = 0;
+        while next < actions.len() {
+            actions[next] = CallKind::VARIANTS[next].action();
+            next += 1;
+        }
+        actions
+    };
+
+    /// The IAM action that the caller needs.
+    pub fn action(&self) -> &'static str {
+        CallKind::from(self).action()
     }
 
     /// Whether it changes anything.
