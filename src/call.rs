@@ -4,6 +4,8 @@
 //! recorder and the fault injector are decorators around them. What is not here cannot be done: there is no
 //! call that replaces a whole resource policy. Only `wheelwright retire`, a person's command, deletes a bus or an archive.
 
+mod mend;
+
 use crate::model::ids::Scope;
 use crate::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
 use crate::model::topology::Tags;

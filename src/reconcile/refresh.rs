@@ -158,7 +158,7 @@ fn gap(error: &CallError) -> Gap {
         action: error.action.clone(),
         class: format!("{}{code}", error.class),
         message: error.message.clone(),
-        mend: error.class.mend().into(),
+        mend: error.mend(),
     }
 }
 
