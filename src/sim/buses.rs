@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::SimulatedAws;
+use super::authorization::{Because, refusal};
 use super::errors::AwsError;
 use super::paging::page;
 use super::request::{BUS_NAME, Constraints, Request};
@@ -156,10 +157,7 @@ impl NamedBus {
         if self.account == request.account() {
             return Ok(());
         }
-        Err(AwsError::access_denied(format!(
-            "User: {} is not authorized to perform: {action} on resource: {resource} because no resource-based policy allows the {action} action",
-            request.caller.arn()
-        )))
+        Err(refusal(request, action, resource, Because::NoResourcePolicy))
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::SimulatedAws;
 use super::events::policy_lets_in;
-use super::iam::EVENTS_SERVICE;
+use super::iam::{EVENTS_SERVICE, Role};
 use super::input_transform::transformed;
 use super::policy_document::Asker;
 use super::sts::timestamp_text;
@@ -158,9 +158,9 @@ impl SimulatedAws {
         let refused = || Failure::new("NO_PERMISSIONS", "Lack of permissions to invoke cross account target.");
         let role_arn = text(target, "RoleArn");
         let target_arn = text(target, "Arn");
-        let able = self
-            .role_in_effect(role_arn)
-            .is_some_and(|role| role.trusts_service(EVENTS_SERVICE) && role.allows("events:PutEvents", target_arn));
+        let able = self.role_in_effect(role_arn).is_some_and(|role| {
+            role.trusts_service(EVENTS_SERVICE, leg.account) && role.allows("events:PutEvents", target_arn)
+        });
         if !able {
             return Err(refused());
         }
@@ -223,7 +223,7 @@ impl SimulatedAws {
         let let_in = if role_arn.is_empty() {
             queue.lets_send(service_asker(leg))
         } else {
-            self.check_target_role(role_arn, "sqs:SendMessage", queue_arn)?;
+            self.check_target_role(leg, role_arn, "sqs:SendMessage", queue_arn)?;
             arn.account == leg.account
                 || queue.lets_send(Asker {
                     principal: role_arn,
@@ -247,7 +247,7 @@ impl SimulatedAws {
         if let Some(action) = action
             && !role_arn.is_empty()
         {
-            self.check_target_role(role_arn, action, text(target, "Arn"))?;
+            self.check_target_role(leg, role_arn, action, text(target, "Arn"))?;
         }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         let received = serde_json::from_str(&body).unwrap_or(Value::String(body));
@@ -255,11 +255,11 @@ impl SimulatedAws {
         Ok(())
     }
 
-    fn check_target_role(&self, role_arn: &str, action: &str, resource: &str) -> Result<(), Failure> {
-        let role =
-            self.role_in_effect(role_arn).filter(|role| role.trusts_service(EVENTS_SERVICE)).ok_or_else(|| {
-                Failure::new("FAILED_TO_ASSUME_ROLE", format!("EventBridge could not assume the role {role_arn}."))
-            })?;
+    fn check_target_role(&self, leg: Leg<'_>, role_arn: &str, action: &str, resource: &str) -> Result<(), Failure> {
+        let trusting = |role: &&Arc<Role>| role.trusts_service(EVENTS_SERVICE, leg.account);
+        let role = self.role_in_effect(role_arn).filter(trusting).ok_or_else(|| {
+            Failure::new("FAILED_TO_ASSUME_ROLE", format!("EventBridge could not assume the role {role_arn}."))
+        })?;
         if role.allows(action, resource) { Ok(()) } else { Err(Failure::no_permission()) }
     }
 

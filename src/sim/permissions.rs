@@ -218,7 +218,7 @@ impl SimulatedAws {
         if arn.is_account_root() {
             return self.accounts.contains_key(&arn.account);
         }
-        arn.role_name().is_some_and(|name| self.role(&arn.account, name).is_some())
+        self.role_of_arn(principal).is_some()
     }
 
     /// Rewrites a principal in every bus policy, as happens when a role is deleted. No bus's LastModifiedTime moves.

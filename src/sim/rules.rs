@@ -33,7 +33,7 @@ impl SimulatedAws {
         let role_arn = request.non_empty("RoleArn");
         if let Some(role_arn) = &role_arn {
             self.authorize_pass_role(request, role_arn)?;
-            self.check_assumable(role_arn)?;
+            self.check_assumable(role_arn, &named.account)?;
         }
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let existing = bus.rules.get(name);

@@ -125,7 +125,7 @@ impl SimulatedAws {
     ) -> Result<Caller, AwsError> {
         let input = json!({"RoleArn": role_arn, "ExternalId": external_id, "RoleSessionName": session});
         let request = Request { caller, region: "", service: Service::Sts, operation: "AssumeRole", input: &input };
-        self.check_caller(caller)?;
+        self.check_caller(caller, Service::Sts)?;
         self.assumed_role(&request).map(|(assumed, _)| assumed)
     }
 
@@ -159,11 +159,11 @@ impl SimulatedAws {
                 "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
                 request.caller.arn()
             );
-            AwsError::client("AccessDenied", message).with_status(403)
+            AwsError::denied(Service::Sts, message)
         };
         let arn: Arn =
             role_arn.parse().map_err(|_| AwsError::client("ValidationError", format!("{role_arn} is invalid")))?;
-        let role = arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
+        let role = self.role_of_arn(role_arn).cloned().ok_or_else(refused)?;
         if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
             return Err(refused());
         }
@@ -209,7 +209,7 @@ fn trusts(role: &Role, request: &Request<'_>) -> bool {
     let named = role.trusts.iter().any(|trusted| match trusted {
         Trusted::Account(trusted) => trusted == account,
         Trusted::Role(trusted, name) => trusted == account && request.caller.role_name() == Some(name),
-        Trusted::Service(_) => false,
+        Trusted::Service(_) | Trusted::Deleted(_) => false,
     });
     let external_id = match &role.external_id {
         None => true,

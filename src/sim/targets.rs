@@ -136,7 +136,7 @@ impl SimulatedAws {
             None => Ok(()),
             Some(role) => {
                 self.authorize_pass_role(request, role)?;
-                self.check_role(role)
+                self.check_role(role, &named.account)
             }
         }
     }
@@ -179,9 +179,9 @@ impl SimulatedAws {
         }
     }
 
-    fn check_role(&self, role: &str) -> Result<(), AwsError> {
+    fn check_role(&self, role: &str, rule_account: &str) -> Result<(), AwsError> {
         match self.settings.target_checks {
-            TargetChecks::Strict => self.check_assumable(role),
+            TargetChecks::Strict => self.check_assumable(role, rule_account),
             TargetChecks::AsCaptured => Ok(()),
         }
     }

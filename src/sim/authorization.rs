@@ -1,0 +1,88 @@
+//! Whether a caller may make a call: what its account and role allow, and AWS's sentence where they do not.
+//!
+//! Knows the caller's own side. What the other side says (a bus policy, a queue policy, a key policy) is asked where
+//! that policy is; the sentence for its refusal is here as well.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
+
+use super::errors::AwsError;
+use super::iam::EVENTS_SERVICE;
+use super::policy_document::glob;
+use super::request::Request;
+use super::{Service, SimulatedAws};
+use crate::eventbridge::Arn;
+
+/// Why a call is refused: what AWS ends its sentence with.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Because {
+    /// Nothing of the caller's own allows it.
+    NoIdentityPolicy,
+    /// Something of the caller's own denies it.
+    IdentityDeny,
+    /// Nothing of the other side allows it.
+    NoResourcePolicy,
+}
+
+impl SimulatedAws {
+    /// Refuses a call that the caller's account or role does not allow.
+    pub(super) fn authorize(&self, request: &Request<'_>, action: &str, resource: &str) -> Result<(), AwsError> {
+        match self.own_refusal(request, action, resource) {
+            None => Ok(()),
+            Some(because) => Err(refusal(request, action, resource, because)),
+        }
+    }
+
+    /// Why the caller's own side refuses, if it does.
+    pub(super) fn own_refusal(&self, request: &Request<'_>, action: &str, resource: &str) -> Option<Because> {
+        let found = self.account(request.account())?;
+        let denied = found.denied_actions.iter().any(|pattern| glob(pattern, action));
+        let Some(name) = request.caller.role_name() else {
+            return denied.then_some(Because::NoIdentityPolicy);
+        };
+        let role = self.role(request.account(), name);
+        if role.is_some_and(|role| role.denies(action)) {
+            return Some(Because::IdentityDeny);
+        }
+        let allowed = !denied && role.is_some_and(|role| role.allows(action, resource));
+        (!allowed).then_some(Because::NoIdentityPolicy)
+    }
+
+    /// Refuses a role that the caller may not hand to EventBridge.
+    pub(super) fn authorize_pass_role(&self, request: &Request<'_>, role_arn: &str) -> Result<(), AwsError> {
+        let account = role_arn.parse::<Arn>().ok().map(|arn| arn.account);
+        if account.as_deref() != Some(request.account()) {
+            return Err(AwsError::access_denied("Cross-account pass role is not allowed."));
+        }
+        self.authorize(request, "iam:PassRole", role_arn)
+    }
+
+    /// Refuses a role that does not exist or that EventBridge may not assume for a rule of an account.
+    pub(super) fn check_assumable(&self, role_arn: &str, rule_account: &str) -> Result<(), AwsError> {
+        if self.role_of_arn(role_arn).is_some_and(|role| role.trusts_service(EVENTS_SERVICE, rule_account)) {
+            return Ok(());
+        }
+        Err(AwsError::validation(format!(
+            "Provided role '{role_arn}' cannot be assumed by principal '{EVENTS_SERVICE}'."
+        )))
+    }
+}
+
+/// AWS's refusal of an action. SQS writes actions in small letters, and IAM names a role as `role NAME`.
+pub(super) fn refusal(request: &Request<'_>, action: &str, resource: &str, because: Because) -> AwsError {
+    let action = if action.starts_with("sqs:") { action.to_ascii_lowercase() } else { action.to_owned() };
+    let resource = match resource.rsplit('/').next() {
+        Some(role) if request.service == Service::Iam => format!("role {role}"),
+        _ => resource.to_owned(),
+    };
+    let because = match because {
+        Because::NoIdentityPolicy => format!("because no identity-based policy allows the {action} action"),
+        Because::IdentityDeny => "with an explicit deny in an identity-based policy".to_owned(),
+        Because::NoResourcePolicy => format!("because no resource-based policy allows the {action} action"),
+    };
+    let caller = request.caller.arn();
+    AwsError::denied(
+        request.service,
+        format!("User: {caller} is not authorized to perform: {action} on resource: {resource} {because}"),
+    )
+}
