@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::SimulatedAws;
-use super::authorization::{Because, refusal};
+use super::authorization::{Guarded, refusal};
 use super::errors::AwsError;
 use super::paging::page;
+use super::policy_document::Asker;
 use super::request::{BUS_NAME, Constraints, Request};
 use super::state::Bus;
 use super::tags::{read_tags, tags_of};
@@ -82,8 +83,7 @@ impl SimulatedAws {
         if named.other_region {
             return Err(AwsError::validation("Cross-region api call is not allowed."));
         }
-        self.authorize(request, "events:DescribeEventBus", &arn)?;
-        named.must_be_own(request, "events:DescribeEventBus", &arn)?;
+        self.authorize_on_bus(request, &named, "events:DescribeEventBus", &arn, None)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let mut answer = summary(bus);
         for (key, value) in attributes(bus) {
@@ -125,6 +125,43 @@ impl SimulatedAws {
         Ok(NamedBus { name, other_region: arn.region != request.region, account: arn.account })
     }
 
+    /// Refuses what the caller or the bus's policy does not allow. The policy counts for buses of other accounts, and
+    /// at home where it denies or names the caller. `rule` is the one that is called, if one is.
+    pub(super) fn authorize_on_bus(
+        &self,
+        request: &Request<'_>,
+        named: &NamedBus,
+        action: &str,
+        resource: &str,
+        rule: Option<&str>,
+    ) -> Result<(), AwsError> {
+        let bus = self.bus(&named.account, request.region, &named.name).ok();
+        let policy = bus.and_then(|bus| bus.policy.as_ref());
+        let own = named.account == request.account();
+        if own && !policy.is_some_and(|policy| policy.has_denials()) {
+            let because = self.own_refusal(request, action, resource);
+            if because.is_none() || policy.is_none() {
+                return because.map_or(Ok(()), |because| Err(refusal(request, action, resource, because)));
+            }
+        }
+        let bus_arn = Arn::bus(request.region, &named.account, &named.name).to_string();
+        let rule_found = rule.and_then(|rule| bus?.rules.get(rule));
+        // Whoever makes a rule counts as its creator already.
+        let creator = rule.map(|_| rule_found.map_or(request.account(), |rule| rule.created_by.as_str()));
+        let asker = self
+            .asker(request.caller)
+            .with_optional("events:creatorAccount", creator)
+            .with_optional("events:ManagedBy", rule_found.and_then(|rule| rule.managed_by.as_deref()));
+        let guarded = Guarded {
+            account: &named.account,
+            // What has no resource of its own, such as ListRules, is allowed on the bus.
+            arn: if resource == "*" { &bus_arn } else { resource },
+            statements: policy.map_or_else(Vec::new, |policy| policy.statements().iter().collect()),
+            asker: with_content(asker, request),
+        };
+        self.authorize_on(request, action, resource, &guarded)
+    }
+
     pub(super) fn bus(&self, account: &str, region: &str, name: &str) -> Result<&Bus, AwsError> {
         self.region(account, region)
             .and_then(|found| found.buses.get(name))
@@ -150,15 +187,24 @@ impl NamedBus {
     fn own(request: &Request<'_>, name: &str) -> Self {
         Self { account: request.account().to_owned(), name: name.to_owned(), other_region: false }
     }
+}
 
-    /// Refuses a bus of another account. Rule management through a bus policy is not simulated: such a call is
-    /// answered as if the policy did not allow it.
-    pub(super) fn must_be_own(&self, request: &Request<'_>, action: &str, resource: &str) -> Result<(), AwsError> {
-        if self.account == request.account() {
-            return Ok(());
+/// What conditions on rules look at: which sources and detail-types a pattern asks for by name, and where targets are.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html>
+fn with_content(mut asker: Asker, request: &Request<'_>) -> Asker {
+    let pattern: Value =
+        request.text("EventPattern").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    for (key, field) in [("events:source", "source"), ("events:detail-type", "detail-type")] {
+        asker = asker.with_optional(key, None);
+        for wanted in pattern.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            asker = asker.with(key, wanted);
         }
-        Err(refusal(request, action, resource, Because::NoResourcePolicy))
     }
+    asker = asker.with_optional("events:TargetArn", None);
+    for target in request.list("Targets") {
+        asker = asker.with_optional("events:TargetArn", target.get("Arn").and_then(Value::as_str));
+    }
+    asker
 }
 
 /// A bus name in the request, its shape checked. ARNs fail here, for the operations that take a name alone.

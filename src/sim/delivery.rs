@@ -164,8 +164,10 @@ impl SimulatedAws {
         if !able {
             return Err(refused());
         }
-        let grant = self.bus_grant(leg.rule_arn, leg.account, role_arn, arn, bus, Some(event));
-        let foreign = arn.account != leg.account;
+        // The role's account counts, not the rule's: somebody else may have made the rule with a role of their own.
+        let sender = role_arn.parse::<Arn>().map_or_else(|_| leg.account.to_owned(), |role| role.account);
+        let grant = self.bus_grant(leg.rule_arn, &sender, role_arn, arn, bus, Some(event));
+        let foreign = arn.account != sender;
         if grant == BusGrant::Refused || (grant == BusGrant::NoBus && foreign) {
             return Err(refused());
         }
@@ -221,16 +223,10 @@ impl SimulatedAws {
         let queue = self.queue_by_arn(queue_arn).ok_or_else(missing)?;
         let role_arn = text(target, "RoleArn");
         let let_in = if role_arn.is_empty() {
-            queue.lets_send(service_asker(leg))
+            queue.lets_send(&service_asker(leg))
         } else {
             self.check_target_role(leg, role_arn, "sqs:SendMessage", queue_arn)?;
-            arn.account == leg.account
-                || queue.lets_send(Asker {
-                    principal: role_arn,
-                    account: Some(leg.account),
-                    source_arn: None,
-                    source_account: None,
-                })
+            arn.account == leg.account || queue.lets_send(&self.role_asker(leg, role_arn))
         };
         if !let_in {
             return Err(Failure::no_permission());
@@ -255,6 +251,11 @@ impl SimulatedAws {
         Ok(())
     }
 
+    /// A target's role as a queue's policy sees it.
+    fn role_asker(&self, leg: Leg<'_>, role_arn: &str) -> Asker {
+        Asker::of_account(leg.account, role_arn).with_optional("aws:PrincipalOrgID", self.organization(leg.account))
+    }
+
     fn check_target_role(&self, leg: Leg<'_>, role_arn: &str, action: &str, resource: &str) -> Result<(), Failure> {
         let trusting = |role: &&Arc<Role>| role.trusts_service(EVENTS_SERVICE, leg.account);
         let role = self.role_in_effect(role_arn).filter(trusting).ok_or_else(|| {
@@ -272,7 +273,7 @@ impl SimulatedAws {
         let Some(queue_arn) = queue_arn else {
             return self.record(event, leg, target_arn, DeliveryOutcome::Dropped { code });
         };
-        let taken = self.queue_by_arn(queue_arn).is_some_and(|queue| queue.lets_send(service_asker(leg)));
+        let taken = self.queue_by_arn(queue_arn).is_some_and(|queue| queue.lets_send(&service_asker(leg)));
         if !taken {
             self.trace.count(leg.rule_arn, |counters| {
                 counters.failed_to_be_sent_to_dead_letter_queue += 1;
@@ -331,13 +332,8 @@ impl SimulatedAws {
     }
 }
 
-fn service_asker(leg: Leg<'_>) -> Asker<'_> {
-    Asker {
-        principal: EVENTS_SERVICE,
-        account: None,
-        source_arn: Some(leg.rule_arn),
-        source_account: Some(leg.account),
-    }
+fn service_asker(leg: Leg<'_>) -> Asker {
+    Asker::service(EVENTS_SERVICE).with("aws:SourceArn", leg.rule_arn).with("aws:SourceAccount", leg.account)
 }
 
 fn without_content_conditions(policy: &BusPolicy) -> BusPolicy {

@@ -25,10 +25,10 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
         self.authorize_rule(request, &named, "events:PutRule", &arn)?;
-        let quotas = self.quotas(request.account());
+        let quotas = self.quotas(&named.account);
         let tags = read_tags(request, quotas.tags_per_resource)?;
         if !tags.is_empty() {
-            self.authorize(request, "events:TagResource", &arn)?;
+            self.authorize_rule(request, &named, "events:TagResource", &arn)?;
         }
         let role_arn = request.non_empty("RoleArn");
         if let Some(role_arn) = &role_arn {
@@ -177,7 +177,7 @@ impl SimulatedAws {
         }
     }
 
-    /// The caller's own permission, and that the bus is of the caller's account.
+    /// Refuses what the caller, or the policy of a bus that is not its own, does not allow on a rule.
     pub(super) fn authorize_rule(
         &self,
         request: &Request<'_>,
@@ -185,8 +185,9 @@ impl SimulatedAws {
         action: &str,
         resource: &str,
     ) -> Result<(), AwsError> {
-        self.authorize(request, action, resource)?;
-        named.must_be_own(request, action, resource)
+        let arn: Option<Arn> = resource.parse().ok();
+        let rule = arn.as_ref().and_then(Arn::bus_and_rule_name).map(|(_, rule)| rule);
+        self.authorize_on_bus(request, named, action, resource, rule)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::SimulatedAws;
-use super::authorization::{Because, refusal};
+use super::authorization::Guarded;
 use super::errors::AwsError;
-use super::policy_document::{Asker, allows};
+use super::policy_document::{Asker, allows, statements};
 use super::request::Request;
 use crate::eventbridge::Arn;
 
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// Whether the queue's policy lets someone send.
-    pub(super) fn lets_send(&self, asker: Asker<'_>) -> bool {
+    pub(super) fn lets_send(&self, asker: &Asker) -> bool {
         self.policy.as_ref().is_some_and(|policy| allows(policy, "sqs:SendMessage", &self.arn, asker))
     }
 }
@@ -290,19 +290,18 @@ impl SimulatedAws {
         name: &str,
     ) -> Result<String, AwsError> {
         let arn = Arn::queue(request.region, account, name).to_string();
-        self.authorize(request, action, &arn)?;
-        let queue = self.queue_by_arn(&arn).ok_or_else(no_queue)?;
-        let asker = Asker {
-            principal: &self.policy_arn(request.caller),
-            account: Some(request.account()),
-            source_arn: None,
-            source_account: None,
+        let queue = self.queue_by_arn(&arn);
+        let guarded = Guarded {
+            account,
+            arn: &arn,
+            statements: queue.and_then(|queue| queue.policy.as_ref()).map_or_else(Vec::new, statements),
+            asker: self.asker(request.caller),
         };
-        let policy = queue.policy.as_ref();
-        let own = account == request.account();
-        if !own && !policy.is_some_and(|policy| allows(policy, action, &arn, asker)) {
-            return Err(refusal(request, action, &arn, Because::NoResourcePolicy));
+        // Whoever asks for a queue that another account does not have is told so, whatever they may do.
+        if queue.is_some() || account == request.account() {
+            self.authorize_on(request, action, &arn, &guarded)?;
         }
+        queue.ok_or_else(no_queue)?;
         Ok(arn)
     }
 }

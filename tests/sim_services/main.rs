@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod iam;
+mod other_accounts;
 mod sqs;
 
 use serde_json::{Value, json};
