@@ -12,6 +12,7 @@ use super::errors::AwsError;
 use super::paging::page;
 use super::policy_document::Asker;
 use super::request::{BUS_NAME, Constraints, Request};
+use super::settings::BusUpdates;
 use super::state::Bus;
 use super::tags::{read_tags, tags_of};
 use crate::eventbridge::{Arn, DEFAULT_BUS};
@@ -29,6 +30,15 @@ impl SimulatedAws {
         let quotas = self.quotas(request.account());
         let tags = read_tags(request, quotas.tags_per_resource)?;
         let now_ms = self.now_ms;
+        check_log_config(request)?;
+        check_dead_letters(request)?;
+        let exists = self.bus(request.account(), request.region, name).is_ok();
+        let key = match request.non_empty("KmsKeyIdentifier") {
+            Some(identifier) if !exists => {
+                Some(self.check_new_bus_key(request, &own_bus(request, name), &identifier)?)
+            }
+            _ => None,
+        };
         let region = self.region_mut(request.account(), request.region).ok_or_else(AwsError::internal)?;
         if region.buses.contains_key(name) {
             return Err(AwsError::already_exists(format!("Event bus {name} already exists.")));
@@ -37,7 +47,8 @@ impl SimulatedAws {
             return Err(AwsError::limit_exceeded());
         }
         let mut bus = Bus::new(request.account(), request.region, name, now_ms);
-        fill(&mut bus, request);
+        fill(&mut bus, request, BusUpdates::FullReplace);
+        bus.kms_key = key;
         bus.tags = tags;
         let mut answer = attributes(&bus);
         answer.insert("EventBusArn".to_owned(), json!(bus.arn));
@@ -45,16 +56,29 @@ impl SimulatedAws {
         Ok(Value::Object(answer))
     }
 
-    /// A full replace: what the request leaves out is cleared.
+    /// What becomes of what a request leaves out is for [`BusUpdates`] to say.
     pub(super) fn update_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = match request.text("Name") {
             Some(_) => checked_name(request, "Name")?,
             None => DEFAULT_BUS,
         };
-        self.authorize(request, "events:UpdateEventBus", &own_bus(request, name))?;
-        let now_ms = self.now_ms;
+        let arn = own_bus(request, name);
+        self.authorize(request, "events:UpdateEventBus", &arn)?;
+        check_log_config(request)?;
+        check_dead_letters(request)?;
+        let (now_ms, updates) = (self.now_ms, self.settings.bus_updates);
+        let bus = self.bus(request.account(), request.region, name)?;
+        let wanted = match request.text("KmsKeyIdentifier") {
+            None if updates == BusUpdates::AsCaptured => bus.kms_key.clone(),
+            None | Some("") => None,
+            Some(identifier) => Some(self.check_new_bus_key(request, &arn, identifier)?),
+        };
+        if wanted != bus.kms_key {
+            self.check_old_bus_key(bus)?;
+        }
         let bus = self.own_bus_mut(request, name)?;
-        fill(bus, request);
+        fill(bus, request, updates);
+        bus.kms_key = wanted;
         bus.modified_ms = now_ms;
         let mut answer = attributes(bus);
         answer.insert("Arn".to_owned(), json!(bus.arn));
@@ -232,13 +256,52 @@ fn own_bus(request: &Request<'_>, name: &str) -> String {
     Arn::bus(request.region, request.account(), name).to_string()
 }
 
-fn fill(bus: &mut Bus, request: &Request<'_>) {
-    bus.description = request.non_empty("Description");
-    bus.kms_key = request.non_empty("KmsKeyIdentifier");
-    bus.dead_letter_config = request
-        .structure("DeadLetterConfig")
-        .filter(|config| config.get("Arn").is_some_and(|arn| arn.as_str() != Some("")));
-    bus.log_config = request.structure("LogConfig");
+/// Takes over what a request says of a bus, but for its key.
+fn fill(bus: &mut Bus, request: &Request<'_>, updates: BusUpdates) {
+    let given = |field: &str| updates == BusUpdates::FullReplace || request.structure(field).is_some();
+    if given("Description") {
+        bus.description = request.non_empty("Description");
+    }
+    if given("DeadLetterConfig") {
+        bus.dead_letter_config =
+            request.structure("DeadLetterConfig").filter(|config| config.get("Arn") != Some(&json!("")));
+    }
+    if given("LogConfig") {
+        bus.log_config = request.structure("LogConfig");
+    }
+}
+
+fn check_log_config(request: &Request<'_>) -> Result<(), AwsError> {
+    let member = |name: &str| request.input.get("LogConfig")?.get(name)?.as_str();
+    let mut constraints = Constraints::default();
+    constraints.one_of("logConfig.includeDetail", member("IncludeDetail"), &["FULL", "NONE"]).one_of(
+        "logConfig.level",
+        member("Level"),
+        &["INFO", "ERROR", "TRACE", "OFF"],
+    );
+    constraints.check()
+}
+
+/// A bus's dead-letter queue is a standard queue in its Region; whether it exists is not looked at.
+fn check_dead_letters(request: &Request<'_>) -> Result<(), AwsError> {
+    let Some(config) = request.structure("DeadLetterConfig") else {
+        return Ok(());
+    };
+    let Some(text) = config.get("Arn").and_then(Value::as_str) else {
+        return Err(AwsError::validation(
+            "Parameter DeadLetterConfig.Arn is not valid. Reason: Provide a valid SQS queue ARN, or an empty string to remove the dead-letter queue configuration.",
+        ));
+    };
+    let queue: Option<Arn> = text.parse().ok();
+    let standard = queue.is_some_and(|arn| {
+        arn.queue_name().is_some_and(|name| !name.ends_with(".fifo")) && arn.region == request.region
+    });
+    if text.is_empty() || standard {
+        return Ok(());
+    }
+    Err(AwsError::access_denied(format!(
+        "Access to the resource {text} is denied. Reason: You must specify a dead letter queue in the same region."
+    )))
 }
 
 /// What Describe, Create and Update echo and List does not.

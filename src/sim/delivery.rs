@@ -69,6 +69,9 @@ impl SimulatedAws {
         let Ok(found) = self.bus(account, region, bus) else {
             return;
         };
+        if let Some(reason) = self.bus_key_trouble(account, found) {
+            return self.keep_unencrypted(event, account, region, bus, &reason);
+        }
         let bus_arn = found.arn.clone();
         let matched: Vec<(String, Vec<Arc<Value>>)> = found
             .effects
@@ -231,6 +234,10 @@ impl SimulatedAws {
         if !let_in {
             return Err(Failure::no_permission());
         }
+        let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
+        if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
+            return Err(Failure::new("NO_PERMISSIONS", reason));
+        }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         self.enqueue(queue_arn, &body, json!({}));
         Ok(())
@@ -273,7 +280,7 @@ impl SimulatedAws {
         let Some(queue_arn) = queue_arn else {
             return self.record(event, leg, target_arn, DeliveryOutcome::Dropped { code });
         };
-        let taken = self.queue_by_arn(queue_arn).is_some_and(|queue| queue.lets_send(&service_asker(leg)));
+        let taken = self.takes_from_service(queue_arn, &service_asker(leg));
         if !taken {
             self.trace.count(leg.rule_arn, |counters| {
                 counters.failed_to_be_sent_to_dead_letter_queue += 1;
@@ -291,6 +298,25 @@ impl SimulatedAws {
         self.trace.count(leg.rule_arn, |counters| counters.sent_to_dead_letter_queue += 1);
         let outcome = DeliveryOutcome::DeadLettered { code, queue_arn: queue_arn.to_owned() };
         self.record(event, leg, target_arn, outcome);
+    }
+
+    /// Whether a queue takes what EventBridge sends without a role.
+    fn takes_from_service(&self, queue_arn: &str, asker: &Asker) -> bool {
+        self.queue_by_arn(queue_arn)
+            .is_some_and(|queue| queue.lets_send(asker) && self.queue_key_trouble(queue, asker, "").is_none())
+    }
+
+    /// An event that reached a bus and could not be encrypted goes to the bus's own dead-letter queue, or is gone.
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-cmk.html>
+    fn keep_unencrypted(&mut self, event: &Value, account: &str, region: &str, bus: &str, reason: &str) {
+        let Ok(found) = self.bus(account, region, bus) else { return };
+        let queue_arn = found.dead_letter_config.as_ref().map(|config| text(config, "Arn").to_owned());
+        let asker = Asker::service(EVENTS_SERVICE).with("aws:SourceArn", &found.arn).with("aws:SourceAccount", account);
+        let Some(queue_arn) = queue_arn.filter(|queue| self.takes_from_service(queue, &asker)) else { return };
+        let attribute = |value: &str| json!({"DataType": "String", "StringValue": value});
+        // Which attributes AWS gives is not known here; these tell what happened.
+        let attributes = json!({"ERROR_CODE": attribute("KMSEncryptionException"), "ERROR_MESSAGE": attribute(reason)});
+        self.enqueue(&queue_arn, &event.to_string(), attributes);
     }
 
     fn record(&mut self, event: &Value, leg: Leg<'_>, target_arn: &str, outcome: DeliveryOutcome) {

@@ -84,7 +84,7 @@ impl SimulatedAws {
         let mut answers = Vec::new();
         let mut failed = 0;
         for (entry, destination) in entries.iter().zip(&destinations) {
-            match fault_of(entry) {
+            match fault_of(entry).or_else(|| self.encryption_fault(request, destination)) {
                 Some((code, message)) => {
                     failed += 1;
                     answers.push(json!({"ErrorCode": code, "ErrorMessage": message}));
@@ -118,6 +118,11 @@ impl SimulatedAws {
             return Ok(());
         }
         Err(refusal(request, "events:PutEvents", &destination.arn, Because::NoResourcePolicy))
+    }
+
+    fn encryption_fault(&self, request: &Request<'_>, destination: &Destination) -> Option<(&'static str, String)> {
+        let bus = self.bus(&destination.account, request.region, &destination.bus).ok()?;
+        self.bus_key_trouble(&destination.account, bus).map(|reason| ("KMSEncryptionException", reason))
     }
 
     pub(super) fn organization(&self, account: &str) -> Option<&str> {

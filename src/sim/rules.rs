@@ -36,6 +36,7 @@ impl SimulatedAws {
             self.check_assumable(role_arn, &named.account)?;
         }
         let bus = self.bus(&named.account, request.region, &named.name)?;
+        self.check_decryptable(request, &named)?;
         let existing = bus.rules.get(name);
         refuse_managed(existing, request)?;
         let schedule = request.text("ScheduleExpression").map(str::to_owned);
@@ -83,6 +84,7 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         self.authorize_rule(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         let mut answer = summary(rule, &named.name);
         answer.insert("CreatedBy".to_owned(), json!(rule.created_by));
@@ -94,6 +96,7 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let action = format!("events:{}", request.operation);
         self.authorize_rule(request, &named, &action, &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         refuse_managed(Some(&Arc::new(rule.clone())), request)?;
         let mut changed = rule.clone();
@@ -105,6 +108,7 @@ impl SimulatedAws {
     pub(super) fn list_rules(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let named = self.named_bus(request, "EventBusName")?;
         self.authorize_rule(request, &named, "events:ListRules", "*")?;
+        self.check_decryptable(request, &named)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let prefix = request.text("NamePrefix").unwrap_or_default();
         let items = bus

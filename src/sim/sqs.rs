@@ -72,6 +72,11 @@ impl Queue {
         all
     }
 
+    /// The key that its messages are encrypted with, if it is a customer's or the one that AWS manages for SQS.
+    pub(super) fn kms_key(&self) -> Option<&str> {
+        self.attributes.get("KmsMasterKeyId").map(String::as_str)
+    }
+
     /// Whether the queue's policy lets someone send.
     pub(super) fn lets_send(&self, asker: &Asker) -> bool {
         self.policy.as_ref().is_some_and(|policy| allows(policy, "sqs:SendMessage", &self.arn, asker))

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 
 use super::iam::Role;
+use super::kms::Key;
 use super::permissions::StoredPolicy;
 use super::quotas::Quotas;
 use super::sqs::Queue;
@@ -32,6 +33,10 @@ pub(super) struct Region {
     pub(super) buses: BTreeMap<String, Arc<Bus>>,
     pub(super) archives: BTreeMap<String, Arc<Archive>>,
     pub(super) queues: BTreeMap<String, Arc<Queue>>,
+    /// KMS keys by id.
+    pub(super) keys: BTreeMap<String, Arc<Key>>,
+    /// Further names of keys, `alias/…`, with the key's id.
+    pub(super) key_aliases: BTreeMap<String, String>,
 }
 
 impl Region {

@@ -46,6 +46,7 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
         self.authorize_rule(request, &named, "events:PutTargets", &arn)?;
+        self.check_decryptable(request, &named)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut put: BTreeMap<String, Arc<Value>> = found.targets.clone();
@@ -99,6 +100,7 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
         self.authorize_rule(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.check_decryptable(request, &named)?;
         let targets = &self.rule(request, &named, rule)?.targets;
         let items = targets.values().map(|target| target.as_ref().clone()).collect();
         page(request, &self.settings, "Targets", items)

@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod iam;
+mod keys;
 mod other_accounts;
 mod sqs;
 
