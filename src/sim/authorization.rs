@@ -22,6 +22,8 @@ pub(super) enum Because {
     NoIdentityPolicy,
     /// Something of the caller's own denies it.
     IdentityDeny,
+    /// A service control policy of the caller's organisation denies it.
+    OrganizationDeny,
     /// The account as a whole is kept from it, which reads as if nothing allowed it.
     Withheld,
     /// Nothing of the other side allows it.
@@ -54,6 +56,9 @@ impl SimulatedAws {
     /// Why the caller's own side refuses, if it does.
     pub(super) fn own_refusal(&self, request: &Request<'_>, action: &str, resource: &str) -> Option<Because> {
         let found = self.account(request.account())?;
+        if self.organization_denies(request.account(), action) {
+            return Some(Because::OrganizationDeny);
+        }
         let role = request.caller.role_name().map(|name| self.role(request.account(), name));
         if role.flatten().is_some_and(|role| role.denies(action)) {
             return Some(Because::IdentityDeny);
@@ -140,6 +145,7 @@ pub(super) fn refusal(request: &Request<'_>, action: &str, resource: &str, becau
             format!("because no identity-based policy allows the {action} action")
         }
         Because::IdentityDeny => "with an explicit deny in an identity-based policy".to_owned(),
+        Because::OrganizationDeny => "with an explicit deny in a service control policy".to_owned(),
         Because::NoResourcePolicy => format!("because no resource-based policy allows the {action} action"),
         Because::ResourceDeny => "with an explicit deny in a resource-based policy".to_owned(),
     };

@@ -107,6 +107,9 @@ impl SimulatedAws {
         let Ok(found) = self.bus(&destination.account, &destination.region, bus) else {
             return BusGrant::NoBus;
         };
+        if self.is_suspended(&destination.account) {
+            return BusGrant::Refused;
+        }
         let asked = PutEventsRequest {
             caller: ArnOrAccount { account: account.to_owned(), arn: Some(role_arn.to_owned()) },
             organization: self.organization(account),
@@ -161,10 +164,7 @@ impl SimulatedAws {
         let refused = || Failure::new("NO_PERMISSIONS", "Lack of permissions to invoke cross account target.");
         let role_arn = text(target, "RoleArn");
         let target_arn = text(target, "Arn");
-        let able = self.role_in_effect(role_arn).is_some_and(|role| {
-            role.trusts_service(EVENTS_SERVICE, leg.account) && role.allows("events:PutEvents", target_arn)
-        });
-        if !able {
+        if self.check_target_role(leg, role_arn, "events:PutEvents", target_arn).is_err() {
             return Err(refused());
         }
         // The role's account counts, not the rule's: somebody else may have made the rule with a role of their own.
@@ -231,7 +231,7 @@ impl SimulatedAws {
             self.check_target_role(leg, role_arn, "sqs:SendMessage", queue_arn)?;
             arn.account == leg.account || queue.lets_send(&self.role_asker(leg, role_arn))
         };
-        if !let_in {
+        if !let_in || self.is_suspended(&arn.account) {
             return Err(Failure::no_permission());
         }
         let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
@@ -268,7 +268,9 @@ impl SimulatedAws {
         let role = self.role_in_effect(role_arn).filter(trusting).ok_or_else(|| {
             Failure::new("FAILED_TO_ASSUME_ROLE", format!("EventBridge could not assume the role {role_arn}."))
         })?;
-        if role.allows(action, resource) { Ok(()) } else { Err(Failure::no_permission()) }
+        let account = role_arn.parse::<Arn>().map(|arn| arn.account).unwrap_or_default();
+        let kept_back = self.is_suspended(&account) || self.organization_denies(&account, action);
+        if role.allows(action, resource) && !kept_back { Ok(()) } else { Err(Failure::no_permission()) }
     }
 
     /// A failed delivery goes to the target's dead-letter queue, if there is one that takes it.

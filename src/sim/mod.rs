@@ -42,6 +42,7 @@ mod identifiers;
 mod input_transform;
 mod kms;
 mod log;
+mod organization;
 mod paging;
 mod permissions;
 mod policy_document;
@@ -289,6 +290,7 @@ impl SimulatedAws {
 
     fn admit(&mut self, request: &Request<'_>) -> Result<(), AwsError> {
         self.check_caller(request.caller, request.service)?;
+        self.check_account(request)?;
         if request.service != Service::Iam {
             self.ensure_region(request.caller.account(), request.region);
         }

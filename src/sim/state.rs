@@ -3,7 +3,7 @@
 //! Every part that can grow is behind an `Arc`: a fork shares it, and the first write after a fork copies one level
 //! of pointers on its way down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -24,6 +24,13 @@ pub(super) struct Account {
     pub(super) roles: BTreeMap<String, Settling<Role>>,
     /// Actions that nobody in the account may call, whatever their role says.
     pub(super) denied_actions: Vec<String>,
+    /// Actions that a service control policy denies.
+    pub(super) organization_denials: Vec<String>,
+    /// Regions that the account has not enabled.
+    pub(super) disabled_regions: BTreeSet<String>,
+    pub(super) suspended: bool,
+    /// Roles whose sessions turn out to be another account's, with that account.
+    pub(super) misdirected_roles: BTreeMap<String, String>,
     pub(super) regions: BTreeMap<String, Arc<Region>>,
 }
 

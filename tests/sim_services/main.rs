@@ -5,6 +5,7 @@
 
 mod iam;
 mod keys;
+mod organization;
 mod other_accounts;
 mod sqs;
 
