@@ -56,7 +56,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "bus description lost",
-        edit: |edit| _ = edit.call(LEDGER, US, "UpdateEventBus", json!({"Name": "ledger"})),
+        edit: |edit| _ = edit.call(LEDGER, US, "UpdateEventBus", json!({"Name": "ledger", "Description": ""})),
         finds: &[(Found::MarkLost, Mend)],
         after: Mended,
         cuts: false,

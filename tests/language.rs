@@ -6,11 +6,11 @@ mod support;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use support::{Bench, Example, difference};
+use support::{Bench, Example, difference, is_ours};
 use wheelwright::model::finding::FindingCode;
 use wheelwright::model::plan::{Action, RouteEffect};
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, EventEntry, SimulatedAws};
+use wheelwright::sim::{Caller, EventEntry, SimulatedAws, key_policy};
 use wheelwright::stage;
 
 const US: &str = "us-east-1";
@@ -274,18 +274,28 @@ async fn other_partitions_have_their_own_names_throughout() {
     settle(&mut bench.aws(), PAYMENTS, region, hub);
     let inbox = format!("arn:aws-us-gov:sqs:{region}:{LEDGER}:ledger-inbox");
     assert_eq!(bench.aws().messages(&inbox).len(), 1);
-    let foreign = bench.aws().snapshot(|_| true).to_string();
-    assert!(!foreign.contains("arn:aws:"), "some ARN is of another partition");
+    let ours = bench.aws().snapshot(is_ours).to_string();
+    assert!(ours.contains("arn:aws-us-gov:iam::") && !ours.contains("arn:aws:"), "{ours}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_is_made_and_set_with_its_key_its_dead_letters_and_its_log() {
-    let options = r#"kms-key = "arn:aws:kms:us-east-1:333333333333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-bus-dead-letter = "ledger-undecryptable"
-log = { level = "info", detail = true }
-"#;
     let example = topology("", "");
-    let first = applied(&example).await;
+    let mut aws = example.stage();
+    let key = aws.create_key(LEDGER, US);
+    let mut policy = key_policy(LEDGER);
+    let operator = json!({
+        "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": {"AWS": format!("arn:aws:iam::{LEDGER}:role/wheelwright-operator")},
+    });
+    policy["Statement"].as_array_mut().unwrap().push(operator);
+    aws.set_key_policy(&key, &policy);
+    let options = format!(
+        "kms-key = \"{key}\"\nbus-dead-letter = \"ledger-undecryptable\"\nlog = {{ level = \"info\", detail = true }}\n"
+    );
+    let first = Bench::by_call(&example, aws);
+    let swept = first.sweep().await;
+    first.assert_in_step(&swept);
     let described = |bench: &Bench<SimFleet>| {
         let service = wheelwright::sim::Service::EventBridge;
         let input = json!({"Name": "ledger"});
@@ -303,7 +313,7 @@ log = { level = "info", detail = true }
     let swept = bench.sweep().await;
     bench.assert_in_step(&swept);
     let live = described(&bench);
-    assert_eq!(live["KmsKeyIdentifier"], "arn:aws:kms:us-east-1:333333333333:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+    assert_eq!(live["KmsKeyIdentifier"], key);
     assert_eq!(live["DeadLetterConfig"]["Arn"], "arn:aws:sqs:us-east-1:333333333333:ledger-undecryptable");
     assert_eq!(live["LogConfig"], json!({"Level": "INFO", "IncludeDetail": "FULL"}));
 
@@ -313,11 +323,10 @@ log = { level = "info", detail = true }
     assert_eq!(described(&bench), before, "what was asked for is gone when it is asked for no more");
 
     // By hand, where nobody asked for a key: told, and left, as nobody asked for taking it away either.
-    let by_hand =
-        json!({"Name": "ledger", "Description": "", "KmsKeyIdentifier": "arn:aws:kms:us-east-1:333333333333:key/x"});
+    let by_hand = json!({"Name": "ledger", "Description": "", "KmsKeyIdentifier": key});
     let service = wheelwright::sim::Service::EventBridge;
     bench.aws().call(&Caller::root(LEDGER), US, service, "UpdateEventBus", &by_hand).unwrap();
     let swept = bench.sweep().await;
     assert!(swept.after.findings.iter().any(|finding| finding.code == FindingCode::KmsKeyChanged));
-    assert_eq!(described(&bench)["KmsKeyIdentifier"], "arn:aws:kms:us-east-1:333333333333:key/x");
+    assert_eq!(described(&bench)["KmsKeyIdentifier"], key);
 }

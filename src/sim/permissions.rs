@@ -139,7 +139,7 @@ impl SimulatedAws {
         }
         let principal = match request.text("Principal").unwrap_or_default() {
             "*" => json!("*"),
-            account => json!({"AWS": self.normal_principal(account)}),
+            account => json!({"AWS": self.normal_principal(account, bus_arn)}),
         };
         let mut statement = Map::new();
         statement.insert("Sid".to_owned(), json!(request.text("StatementId")));
@@ -153,10 +153,11 @@ impl SimulatedAws {
         Ok(Value::Object(statement))
     }
 
-    /// Account ids of accounts that exist become root ARNs; anything else stays as it is.
-    fn normal_principal(&self, principal: &str) -> String {
+    /// Account ids of accounts that exist become root ARNs, in the partition of the bus; anything else stays as it is.
+    fn normal_principal(&self, principal: &str, bus_arn: &str) -> String {
         if self.accounts.contains_key(principal) {
-            Arn::account_root("aws", principal).to_string()
+            let partition = bus_arn.split(':').nth(1).unwrap_or("aws");
+            Arn::account_root(partition, principal).to_string()
         } else {
             principal.to_owned()
         }
@@ -200,7 +201,7 @@ impl SimulatedAws {
         for field in ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"] {
             let Some(value) = statement.get(field) else { continue };
             let value = match field {
-                "Principal" => self.normal_principals(value)?,
+                "Principal" => self.normal_principals(value, bus_arn)?,
                 _ => scalar(value),
             };
             normal.insert(field.to_owned(), value);
@@ -210,7 +211,7 @@ impl SimulatedAws {
         Ok(Value::Object(normal))
     }
 
-    fn normal_principals(&self, principal: &Value) -> Result<Value, AwsError> {
+    fn normal_principals(&self, principal: &Value, bus_arn: &str) -> Result<Value, AwsError> {
         let Some(kinds) = principal.as_object() else {
             return Ok(principal.clone());
         };
@@ -221,7 +222,7 @@ impl SimulatedAws {
                 if kind == "AWS" && member != "*" && !self.principal_exists(&member) {
                     return Err(AwsError::validation("Policy contains an invalid principal"));
                 }
-                texts.push(if kind == "AWS" { self.normal_principal(&member) } else { member });
+                texts.push(if kind == "AWS" { self.normal_principal(&member, bus_arn) } else { member });
             }
             if kind == "AWS" && texts == ["*"] {
                 return Ok(json!("*"));
