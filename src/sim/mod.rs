@@ -36,6 +36,7 @@ mod errors;
 mod events;
 pub mod fault;
 pub mod http;
+pub mod http_faults;
 mod iam;
 mod iam_api;
 mod identifiers;
