@@ -11,6 +11,7 @@ use super::SimulatedAws;
 use super::buses::NamedBus;
 use super::delivery::BusGrant;
 use super::errors::AwsError;
+use super::input_transform::undefined_placeholder;
 use super::paging::page;
 use super::request::{Constraints, NAME, Request};
 use super::rules::{checked_rule_name, refuse_managed, rule_arn};
@@ -247,7 +248,13 @@ fn check_input(target: &Value) -> Result<(), AwsError> {
             text(target, "Id")
         )));
     }
-    Ok(())
+    match target.get("InputTransformer").and_then(undefined_placeholder) {
+        Some(name) => Err(AwsError::validation(format!(
+            "InputTemplate for target {} contains invalid placeholder {name}.",
+            text(target, "Id")
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// A dead-letter queue is a standard queue in the rule's Region.
