@@ -61,7 +61,6 @@ impl Oracle {
 
     /// Starts a recorded scenario, in a world without anything of another one. `names` fill its placeholders.
     pub(crate) fn begin(&mut self, scenario: &str, names: &[(&str, &str)]) {
-        assert!(self.recorded.get(scenario).is_some(), "{}: no scenario `{scenario}` is recorded", self.file);
         scenario.clone_into(&mut self.scenario);
         self.aws = SimulatedAws::default();
         self.aws.set_now_ms(1_790_000_000_000);
@@ -124,7 +123,7 @@ impl Oracle {
 
     /// Holds an outcome against a recorded step: code, text and status of an error, or the whole answer.
     pub(crate) fn hold(&mut self, step: &str, outcome: Result<Value, AwsError>) {
-        let mut recorded = self.recording(step);
+        let Some(mut recorded) = self.recording(step) else { return };
         let result = match (recorded.get("Error").cloned(), outcome) {
             (None, Ok(actual)) => {
                 if let Some(fields) = recorded.as_object_mut() {
@@ -149,7 +148,7 @@ impl Oracle {
 
     /// Holds a part of a recorded step, where the rest of it is another service's.
     pub(crate) fn hold_part(&mut self, step: &str, pointer: &str, actual: Value) {
-        let recorded = self.recording(step);
+        let Some(recorded) = self.recording(step) else { return };
         let part = recorded.pointer(pointer).unwrap_or_else(|| panic!("{}: no {pointer} in {step}", self.scenario));
         let result = self.bindings.hold(pointer, part, &actual);
         self.in_part += 1;
@@ -161,9 +160,13 @@ impl Oracle {
         assert!(before.is_none(), "{}: {step} is held twice", self.scenario);
     }
 
-    fn recording(&self, step: &str) -> Value {
+    /// A recorded step. One that has gone is told at the end.
+    fn recording(&mut self, step: &str) -> Option<Value> {
         let found = self.recorded.get(&self.scenario).and_then(|steps| steps.get(step)).cloned();
-        found.unwrap_or_else(|| panic!("{}: no `{step}` is recorded in `{}`", self.file, self.scenario))
+        if found.is_none() {
+            self.settle(step, Err("is compared and not recorded any more: take it away".to_owned()));
+        }
+        found
     }
 
     /// Fails with everything that is not as recorded or not accounted for, and says how much was compared.
@@ -203,6 +206,9 @@ impl Oracle {
                 (Some(Ok(())), false) => {}
                 (Some(Err(text)), false) => fault(step, text),
             }
+        }
+        for (step, result) in self.held.iter().filter(|(step, _)| !all.contains(*step)) {
+            fault(step, result.as_ref().err().map_or("", String::as_str));
         }
         for step in differences.iter().chain(not_simulated.keys()).filter(|step| !all.contains(*step)) {
             fault(step, "is on a list and not recorded any more: take it off");
