@@ -242,9 +242,11 @@ impl SimulatedAws {
         if !let_in || self.is_suspended(&arn.account) {
             return Err(Failure::no_permission());
         }
-        let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
-        if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
-            return Err(Failure::new("NO_PERMISSIONS", reason));
+        if queue.kms_key().is_some() {
+            let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
+            if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
+                return Err(Failure::new("NO_PERMISSIONS", reason));
+            }
         }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         self.enqueue(queue_arn, &body, json!({}));

@@ -46,7 +46,7 @@ impl SimulatedAws {
         check_targets(targets)?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:PutTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:PutTargets", &arn)?;
         self.check_decryptable(request, &named)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
@@ -79,7 +79,7 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:RemoveTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:RemoveTargets", &arn)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut left = found.targets.clone();
@@ -100,7 +100,7 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:ListTargetsByRule", &arn)?;
         self.check_decryptable(request, &named)?;
         let targets = &self.rule(request, &named, rule)?.targets;
         let items = targets.values().map(|target| target.as_ref().clone()).collect();
