@@ -384,7 +384,13 @@ impl Targets {
             put_targets(diff, rule, specs, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
         }
         if !self.surplus.is_empty() {
-            remove_targets(diff, rule, self.surplus, asked);
+            match kept::why_targets(diff.desired, &self.surplus) {
+                Some(why) => {
+                    let resource = ResourceId::Rule(rule.clone());
+                    diff.find(resource, FindingCode::TargetSurplus, Outcome::Waiting, why, asked);
+                }
+                None => remove_targets(diff, rule, self.surplus, asked),
+            }
         }
     }
 }
@@ -467,7 +473,7 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
 fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId) {
     let code = FindingCode::RuleSurplus;
     let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), ..Asked::default() };
-    if let Some(why) = kept::why(&diff.desired.kept, rule) {
+    if let Some(why) = kept::why(diff.desired, rule, live) {
         return diff.find(resource, code, Outcome::Waiting, why, &asked);
     }
     match own::tagged(&diff.desired.owner, live.tags.as_ref()) {
