@@ -45,6 +45,7 @@ mod log;
 mod organization;
 mod paging;
 mod permissions;
+mod planted;
 mod policy_document;
 mod quotas;
 mod request;
