@@ -29,7 +29,7 @@ use wheelwright::stage;
 #[tokio::test(start_paused = true)]
 async fn drift_is_found_and_mended_or_left_by_the_call_door() {
     let (example, aws) = example();
-    let converged = converged(&Bench::by_call(&example, aws)).await;
+    let start = Start::of(&Bench::by_call(&example, aws)).await;
     let mut table = format!(
         "{:50} {:26} {:8} {:12} events then
 ",
@@ -38,7 +38,7 @@ async fn drift_is_found_and_mended_or_left_by_the_call_door() {
     for (title, rows) in TABLE {
         writeln!(table, "\n{title}").unwrap();
         for row in *rows {
-            let seen = check(row, &Bench::by_call(&example, converged.clone())).await;
+            let seen = check(row, &start, &Bench::by_call(&example, start.aws.clone())).await;
             table.push_str(&seen.lines(row));
         }
     }
@@ -52,9 +52,9 @@ async fn drift_is_found_and_mended_or_left_by_the_call_door() {
 #[tokio::test(start_paused = true)]
 async fn drift_is_found_and_mended_or_left_by_the_sdk_door() {
     let (example, aws) = example();
-    let converged = converged(&Bench::by_sdk(&example, aws)).await;
+    let start = Start::of(&Bench::by_sdk(&example, aws)).await;
     for row in TABLE.iter().flat_map(|(_, rows)| *rows) {
-        check(row, &Bench::by_sdk(&example, converged.clone())).await;
+        check(row, &start, &Bench::by_sdk(&example, start.aws.clone())).await;
     }
 }
 
@@ -77,13 +77,27 @@ fn example() -> (Example, SimulatedAws) {
     (example, aws)
 }
 
-/// The example in step, with each team's own rule on its bus.
-async fn converged<F: Fleet>(bench: &Bench<F>) -> SimulatedAws {
-    let swept = bench.sweep().await;
-    bench.assert_in_step(&swept);
-    let mut aws = bench.aws().clone();
-    stage::furnish(&mut aws, &bench.example.desired).unwrap();
-    aws
+/// Where each row starts: the example in step, with each team's own rule on its bus.
+struct Start {
+    aws: SimulatedAws,
+    /// Everything of ours.
+    ours: Value,
+    /// What is told without any drift.
+    known: Vec<Finding>,
+}
+
+impl Start {
+    async fn of<F: Fleet>(bench: &Bench<F>) -> Self {
+        let swept = bench.sweep().await;
+        bench.assert_in_step(&swept);
+        stage::furnish(&mut bench.aws(), &bench.example.desired).unwrap();
+        let (_, plan) = bench.plan().await;
+        assert!(plan.is_empty(), "{}", bench.shown(&plan));
+        let delivered = delivered(&bench.aws(), &bench.example.desired);
+        assert_eq!(delivered.events, Events::default(), "{}", delivered.told());
+        let aws = bench.aws().clone();
+        Self { ours: aws.snapshot(is_ours), aws, known: plan.findings }
+    }
 }
 
 /// What a row was seen to do.
@@ -117,21 +131,16 @@ impl Seen {
     }
 }
 
-async fn check<F: Fleet>(row: &Row, bench: &Bench<F>) -> Seen {
+async fn check<F: Fleet>(row: &Row, start: &Start, bench: &Bench<F>) -> Seen {
     let name = row.name;
     let desired = &bench.example.desired;
-    let before = bench.aws().snapshot(is_ours);
-    let (_, plan) = bench.plan().await;
-    assert!(plan.is_empty(), "{name}: drift before the edit\n{}", bench.shown(&plan));
-    let known = plan.findings;
-
     (row.edit)(&mut Edit { door: &mut *bench.aws(), desired });
     let edited = Picture::of(&bench.aws());
     let meanwhile = delivered(&bench.aws(), desired);
     assert_eq!(meanwhile.events, row.meanwhile, "{name}: meanwhile {}", meanwhile.told());
 
     let (_, plan) = bench.plan().await;
-    let new = new_findings(&plan.findings, &known);
+    let new = new_findings(&plan.findings, &start.known);
     let found = codes(&new);
     assert_eq!(found, row.finds(), "{name}: found\n{}", bench.shown(&plan));
     let told = new.iter().any(|finding| finding.detail.contains(row.tells));
@@ -140,7 +149,7 @@ async fn check<F: Fleet>(row: &Row, bench: &Bench<F>) -> Seen {
     sweep(row, bench, &edited).await;
     let (_, second) = bench.plan().await;
     assert!(second.is_empty(), "{name}: the second plan\n{}", bench.shown(&second));
-    let (left, still) = (only_left(&found), codes(&new_findings(&second.findings, &known)));
+    let (left, still) = (only_left(&found), codes(&new_findings(&second.findings, &start.known)));
     assert_eq!(still, left, "{name}: the second plan\n{}", bench.shown(&second));
 
     let after = Picture::of(&bench.aws());
@@ -148,7 +157,7 @@ async fn check<F: Fleet>(row: &Row, bench: &Bench<F>) -> Seen {
     match row.after {
         After::Left => assert_eq!(difference(&edited.ours, &after.ours), Vec::<String>::new(), "{name}: written"),
         After::Mended | After::Allowed => {
-            assert_eq!(difference(&before, &after.ours), Vec::<String>::new(), "{name}: ours is not as it was");
+            assert_eq!(difference(&start.ours, &after.ours), Vec::<String>::new(), "{name}: ours is not as it was");
         }
     }
     // A team whose bus was deleted puts its own rule back; only then can it be seen what arrives there.
