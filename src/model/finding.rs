@@ -233,7 +233,7 @@ impl FindingCode {
                 "An archive of ours is gone, with the events in it. A new one is created; it is empty."
             }
             Self::ArchiveChanged => {
-                "An archive of ours keeps events for another number of days, or is described otherwise. It is set back, unless that would shorten the time: then AWS would delete events, which no plan does, and it is left for a person."
+                "An archive of ours keeps events for another number of days, or only some of them, or is described otherwise. It is set back, unless that would shorten the time: then AWS would delete events, which no plan does, and it is left for a person. A pattern that somebody gave it is left for a person too."
             }
             Self::Orphaned => {
                 "A bus or an archive bears our mark and the topology does not name it any more. Plans never take these away; a person does, with what stands on them looked at."

@@ -46,6 +46,7 @@ mod log;
 mod organization;
 mod paging;
 mod permissions;
+mod planted;
 mod policy_document;
 mod quotas;
 mod request;

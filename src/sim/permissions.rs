@@ -213,7 +213,7 @@ impl SimulatedAws {
         }
         check_actions(&normal)?;
         check_resources(&normal, bus_arn)?;
-        Ok(Value::Object(normal))
+        Ok(if self.settings.respells_policies { Value::Object(normal) } else { statement.clone() })
     }
 
     fn normal_principals(&self, principal: &Value, bus_arn: &str) -> Result<Value, AwsError> {

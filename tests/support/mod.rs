@@ -299,7 +299,8 @@ pub(crate) fn is_ours(item: &SnapshotItem<'_>) -> bool {
         return true;
     }
     match item.kind {
-        SnapshotKind::Statement | SnapshotKind::Archive | SnapshotKind::Target => item.name.starts_with("ww"),
+        SnapshotKind::Statement | SnapshotKind::Archive => item.name.starts_with("ww"),
+        SnapshotKind::Target => item.rule.starts_with("ww.") && item.name.starts_with("ww"),
         SnapshotKind::Rule => item.name.starts_with("ww."),
         SnapshotKind::Bus => item.name != "default",
         SnapshotKind::Queue => false,
