@@ -321,6 +321,11 @@ fn rule(fault: HttpFault) -> HttpFaultRule {
     HttpFaultRule::new(fault).on(Service::EventBridge, "ListEventBuses").times(1)
 }
 
+/// What is never answered ends the wait; everything else comes long before.
+fn patience(fault: HttpFault) -> Duration {
+    if fault == HttpFault::NoAnswer { Duration::from_millis(300) } else { Duration::from_secs(60) }
+}
+
 async fn seen_through_the_sdk_door(fault: HttpFault) -> Result<usize, ErrorClass> {
     let mut aws = world();
     let key = aws.mint_root_key(HUB);
@@ -328,15 +333,13 @@ async fn seen_through_the_sdk_door(fault: HttpFault) -> Result<usize, ErrorClass
     faults.add(rule(fault));
     let http = SimHttpClient::new(Arc::new(Mutex::new(aws))).with_faults(faults);
     let key = (key.access_key_id, key.secret_access_key);
-    seen(settings(Duration::from_millis(300)), SharedHttpClient::new(http), key).await
+    seen(settings(patience(fault)), SharedHttpClient::new(http), key).await
 }
 
 async fn seen_through_a_port(fault: HttpFault) -> Result<usize, ErrorClass> {
     let port = Port::open(world(), HUB).await;
     port.faults.add(rule(fault));
-    // What is never answered ends the wait; everything else comes long before.
-    let patience = if fault == HttpFault::NoAnswer { Duration::from_millis(300) } else { Duration::from_secs(60) };
-    let settings = AwsSettings { endpoint_url: Some(format!("http://{}", port.address)), ..settings(patience) };
+    let settings = AwsSettings { endpoint_url: Some(format!("http://{}", port.address)), ..settings(patience(fault)) };
     let http = aws_smithy_http_client::Builder::new().build_http();
     let answer = seen(settings, http, (port.key.clone(), port.secret.clone())).await;
     port.close().await;
