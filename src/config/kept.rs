@@ -12,7 +12,8 @@ use crate::model::topology::{Kept, Topology};
 /// What of `topology` can be used: all of it, all but the teams whose files have errors, or nothing.
 pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[Diagnostic]) -> Option<Topology> {
     let mut kept = Kept::default();
-    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
+    let stops = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error && !is_held_by_plans(diagnostic.code);
+    for diagnostic in diagnostics.iter().filter(stops) {
         let at = &diagnostic.primary;
         let told = || format!("{}:{}: {}", at.file, at.line, diagnostic.message);
         if let Some(team) = &diagnostic.concerns {
@@ -39,6 +40,12 @@ pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[
     Some(topology)
 }
 
+/// More than a bus takes: who came last, the files do not say, and plans hold what does not fit (`no-room`), so that the
+/// rest goes on.
+fn is_held_by_plans(code: DiagnosticCode) -> bool {
+    matches!(code, DiagnosticCode::TooManyRules | DiagnosticCode::TooManyWildcards | DiagnosticCode::PolicyTooLong)
+}
+
 /// Mistakes of two teams at once: which of them was there first, the files do not say.
 fn concerns_both(code: DiagnosticCode) -> bool {
     matches!(code, DiagnosticCode::SourceTwoOwners | DiagnosticCode::DuplicateBus | DiagnosticCode::ForwardedTwice)
@@ -51,7 +58,11 @@ fn leave_out(topology: &mut Topology, index: &Index<'_>, kept: &mut Kept) {
     kept.sound = topology.teams.keys().cloned().collect();
     for (name, team) in &mut topology.teams {
         let Some(raw) = index.teams.get(name.as_str()).and_then(|entry| entry.body.as_ref()) else { continue };
-        team.subscriptions.retain(|_, subscription| !kept.teams.contains_key(&subscription.from.team));
+        // What has the name of a broken team's rule would be planned in its place.
+        let is_kept = |team: &TeamName| team != name && kept.teams.contains_key(team);
+        team.subscriptions
+            .retain(|_, subscription| !is_kept(&subscription.from.team) && !is_kept(&subscription.rule_identity.team));
+        team.publications.retain(|_, publication| !is_kept(&publication.rule_identity.team));
         // What a sound team declares and what could not be resolved needs something that is broken: its own mistakes
         // would have made the team a broken one.
         for entry in raw.subscriptions.iter().filter_map(|entry| entry.name.as_ref()) {

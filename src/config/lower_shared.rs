@@ -15,11 +15,26 @@ pub(super) struct Renames<'r> {
 }
 
 impl<'r> Renames<'r> {
-    /// The renames that the files tell. Of two to one name the first counts.
+    /// The renames that the files tell and that make sense; of two of one thing, or to one name, the first counts. What is
+    /// refused is not followed either: two things with one rule would each undo the other's.
     pub(super) fn of(index: &Index<'r>) -> Self {
         let mut renames = Self { subscriptions: BTreeMap::new(), publications: BTreeMap::new() };
+        let mut from: BTreeSet<(bool, String)> = BTreeSet::new();
         for moved in &index.raw.moved {
-            renames.of_kind_mut(moved.is_publication).entry(moved.to.value.to_string()).or_insert(moved);
+            let RawMoved { from: old, to, is_publication, .. } = moved;
+            let (old, to) = (old.value.to_string(), to.value.to_string());
+            let still_there = match is_publication {
+                true => index.publications.contains_key(&old),
+                false => index.subscriptions.contains_key(&old),
+            };
+            let known = renames.of_kind_mut(*is_publication);
+            if !still_there
+                && another_teams(moved, index).is_none()
+                && !known.contains_key(&to)
+                && from.insert((*is_publication, old))
+            {
+                known.insert(to, moved);
+            }
         }
         renames
     }
@@ -43,6 +58,16 @@ impl<'r> Renames<'r> {
     fn of_kind_mut(&mut self, is_publication: bool) -> &mut BTreeMap<String, &'r RawMoved> {
         if is_publication { &mut self.publications } else { &mut self.subscriptions }
     }
+}
+
+/// What of a rename is another team's than the one whose file tells it.
+fn another_teams<'m>(moved: &'m RawMoved, index: &Index<'_>) -> Option<&'m Written<SubscriptionId>> {
+    let RawMoved { from, to, team, .. } = moved;
+    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
+    if is_theirs(&to.value) {
+        return Some(to);
+    }
+    (is_theirs(&from.value) && index.teams.contains_key(from.value.team.as_str())).then_some(from)
 }
 
 /// The first link of the chain of renames that ends at `name`; none if there is none, or it goes in a circle.
@@ -74,7 +99,7 @@ pub(super) fn check_renames(index: &Index<'_>, resolver: &Resolver<'_>) {
 }
 
 fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, resolver: &Resolver<'_>) {
-    let RawMoved { from, to, is_publication, team } = moved;
+    let RawMoved { from, to, is_publication, .. } = moved;
     let (kind, code) = match is_publication {
         true => ("publication", DiagnosticCode::UnknownPublication),
         false => ("subscription", DiagnosticCode::UnknownSubscription),
@@ -83,10 +108,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         true => index.publications.get(name).map(|entry| &entry.place),
         false => index.subscriptions.get(name).map(|entry| &entry.place),
     };
-    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
-    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
-    if is_theirs(&to.value) || is_theirs(&from.value) && old_team_is_there {
-        let other = if is_theirs(&to.value) { to } else { from };
+    if let Some(other) = another_teams(moved, index) {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::NotYours, &other.place, "a rename of something that is another team's")
                 .label(format!("this is team `{}`'s", other.value.team))
@@ -121,7 +143,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             let message = format!("two things were renamed to `{}`", to.value);
             twice(resolver, &to.place, &other.to.place, &message);
         }
-        _ if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
+        Some(_) if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
             twice(resolver, &to.place, &from.place, "these renames go in a circle");
         }
         _ => {}

@@ -419,7 +419,10 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
     // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
     // puts events there has to put them elsewhere.
-    let to_hub = !asked.routes.is_empty() && surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
+    // AWS services put their events where they always did.
+    let by_people = !diff.world.rule(rule).is_some_and(narrow::takes_aws_events_alone);
+    let to_hub =
+        by_people && !asked.routes.is_empty() && surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
     let leaves_bus = asked
         .routes
         .iter()
@@ -431,7 +434,7 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         seen: Seen::Targets { targets: surplus },
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::TargetSurplus]),
-        held_by: (to_hub || leaves_bus).then_some(Guard::PublishersMove),
+        held_by: (to_hub || by_people && leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
 }

@@ -79,6 +79,9 @@ struct State {
     identity: Mutex<Option<String>>,
 }
 
+/// What EventBridge answers unless something else is queued: every listing, and each empty.
+const LISTS: &str = r#"{"EventBuses":[],"Rules":[],"Targets":[],"Archives":[],"Tags":[]}"#;
+
 impl Wire {
     pub(crate) fn new() -> Self {
         let clock = Clock { started: tokio::time::Instant::now() };
@@ -181,7 +184,7 @@ impl HttpConnector for Wire {
             let queued = self.0.sts.lock().unwrap().pop_front();
             queued.unwrap_or_else(|| self.sts_answer(&sent))
         } else {
-            self.0.events.lock().unwrap().pop_front().unwrap_or_else(|| Reply::text(200, "{}"))
+            self.0.events.lock().unwrap().pop_front().unwrap_or_else(|| Reply::text(200, LISTS))
         };
         HttpConnectorFuture::new(async move {
             match reply {
