@@ -113,7 +113,18 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             true => Resolver::unknown(kind, code, &to.place, &text, &index.publications),
             false => Resolver::unknown(kind, code, &to.place, &text, &index.subscriptions),
         };
-        resolver.sink.push(concerning_its_team(unknown, to, index));
+        let other_kind = match is_publication {
+            true if index.subscriptions.contains_key(&text) => Some("it is a subscription: leave `kind` out"),
+            false if index.publications.contains_key(&text) => {
+                Some("it is a publication: add `kind = \"publication\"`")
+            }
+            _ => None,
+        };
+        let unknown = match other_kind {
+            Some(help) => Diagnostic { help: vec![help.to_owned()], ..unknown },
+            None => unknown,
+        };
+        resolver.sink.push(concerning(unknown, to, team.as_deref(), index));
     }
     let winner = renames.of_kind(*is_publication).get(&to.value.to_string());
     match winner {
@@ -122,7 +133,15 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             twice(resolver, &to.place, &other.to.place, &message);
         }
         _ if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
-            twice(resolver, &to.place, &from.place, "these renames go in a circle");
+            // Each of the circle's links comes here: the first one tells it.
+            let links = index.raw.moved.iter().filter(|link| link.is_publication == *is_publication);
+            let next = links.clone().find(|link| link.to.value == from.value);
+            let is_first = links
+                .take_while(|link| link.to.place != to.place)
+                .all(|link| first(renames.of_kind(*is_publication), &link.to.value.to_string()).is_some());
+            if let Some(next) = next.filter(|_| is_first) {
+                twice(resolver, &to.place, &next.to.place, "these renames go in a circle");
+            }
         }
         _ => {}
     }
@@ -139,9 +158,17 @@ fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
 
 /// What the platform team says of something that a team has not, or has no more, concerns that team: it must not stop
 /// everybody that a team took out a subscription which was held off.
-fn concerning_its_team(diagnostic: Diagnostic, named: &Written<SubscriptionId>, index: &Index<'_>) -> Diagnostic {
+fn concerning(
+    diagnostic: Diagnostic,
+    named: &Written<SubscriptionId>,
+    written_by: Option<&str>,
+    index: &Index<'_>,
+) -> Diagnostic {
     let team = &named.value.team;
-    if index.teams.contains_key(team.as_str()) { diagnostic.concerning(team) } else { diagnostic }
+    if written_by.is_some() {
+        return diagnostic.resting_on(team);
+    }
+    if index.teams.contains_key(team.as_str()) { diagnostic.concerning([team.clone()]) } else { diagnostic }
 }
 
 /// The stop of each subscription that is held off: of several, the one that lasts the longest.
@@ -167,7 +194,7 @@ pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<Subs
             if !index.has_holes(id.team.as_str()) {
                 let code = DiagnosticCode::UnknownSubscription;
                 let unknown = Resolver::unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
-                resolver.sink.push(concerning_its_team(unknown, subscription, index));
+                resolver.sink.push(concerning(unknown, subscription, team.as_deref(), index));
             }
             continue;
         }
