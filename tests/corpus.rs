@@ -13,10 +13,12 @@ use wheelwright::config::{
     Diagnostic, DiagnosticCode, FILE_BYTES_MAX, Label, Loaded, SourceFile, SourceFiles, Style, load, render,
 };
 use wheelwright::expand::expand;
-use wheelwright::model::desired::{Desired, Revision, Wanted};
+use wheelwright::model::desired::{Desired, Revision};
 use wheelwright::model::finding::Severity;
 use wheelwright::model::ids::{Moment, TeamName};
-use wheelwright::model::topology::Topology;
+use wheelwright::model::resource::RuleId;
+use wheelwright::model::route::{Consumer, Route};
+use wheelwright::model::topology::{Origin, Topology};
 use wheelwright::report::text;
 
 /// One broken topology.
@@ -259,8 +261,147 @@ fn every_label_is_in_its_file() {
                 assert_eq!(before + 1, usize::try_from(*line).unwrap(), "{at}");
             }
             let words = help.iter().chain([message, &primary.text]);
-            assert!(words.clone().all(|words| !words.contains("  ") && !words.contains('\n')), "{}: {code}", case.name);
+            assert!(words.clone().all(|words| !words.contains('\n')), "{}: {code}", case.name);
             assert!(words.clone().all(|words| words.trim() == words), "{}: {code}", case.name);
         }
     }
+}
+
+#[test]
+fn every_code_is_somebodys_mistake() {
+    let found: BTreeSet<DiagnosticCode> =
+        cases().iter().flat_map(|case| load(&files(case)).diagnostics).map(|diagnostic| diagnostic.code).collect();
+    let missing: Vec<DiagnosticCode> = DiagnosticCode::iter().filter(|code| !found.contains(code)).collect();
+    assert_eq!(missing, [], "codes that no case has");
+}
+
+/// Cases in which a team's file stops everybody: it says something that is everybody's.
+const OF_EVERYBODY: [&str; 1] = ["owner-hub-twice"];
+/// Cases in which what is written in nobody's file concerns teams alone, or what is wrong is what teams' files come to.
+const OF_TEAMS_ALL_THE_SAME: [&str; 5] =
+    ["moved-of-others", "quota-policy", "quota-rules", "quota-wildcards", "stop-of-nothing"];
+
+#[test]
+fn a_teams_mistake_stops_nobody_else_and_anybody_elses_stops_all() {
+    for case in cases() {
+        let loaded = load(&files(&case));
+        let errors: Vec<&Diagnostic> = errors(&loaded).collect();
+        let is_teams = |error: &&Diagnostic| error.primary.file.starts_with("topology/teams/");
+        let expected = match &*case.name {
+            name if OF_EVERYBODY.contains(&name) => false,
+            name if OF_TEAMS_ALL_THE_SAME.contains(&name) => true,
+            _ => errors.iter().all(is_teams),
+        };
+        assert_eq!(loaded.topology.is_some(), expected, "{}", case.name);
+        let Some(topology) = &loaded.topology else { continue };
+        assert_eq!(topology.kept.is_empty(), errors.is_empty(), "{}", case.name);
+        assert!(topology.hubs.len() == 2, "{}: every hub is there", case.name);
+    }
+}
+
+/// Cases in which a file that is sound in itself is not any more for what another's says now: what it names is gone, not
+/// offered, forwarded, or another's as well. That file has to change then, or the other one back.
+const SEEN_IN_ANOTHER_FILE: [&str; 10] = [
+    "gone-publication",
+    "gone-team-file",
+    "owner-of-a-source",
+    "route-not-offered",
+    "route-not-published-here",
+    "route-offered-to-nobody",
+    "route-second-hop-by-sibling",
+    // Of two files with one name the second in the order of paths is shown first, whichever is the new one.
+    "owner-copied-file",
+    "owner-copied-over",
+    "owner-spare-copy",
+];
+
+#[test]
+fn a_mistake_is_told_where_it_was_made() {
+    let mut elsewhere = BTreeSet::new();
+    for case in cases() {
+        let loaded = load(&files(&case));
+        if !errors(&loaded).all(|error| case.changes.contains_key(&*error.primary.file)) {
+            elsewhere.insert(case.name);
+        }
+    }
+    // The folder as a whole, the hub where too much comes together, a copy's original.
+    let of_the_whole = [
+        "gone-hubs",
+        "owner-old-copy",
+        "owner-partners-hub",
+        "owner-second-topology",
+        "quota-rules",
+        "quota-wildcards",
+    ];
+    let expected: BTreeSet<String> =
+        SEEN_IN_ANOTHER_FILE.iter().chain(&of_the_whole).map(ToString::to_string).collect();
+    assert_eq!(elsewhere, expected);
+}
+
+/// The errors of a run.
+fn errors(loaded: &Loaded) -> impl Iterator<Item = &Diagnostic> {
+    loaded.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+/// What the topology asks for that is a team's, or the hubs' own: rules with their targets, routes and grants, as text, each
+/// with the team that it needs besides.
+fn asked_of(desired: &Desired, team: Option<&TeamName>) -> BTreeMap<String, (String, Option<TeamName>)> {
+    let is_teams = |consumer: &Consumer| match consumer {
+        Consumer::Subscription(id) => Some(&id.team) == team,
+        Consumer::Audit(_) => team.is_none(),
+    };
+    let publisher_of = |rule: &RuleId| desired.routes.values().find(|route| route.rule == *rule)?.publisher.clone();
+    let rules = desired.rules.iter().filter(|(_, wanted)| wanted.team.as_ref() == team);
+    let rules =
+        rules.map(|(rule, wanted)| (format!("rule {rule}"), (format!("{:?}", wanted.spec), publisher_of(rule))));
+    let routes = desired.routes.iter().filter(|(id, _)| is_teams(&id.consumer));
+    let routes = routes.map(|(id, route)| {
+        // Lines move when something is written above.
+        let route = Route { origin: Origin { file: "".into(), line: 0, entry: "".into() }, ..route.clone() };
+        (format!("route {id}"), (format!("{route:?}"), route.publisher))
+    });
+    let grants = desired.grants.iter().filter(|(_, wanted)| wanted.team.as_ref() == team);
+    let grants =
+        grants.map(|((bus, sid), wanted)| (format!("grant {bus} {sid}"), (format!("{:?}", wanted.spec), None)));
+    rules.chain(routes).chain(grants).collect()
+}
+
+fn expanded(loaded: &Loaded, topology: &Topology) -> Desired {
+    expand(topology, &loaded.settings, Revision { id: "corpus".into(), sequence: 1 }, Moment(0))
+}
+
+#[test]
+fn what_is_asked_for_others_is_what_it_was() {
+    let sound = load(&SourceFiles::new(sound()));
+    let sound_topology = sound.topology.clone().unwrap();
+    let asked_before = expanded(&sound, &sound_topology);
+    let (mut compared, mut left_out) = (0, 0);
+    for case in cases() {
+        let loaded = load(&files(&case));
+        let Some(topology) = &loaded.topology else { continue };
+        let asked = expanded(&loaded, topology);
+        for team in topology.kept.teams.keys() {
+            assert_eq!(asked_of(&asked, Some(team)), BTreeMap::new(), "{}: nothing is planned for {team}", case.name);
+        }
+        for (team, written) in &sound_topology.teams {
+            let is_as_it_was = !case.changes.contains_key(&*written.origin.file) && topology.kept.sound.contains(team);
+            if topology.kept.is_empty() || !is_as_it_was || case.changes.contains_key(HUBS) {
+                continue;
+            }
+            let now = asked_of(&asked, Some(team));
+            for (thing, (before, needs)) in asked_of(&asked_before, Some(team)) {
+                let is_left_out = needs.is_some_and(|needs| !topology.kept.sound.contains(&needs));
+                let (spec, _) = now.get(&thing).map_or((None, ()), |(spec, _)| (Some(spec), ()));
+                match spec {
+                    None => assert!(is_left_out || thing.starts_with("grant "), "{}: {thing} is gone", case.name),
+                    Some(spec) => assert_eq!(*spec, before, "{}: {thing} is another", case.name),
+                }
+                left_out += usize::from(spec.is_none());
+                compared += 1;
+            }
+            let before = asked_of(&asked_before, Some(team));
+            assert!(now.keys().all(|thing| before.contains_key(thing)), "{}: something of {team} is new", case.name);
+        }
+    }
+    assert!(compared > 500 && left_out > 20, "{compared} things compared, {left_out} of them left out");
 }

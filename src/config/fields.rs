@@ -8,7 +8,7 @@ use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
 use super::load::FILE_KEYS;
 use super::settings::TABLES;
 use super::source::{Lines, Place, SETTINGS_PATH, Written};
-use crate::model::ids::{IdError, Moment, NAME_CHARACTERS_MAX, TeamName};
+use crate::model::ids::{IdError, Moment, TeamName};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -486,11 +486,10 @@ fn other_way(key: &str, given: &DeValue<'_>, expected: &str) -> Option<String> {
     }
 }
 
-/// A name that is like `text`, if there is one: in lower case, with hyphens, not too long.
+/// A name that is like `text`: in lower case, with hyphens.
 fn as_a_name(text: &str) -> String {
     let lower = text.trim().to_lowercase();
-    let name: String =
-        lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(NAME_CHARACTERS_MAX).collect();
+    let name: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     name.trim_matches('-').to_owned()
 }
 

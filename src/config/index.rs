@@ -240,7 +240,13 @@ fn unique<'r, N, T>(kind: &str, entries: &'r [Entry<N, T>], sink: &Sink) -> Name
 }
 
 fn twice(kind: &str, name: &str, again: &Place, first: &Place) -> Diagnostic {
-    Diagnostic::error(DiagnosticCode::DuplicateName, again, format!("{kind} `{name}` is declared twice"))
-        .label("again here")
-        .also(first, "first here")
+    let diagnostic =
+        Diagnostic::error(DiagnosticCode::DuplicateName, again, format!("{kind} `{name}` is declared twice"))
+            .label("again here")
+            .also(first, "first here");
+    match kind {
+        "team" => diagnostic
+            .help("if one of the files is another team's, give it that team's name; a spare copy belongs elsewhere"),
+        _ => diagnostic,
+    }
 }

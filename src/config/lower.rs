@@ -162,6 +162,10 @@ fn kms_key(key: &Written<String>, scope: &Scope, sink: &Sink) -> Option<String> 
         Ok(arn) if arn.region != scope.region.as_str() => {
             format!("this is in {}, the bus in {}", arn.region, scope.region)
         }
+        Ok(arn) if arn.partition != scope.region.partition() => {
+            format!("this is in partition `{}`, {} in `{}`", arn.partition, scope.region, scope.region.partition())
+        }
+        Ok(arn) if quota::valid_account_id(&arn.account).is_err() => "it names no account of 12 digits".to_owned(),
         Ok(_) => return Some(key.value.clone()),
     };
     sink.push(

@@ -18,7 +18,7 @@ impl<'r> Renames<'r> {
     /// The renames that the files tell. Of two to one name the first counts.
     pub(super) fn of(index: &Index<'r>) -> Self {
         let mut renames = Self { subscriptions: BTreeMap::new(), publications: BTreeMap::new() };
-        for moved in &index.raw.moved {
+        for moved in index.raw.moved.iter().filter(|moved| not_theirs(moved, index).is_none()) {
             renames.of_kind_mut(moved.is_publication).entry(moved.to.value.to_string()).or_insert(moved);
         }
         renames
@@ -83,10 +83,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         true => index.publications.get(name).map(|entry| &entry.place),
         false => index.subscriptions.get(name).map(|entry| &entry.place),
     };
-    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
-    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
-    if is_theirs(&to.value) || is_theirs(&from.value) && old_team_is_there {
-        let other = if is_theirs(&to.value) { to } else { from };
+    if let Some(other) = not_theirs(moved, index) {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::NotYours, &other.place, "a rename of something that is another team's")
                 .label(format!("this is team `{}`'s", other.value.team))
@@ -145,6 +142,17 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         }
         _ => {}
     }
+}
+
+/// What of a rename in a team's file is another team's. A team that is there no more may have left something to it.
+fn not_theirs<'r>(moved: &'r RawMoved, index: &Index<'_>) -> Option<&'r Written<SubscriptionId>> {
+    let RawMoved { from, to, is_publication: _, team } = moved;
+    let is_others = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
+    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
+    if is_others(&to.value) {
+        return Some(to);
+    }
+    (is_others(&from.value) && old_team_is_there).then_some(from)
 }
 
 fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {

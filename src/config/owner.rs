@@ -57,8 +57,16 @@ fn written_name(text: &str) -> Option<&str> {
     let after = text.lines().skip_while(|line| !line.trim_start().starts_with("[team")).skip(1);
     let mut own = after.take_while(|line| !line.trim_start().starts_with('['));
     let value = own.find_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='))?;
-    let quote = value.trim_start().chars().next().filter(|c| *c == '"' || *c == '\'')?;
-    value.trim_start().strip_prefix(quote)?.split_once(quote).map(|(name, _)| name)
+    let value = value.trim();
+    let Some(quote) = value.chars().next().filter(|c| *c == '"' || *c == '\'') else {
+        return value.split([' ', '\t', '#']).next();
+    };
+    let value = value.strip_prefix(quote)?;
+    match value.split_once(quote) {
+        Some((name, _)) => Some(name),
+        // A quote that was forgotten; at the end of the text it may be the text's other half that is missing.
+        None => (!text.ends_with(value)).then_some(value),
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +80,10 @@ mod tests {
         assert_eq!(found(text), ["hub", "team", "spoke", "moved", "collect"]);
         assert_eq!(found("team:\n  name: a\n{ \"hub\": {} }\n"), [""; 0]);
         assert_eq!(written_name("[team]\n# who\nname = \"ledger\" oops\n"), Some("ledger"));
-        assert_eq!(written_name("[team]\nname = ledger\n"), None);
+        assert_eq!(written_name("[team]\nname = ledger # who\n"), Some("ledger"));
+        assert_eq!(written_name("[team]\nname = \"ledger\n"), Some("ledger"));
+        assert_eq!(written_name("[team]\nname = 'ledger"), None);
+        assert_eq!(written_name("[team]\n[[stop]]\nname = 'ledger'"), None);
         assert_eq!(written_name("[team]\n[spoke.us]\nname = \"ledger\"\n"), None);
     }
 

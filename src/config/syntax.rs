@@ -48,6 +48,9 @@ pub(super) fn report(file: &SourceFile, lines: &Lines, is_bare: bool, errors: &[
         }
         let at = lines.place(span.clone());
         if let Some(open) = unclosed(message, text, span.start) {
+            if told.last().is_some_and(|line| *line >= lines.place(open..open).line) {
+                return false; // What keeps it open was told.
+            }
             sink.not_understood_from(&file.path, header_before(text, open));
             sink.push(
                 Diagnostic::error(DiagnosticCode::Syntax, &lines.place(open..open + 1), "this is not TOML")
@@ -212,9 +215,10 @@ fn label(message: &str, text: &str, span: &Range<usize>) -> String {
 fn unclosed(message: &str, text: &str, at: usize) -> Option<usize> {
     let line = line_of(text, at);
     let of_another_line = is_header(line) || line.contains('=');
-    let is_open = message.starts_with("unclosed array")
-        || message.starts_with("unclosed inline table")
-        || of_another_line && (message.starts_with("missing comma") || message.starts_with("string values"));
+    let starts = |start: &str| message.starts_with(start);
+    let is_open = starts("unclosed array")
+        || starts("unclosed inline table")
+        || of_another_line && (starts("missing comma") || starts("missing key for inline") || starts("string values"));
     let open = open_bracket(text.get(..at)?)?;
     (is_open && !text.get(open..at)?.is_empty() && text.get(open..at)?.contains('\n')).then_some(open)
 }
