@@ -74,7 +74,12 @@ async fn explore() {
             }
         }
         for (at, c) in text.char_indices() {
-            for slip in ["", "x", "\"", "[", "=", "#", "\n", "X", "\u{feff}", "'''", ".", "{"] {
+            for (k, slip) in
+                ["", "x", "\"", "[", "=", "#", "\n", "X", "\u{feff}", "'''", ".", "{"].into_iter().enumerate()
+            {
+                if (at * 7 + k * 5) % 12 > 2 {
+                    continue;
+                }
                 let mut new = text.clone();
                 if slip.len() == 1 && at % 2 == 0 {
                     new.insert_str(at, slip);

@@ -8,7 +8,7 @@ use crate::model::finding::Severity;
 use crate::model::ids::TeamName;
 use serde::Serialize;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -185,8 +185,10 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do, one way out a line.
     pub help: Vec<String>,
-    /// The team that it concerns, where that is not whose file the primary label is in.
-    pub(super) concerns: Option<TeamName>,
+    /// The teams that it concerns, where that is not whose file the primary label is in.
+    pub(super) concerns: BTreeSet<TeamName>,
+    /// The team by whose file another's is judged: if that has mistakes of its own it is not used, and nobody is judged by it.
+    pub(super) rests_on: Option<TeamName>,
 }
 
 impl Diagnostic {
@@ -199,7 +201,8 @@ impl Diagnostic {
             primary: Label::at(place, String::new()),
             secondary: Vec::new(),
             help: Vec::new(),
-            concerns: None,
+            concerns: BTreeSet::new(),
+            rests_on: None,
         }
     }
 
@@ -226,9 +229,14 @@ impl Diagnostic {
         self
     }
 
-    /// The same, as a mistake that concerns `team`, in whosever file it is.
-    pub(super) fn concerning(self, team: &TeamName) -> Self {
-        Self { concerns: Some(team.clone()), ..self }
+    /// The same, as a mistake that concerns these teams, in whosever file it is.
+    pub(super) fn concerning(self, teams: impl IntoIterator<Item = TeamName>) -> Self {
+        Self { concerns: teams.into_iter().collect(), ..self }
+    }
+
+    /// The same, as something that only counts while the file of `team` has no mistakes of its own.
+    pub(super) fn resting_on(self, team: &TeamName) -> Self {
+        Self { rests_on: Some(team.clone()), ..self }
     }
 
     /// The same with a did-you-mean, if some known name is near enough.
@@ -276,13 +284,20 @@ impl Sink {
         self.not_understood.borrow_mut().insert(file.clone(), offset);
     }
 
-    /// All, sorted by file, place and code, each once.
-    pub(super) fn sorted(&self) -> Vec<Diagnostic> {
+    /// All that count, sorted by file, place and code, each once. `owner_of` tells whose a file is.
+    pub(super) fn sorted<'a>(&self, owner_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Diagnostic> {
         let mut found = self.found.borrow().clone();
         let not_understood = self.not_understood.borrow();
         found.retain(|Diagnostic { code, primary, .. }| {
-            let of_the_text = matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge);
+            let of_the_text =
+                matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge | DiagnosticCode::NotText);
             of_the_text || not_understood.get(&primary.file).is_none_or(|offset| primary.span.start < *offset)
+        });
+        let own = found.iter().filter(|found| found.severity == Severity::Error && found.rests_on.is_none());
+        let broken: BTreeSet<&str> = own.filter_map(|found| owner_of(&found.primary.file)).collect();
+        found.retain(|Diagnostic { rests_on, primary, .. }| {
+            let other = rests_on.as_ref().map(TeamName::as_str).filter(|team| owner_of(&primary.file) != Some(*team));
+            other.is_none_or(|team| !broken.contains(team))
         });
         found.sort_by(|left, right| {
             let key = |diagnostic: &Diagnostic| {

@@ -29,7 +29,7 @@ impl<'r> Renames<'r> {
             };
             let known = renames.of_kind_mut(*is_publication);
             if !still_there
-                && another_teams(moved, index).is_none()
+                && not_theirs(moved, index).is_none()
                 && !known.contains_key(&to)
                 && from.insert((*is_publication, old))
             {
@@ -58,16 +58,6 @@ impl<'r> Renames<'r> {
     fn of_kind_mut(&mut self, is_publication: bool) -> &mut BTreeMap<String, &'r RawMoved> {
         if is_publication { &mut self.publications } else { &mut self.subscriptions }
     }
-}
-
-/// What of a rename is another team's than the one whose file tells it.
-fn another_teams<'m>(moved: &'m RawMoved, index: &Index<'_>) -> Option<&'m Written<SubscriptionId>> {
-    let RawMoved { from, to, team, .. } = moved;
-    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
-    if is_theirs(&to.value) {
-        return Some(to);
-    }
-    (is_theirs(&from.value) && index.teams.contains_key(from.value.team.as_str())).then_some(from)
 }
 
 /// The first link of the chain of renames that ends at `name`; none if there is none, or it goes in a circle.
@@ -99,7 +89,7 @@ pub(super) fn check_renames(index: &Index<'_>, resolver: &Resolver<'_>) {
 }
 
 fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, resolver: &Resolver<'_>) {
-    let RawMoved { from, to, is_publication, .. } = moved;
+    let RawMoved { from, to, is_publication, team } = moved;
     let (kind, code) = match is_publication {
         true => ("publication", DiagnosticCode::UnknownPublication),
         false => ("subscription", DiagnosticCode::UnknownSubscription),
@@ -108,7 +98,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         true => index.publications.get(name).map(|entry| &entry.place),
         false => index.subscriptions.get(name).map(|entry| &entry.place),
     };
-    if let Some(other) = another_teams(moved, index) {
+    if let Some(other) = not_theirs(moved, index) {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::NotYours, &other.place, "a rename of something that is another team's")
                 .label(format!("this is team `{}`'s", other.value.team))
@@ -135,7 +125,18 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             true => Resolver::unknown(kind, code, &to.place, &text, &index.publications),
             false => Resolver::unknown(kind, code, &to.place, &text, &index.subscriptions),
         };
-        resolver.sink.push(concerning_its_team(unknown, to, index));
+        let other_kind = match is_publication {
+            true if index.subscriptions.contains_key(&text) => Some("it is a subscription: leave `kind` out"),
+            false if index.publications.contains_key(&text) => {
+                Some("it is a publication: add `kind = \"publication\"`")
+            }
+            _ => None,
+        };
+        let unknown = match other_kind {
+            Some(help) => Diagnostic { help: vec![help.to_owned()], ..unknown },
+            None => unknown,
+        };
+        resolver.sink.push(concerning(unknown, to, team.as_deref(), index));
     }
     let winner = renames.of_kind(*is_publication).get(&to.value.to_string());
     match winner {
@@ -144,10 +145,29 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             twice(resolver, &to.place, &other.to.place, &message);
         }
         Some(_) if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
-            twice(resolver, &to.place, &from.place, "these renames go in a circle");
+            // Each of the circle's links comes here: the first one tells it.
+            let links = index.raw.moved.iter().filter(|link| link.is_publication == *is_publication);
+            let next = links.clone().find(|link| link.to.value == from.value);
+            let is_first = links
+                .take_while(|link| link.to.place != to.place)
+                .all(|link| first(renames.of_kind(*is_publication), &link.to.value.to_string()).is_some());
+            if let Some(next) = next.filter(|_| is_first) {
+                twice(resolver, &to.place, &next.to.place, "these renames go in a circle");
+            }
         }
         _ => {}
     }
+}
+
+/// What of a rename in a team's file is another team's. A team that is there no more may have left something to it.
+fn not_theirs<'r>(moved: &'r RawMoved, index: &Index<'_>) -> Option<&'r Written<SubscriptionId>> {
+    let RawMoved { from, to, is_publication: _, team } = moved;
+    let is_others = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
+    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
+    if is_others(&to.value) {
+        return Some(to);
+    }
+    (is_others(&from.value) && old_team_is_there).then_some(from)
 }
 
 fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
@@ -161,9 +181,17 @@ fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
 
 /// What the platform team says of something that a team has not, or has no more, concerns that team: it must not stop
 /// everybody that a team took out a subscription which was held off.
-fn concerning_its_team(diagnostic: Diagnostic, named: &Written<SubscriptionId>, index: &Index<'_>) -> Diagnostic {
+fn concerning(
+    diagnostic: Diagnostic,
+    named: &Written<SubscriptionId>,
+    written_by: Option<&str>,
+    index: &Index<'_>,
+) -> Diagnostic {
     let team = &named.value.team;
-    if index.teams.contains_key(team.as_str()) { diagnostic.concerning(team) } else { diagnostic }
+    if written_by.is_some() {
+        return diagnostic.resting_on(team);
+    }
+    if index.teams.contains_key(team.as_str()) { diagnostic.concerning([team.clone()]) } else { diagnostic }
 }
 
 /// The stop of each subscription that is held off: of several, the one that lasts the longest.
@@ -189,7 +217,7 @@ pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<Subs
             if !index.has_holes(id.team.as_str()) {
                 let code = DiagnosticCode::UnknownSubscription;
                 let unknown = Resolver::unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
-                resolver.sink.push(concerning_its_team(unknown, subscription, index));
+                resolver.sink.push(concerning(unknown, subscription, team.as_deref(), index));
             }
             continue;
         }

@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::index::{Index, Resolver};
-use super::lower::{bus_options, destination};
+use super::lower::{Purpose, bus_options, destination};
 use super::lower_shared::{self, Renames};
 use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
 use super::source::{Place, Written};
@@ -74,9 +74,8 @@ fn spoke(
     resolver: &Resolver<'_>,
     topology: &Topology,
 ) -> Option<Spoke> {
-    let hub = resolver.find("hub", DiagnosticCode::UnknownHub, &raw.hub, &topology.hubs, &index.hubs);
-    let account =
-        resolver.find("account", DiagnosticCode::UnknownAccount, &raw.account, &topology.accounts, &index.accounts);
+    let hub = resolver.find_hub(&raw.hub, topology, index);
+    let account = resolver.find_account(&raw.account, topology, index);
     let (hub, account) = (hub?, account?);
     let region = raw.region.as_ref().map_or_else(|| hub.scope.region.clone(), |region| region.value.clone());
     let at = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
@@ -158,13 +157,7 @@ impl<'a> Lowering<'a> {
         let subscribers = self.subscribers(raw);
         let mut accounts = BTreeSet::new();
         for name in &raw.accounts {
-            let found = self.resolver.find(
-                "account",
-                DiagnosticCode::UnknownAccount,
-                name,
-                &self.topology.accounts,
-                &self.index.accounts,
-            );
+            let found = self.resolver.find_account(name, self.topology, self.index);
             match found {
                 Some(account) => {
                     accounts.insert(account.id);
@@ -249,13 +242,7 @@ impl<'a> Lowering<'a> {
             }
             Some(at) => {
                 for hub in at {
-                    self.resolver.find(
-                        "hub",
-                        DiagnosticCode::UnknownHub,
-                        hub,
-                        &self.topology.hubs,
-                        &self.index.hubs,
-                    )?;
+                    self.resolver.find_hub(hub, self.topology, self.index)?;
                     let spokes: BTreeSet<SpokeName> = team
                         .spokes
                         .iter()
@@ -327,7 +314,7 @@ impl<'a> Lowering<'a> {
             }
             RawDestination::Direct(kind, text) => {
                 let written = raw.deliver.with(text.clone());
-                let arn = destination(*kind, &written, &spoke.scope, &hub.scope, self.resolver.sink)?;
+                let arn = destination(*kind, &written, &spoke.scope, &hub.scope, Purpose::Route, self.resolver.sink)?;
                 match kind {
                     DirectKind::Queue => Destination::Queue(arn),
                     DirectKind::Function => Destination::Function(arn),
@@ -339,7 +326,10 @@ impl<'a> Lowering<'a> {
         };
         let dead_letter = match &raw.dead_letter {
             None => None,
-            Some(queue) => Some(destination(DirectKind::Queue, queue, &hub.scope, &hub.scope, self.resolver.sink)?),
+            Some(queue) => {
+                let (kind, purpose) = (DirectKind::Queue, Purpose::DeadLetters);
+                Some(destination(kind, queue, &hub.scope, &hub.scope, purpose, self.resolver.sink)?)
+            }
         };
         if let Some(queue) = raw.dead_letter.as_ref().filter(|_| dead_letter.as_deref() == deliver.arn()) {
             self.resolver.sink.push(
@@ -391,13 +381,13 @@ impl<'a> Lowering<'a> {
             &self.topology.teams,
             &self.index.teams,
         )?;
-        let publication = self.resolver.find(
-            "publication",
-            DiagnosticCode::UnknownPublication,
-            &raw.from,
-            &publisher.publications,
-            &self.index.publications,
-        )?;
+        let text = raw.from.value.to_string();
+        if !self.index.publications.contains_key(&text) {
+            let (code, known) = (DiagnosticCode::UnknownPublication, &self.index.publications);
+            let unknown = Resolver::unknown("publication", code, &raw.from.place, &text, known);
+            self.resolver.sink.push(unknown.resting_on(team));
+        }
+        let publication = publisher.publications.get(&raw.from.value)?;
         Some((publication, self.index.publication(&raw.from.value).map(|(_, raw)| raw)))
     }
 
@@ -408,7 +398,8 @@ impl<'a> Lowering<'a> {
         let message = format!("`{}` is not offered to team `{}`", raw.from.value, self.name);
         let diagnostic = Diagnostic::error(DiagnosticCode::NotOffered, &raw.from.place, message)
             .label("wanted here")
-            .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name));
+            .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name))
+            .resting_on(&raw.from.value.team);
         self.resolver.sink.push(match written {
             Some(written) if written.subscribers.as_ref().is_some_and(Vec::is_empty) => {
                 diagnostic.also(&written.subscribers_place, "offered to no other team")
@@ -427,7 +418,7 @@ impl<'a> Lowering<'a> {
     ) -> Option<(&'a SpokeName, &'a Spoke)> {
         let team = self.team()?;
         if let Some(at) = &raw.at {
-            self.resolver.find("hub", DiagnosticCode::UnknownHub, at, &self.topology.hubs, &self.index.hubs)?;
+            self.resolver.find_hub(at, self.topology, self.index)?;
         }
         if let Some(spoke) = &raw.spoke
             && !team.spokes.contains_key(&spoke.value)
@@ -469,7 +460,8 @@ impl<'a> Lowering<'a> {
                 }
                 let diagnostic = diagnostic
                     .help(format!("add `spoke = \"{}\"` or `spoke = \"{}\"`", first.0, second.0))
-                    .help("for both, write a subscription for each");
+                    .help("for both, write a subscription for each")
+                    .resting_on(&raw.from.value.team);
                 self.resolver.sink.push(diagnostic);
                 None
             }
@@ -493,7 +485,8 @@ impl<'a> Lowering<'a> {
         self.resolver.sink.push(
             diagnostic
                 .help(format!("add a spoke of team `{}` at {published}", self.name))
-                .help(format!("or ask team `{}` to publish it at {wanted} too", raw.from.value.team)),
+                .help(format!("or ask team `{}` to publish it at {wanted} too", raw.from.value.team))
+                .resting_on(&raw.from.value.team),
         );
     }
 }

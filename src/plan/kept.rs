@@ -82,7 +82,7 @@ pub(super) fn tell(diff: &mut Diff<'_>) {
     let Some((bus, _)) = desired.buses.iter().find(|(_, wanted)| wanted.team.is_none()) else { return };
     let resource = ResourceId::Scope(bus.scope.clone());
     for (team, error) in &desired.kept.teams {
-        let detail = format!("the file of team `{team}` has errors ({error}): its routes stay as they are");
+        let detail = format!("team `{team}` has errors ({error}): its routes stay as they are");
         let asked = Asked { team: Some(team.clone()), ..Asked::default() };
         diff.find(resource.clone(), FindingCode::TeamKept, Outcome::Waiting, detail, &asked);
     }
