@@ -177,7 +177,7 @@ fn accounts_that_do_not_answer_are_named() {
 #[test]
 fn a_topology_with_mistakes_asks_nothing_of_aws() {
     let mut folder = small();
-    folder.write(BOOKS_PATH, "not = toml at all");
+    folder.write("topology/platform.toml", "not = toml at all");
     for command in [&["plan"][..], &["apply", "--yes"], &["graph"]] {
         let ran = wheelwright(&folder, None, command).expect(1);
         assert_eq!(ran.out, "");

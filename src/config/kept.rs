@@ -12,8 +12,7 @@ use crate::model::topology::{Kept, Topology};
 /// What of `topology` can be used: all of it, all but the teams whose files have errors, or nothing.
 pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[Diagnostic]) -> Option<Topology> {
     let mut kept = Kept::default();
-    let stops = |diagnostic: &&Diagnostic| diagnostic.severity == Severity::Error && !is_held_by_plans(diagnostic.code);
-    for diagnostic in diagnostics.iter().filter(stops) {
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
         let at = &diagnostic.primary;
         let told = || format!("{}:{}: {}", at.file, at.line, diagnostic.message);
         for team in &diagnostic.concerns {
@@ -40,12 +39,6 @@ pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[
     }
     topology.kept = kept;
     Some(topology)
-}
-
-/// More than a bus takes: who came last, the files do not say, and plans hold what does not fit (`no-room`), so that the
-/// rest goes on.
-fn is_held_by_plans(code: DiagnosticCode) -> bool {
-    matches!(code, DiagnosticCode::TooManyRules | DiagnosticCode::TooManyWildcards | DiagnosticCode::PolicyTooLong)
 }
 
 /// Mistakes of two teams at once: which of them was there first, the files do not say.

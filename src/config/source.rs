@@ -66,7 +66,8 @@ fn utf16(bytes: &[u8]) -> Option<String> {
         let every_second = bytes.iter().skip(from).step_by(2).take(64);
         bytes.len() > 1 && every_second.clone().count() > 0 && every_second.clone().all(|byte| *byte == 0)
     };
-    let (rest, join): (&[u8], fn([u8; 2]) -> u16) = match bytes {
+    type Join = fn([u8; 2]) -> u16;
+    let (rest, join): (&[u8], Join) = match bytes {
         [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
         _ if zeros(1) => (bytes, u16::from_le_bytes),

@@ -20,7 +20,8 @@ pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, s
 }
 
 fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let mut by_bus: BTreeMap<&BusId, (Vec<Option<&TeamName>>, Vec<Option<&TeamName>>)> = BTreeMap::new();
+    type Whose<'d> = Vec<Option<&'d TeamName>>;
+    let mut by_bus: BTreeMap<&BusId, (Whose<'_>, Whose<'_>)> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
         let (all, wildcards) = by_bus.entry(&rule.bus).or_default();
         all.push(wanted.team.as_ref());
