@@ -70,6 +70,9 @@ impl SimFleet {
         let caller = world
             .assume(base, &role_arn, external_id.as_deref(), session)
             .map_err(|error| assume_error(scope, &error))?;
+        if caller.account() != account {
+            return Err(wrong_account(scope, caller.account()));
+        }
         let (operation, input) = request_of(call);
         let region = scope.region.as_str();
         match world.call(&caller, region, Service::EventBridge, operation, &input) {
@@ -97,6 +100,19 @@ fn assume_error(scope: &Scope, error: &AwsError) -> CallError {
         other => other,
     };
     call_error(scope, "sts:AssumeRole", class, error)
+}
+
+/// The real fleet asks STS whose a session's credentials are before it uses them.
+fn wrong_account(scope: &Scope, answered: &str) -> CallError {
+    let message = format!("the role's credentials are account {answered}'s, not {}'s; nothing was sent", scope.account);
+    CallError {
+        class: ErrorClass::WrongAccount,
+        scope: scope.clone(),
+        action: "sts:GetCallerIdentity".to_owned(),
+        code: None,
+        message,
+        request_id: None,
+    }
 }
 
 fn call_error(scope: &Scope, action: &str, class: ErrorClass, error: &AwsError) -> CallError {

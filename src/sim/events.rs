@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+use super::authorization::{Because, refusal};
 use super::delivery::Journey;
 use super::errors::AwsError;
 use super::request::{Constraints, Request};
@@ -83,7 +84,7 @@ impl SimulatedAws {
         let mut answers = Vec::new();
         let mut failed = 0;
         for (entry, destination) in entries.iter().zip(&destinations) {
-            match fault_of(entry) {
+            match fault_of(entry).or_else(|| self.encryption_fault(request, destination)) {
                 Some((code, message)) => {
                     failed += 1;
                     answers.push(json!({"ErrorCode": code, "ErrorMessage": message}));
@@ -104,7 +105,7 @@ impl SimulatedAws {
             self.region(&destination.account, request.region).and_then(|region| region.buses.get(&destination.bus));
         let policy = bus.and_then(|bus| bus.policy.as_ref());
         let asked = PutEventsRequest {
-            caller: ArnOrAccount { account: request.account().to_owned(), arn: Some(request.caller.policy_arn()) },
+            caller: ArnOrAccount { account: request.account().to_owned(), arn: Some(self.policy_arn(request.caller)) },
             organization: self.organization(request.account()),
             bus_arn: &destination.arn,
             source: text(entry, "Source"),
@@ -116,11 +117,12 @@ impl SimulatedAws {
         if policy_lets_in(policy.map(|policy| policy.parsed()), &asked, own) {
             return Ok(());
         }
-        Err(AwsError::access_denied(format!(
-            "User: {} is not authorized to perform: events:PutEvents on resource: {} because no resource-based policy allows the events:PutEvents action",
-            request.caller.arn(),
-            destination.arn
-        )))
+        Err(refusal(request, "events:PutEvents", &destination.arn, Because::NoResourcePolicy))
+    }
+
+    fn encryption_fault(&self, request: &Request<'_>, destination: &Destination) -> Option<(&'static str, String)> {
+        let bus = self.bus(&destination.account, request.region, &destination.bus).ok()?;
+        self.bus_key_trouble(&destination.account, bus).map(|reason| ("KMSEncryptionException", reason))
     }
 
     pub(super) fn organization(&self, account: &str) -> Option<&str> {

@@ -28,6 +28,7 @@
 //! ```
 
 mod archives;
+mod authorization;
 mod buses;
 pub mod call_door;
 mod delivery;
@@ -36,9 +37,12 @@ mod events;
 pub mod fault;
 pub mod http;
 mod iam;
+mod iam_api;
 mod identifiers;
 mod input_transform;
+mod kms;
 mod log;
+mod organization;
 mod paging;
 mod permissions;
 mod policy_document;
@@ -60,9 +64,10 @@ mod trace;
 pub use errors::{AwsError, Fault as ErrorFault};
 pub use events::EventEntry;
 pub use iam::{Bootstrap, Permission, Role, Trusted};
+pub use kms::{KeyState, key_policy};
 pub use log::{LogEntry, Outcome};
 pub use quotas::Quotas;
-pub use settings::{Settings, TargetChecks};
+pub use settings::{BusUpdates, Settings, TargetChecks};
 pub use snapshot::{SnapshotItem, SnapshotKind};
 pub use sqs::Message;
 pub use sts::{Credentials, KeyError};
@@ -90,6 +95,8 @@ pub enum Service {
     Sts,
     /// Amazon SQS: JSON 1.0, target prefix `AmazonSQS`.
     Sqs,
+    /// AWS Identity and Access Management: query protocol, one endpoint for all Regions.
+    Iam,
 }
 
 impl Service {
@@ -100,6 +107,7 @@ impl Service {
             Self::EventBridge => "events",
             Self::Sts => "sts",
             Self::Sqs => "sqs",
+            Self::Iam => "iam",
         }
     }
 }
@@ -151,14 +159,6 @@ impl Caller {
         match &self.session {
             None => format!("arn:aws:iam::{}:root", self.account),
             Some(session) => format!("arn:aws:sts::{}:assumed-role/{}/{}", self.account, session.role, session.name),
-        }
-    }
-
-    /// The ARN that policies name: the role itself rather than its session.
-    fn policy_arn(&self) -> String {
-        match &self.session {
-            None => format!("arn:aws:iam::{}:root", self.account),
-            Some(session) => format!("arn:aws:iam::{}:role/{}", self.account, session.role),
         }
     }
 }
@@ -280,17 +280,20 @@ impl SimulatedAws {
         self.received.get(target_arn).map_or(&[], Vec::as_slice)
     }
 
-    fn check_caller(&self, caller: &Caller) -> Result<(), AwsError> {
+    fn check_caller(&self, caller: &Caller, service: Service) -> Result<(), AwsError> {
         let known = match caller.role_name() {
             None => self.accounts.contains_key(caller.account()),
             Some(role) => self.role(caller.account(), role).is_some(),
         };
-        if known { Ok(()) } else { Err(AwsError::unrecognized_client()) }
+        if known { Ok(()) } else { Err(AwsError::unknown_key(service)) }
     }
 
     fn admit(&mut self, request: &Request<'_>) -> Result<(), AwsError> {
-        self.check_caller(request.caller)?;
-        self.ensure_region(request.caller.account(), request.region);
+        self.check_caller(request.caller, request.service)?;
+        self.check_account(request)?;
+        if request.service != Service::Iam {
+            self.ensure_region(request.caller.account(), request.region);
+        }
         if request.service == Service::EventBridge && request.kind() != CallKind::Data {
             let scope = (request.caller.account().to_owned(), request.region.to_owned());
             self.throttle.admit(scope, self.now_ms, self.settings.calls_per_second)?;
@@ -303,6 +306,7 @@ impl SimulatedAws {
             Service::EventBridge => self.dispatch_events(request),
             Service::Sts => self.dispatch_sts(request),
             Service::Sqs => self.dispatch_sqs(request),
+            Service::Iam => self.dispatch_iam(request),
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -23,13 +23,32 @@ pub(super) struct StoredPolicy {
     statements: Vec<Value>,
     text: String,
     parsed: BusPolicy,
+    has_denials: bool,
+    /// Roles that it named and that were deleted since: the ARN of each by the unique id that took its place.
+    deleted: BTreeMap<String, String>,
 }
 
 impl StoredPolicy {
     fn new(statements: Vec<Value>) -> Result<Self, AwsError> {
         let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
         let parsed = BusPolicy::parse(&text).map_err(|error| AwsError::validation(error.reason))?;
-        Ok(Self { statements, text, parsed })
+        let has_denials = statements.iter().any(|statement| statement.get("Effect") == Some(&json!("Deny")));
+        Ok(Self { statements, text, parsed, has_denials, deleted: BTreeMap::new() })
+    }
+
+    /// Whether a statement denies something.
+    pub(super) fn has_denials(&self) -> bool {
+        self.has_denials
+    }
+
+    /// Whether this document is the one that was put before a role was deleted. AWS takes such a policy for
+    /// unchanged, so a role of the same name is not bound anew until the statement goes and comes back.
+    fn was_put_as(&self, text: &str) -> bool {
+        let mut before = self.text.clone();
+        for (unique_id, arn) in &self.deleted {
+            before = before.replace(&format!("\"{unique_id}\""), &format!("\"{arn}\""));
+        }
+        before == text
     }
 
     /// The document as DescribeEventBus returns it.
@@ -99,6 +118,10 @@ impl SimulatedAws {
         }
         let now_ms = self.now_ms;
         let bus = self.own_bus_mut(request, name)?;
+        if bus.policy.as_ref().zip(policy.as_ref()).is_some_and(|(old, new)| old.was_put_as(&new.text)) {
+            return Ok(json!({}));
+        }
+        let policy = bus.policy.as_ref().map_or(policy.clone(), |old| policy.map(|new| keeping_deleted(old, new)));
         bus.policy = policy;
         bus.modified_ms = now_ms;
         Ok(json!({}))
@@ -218,7 +241,7 @@ impl SimulatedAws {
         if arn.is_account_root() {
             return self.accounts.contains_key(&arn.account);
         }
-        arn.role_name().is_some_and(|name| self.role(&arn.account, name).is_some())
+        self.role_of_arn(principal).is_some()
     }
 
     /// Rewrites a principal in every bus policy, as happens when a role is deleted. No bus's LastModifiedTime moves.
@@ -240,13 +263,24 @@ impl SimulatedAws {
             let Some(bus) = bus else { continue };
             let renamed = bus.policy.as_ref().and_then(|policy| {
                 let text = json!(policy.statements).to_string().replace(&old, &new);
-                StoredPolicy::new(serde_json::from_str(&text).ok()?).ok()
+                let mut renamed = StoredPolicy::new(serde_json::from_str(&text).ok()?).ok()?;
+                renamed.deleted.clone_from(&policy.deleted);
+                renamed.deleted.insert(to.to_owned(), from.to_owned());
+                Some(renamed)
             });
             if let Some(renamed) = renamed {
                 bus.policy = Some(Arc::new(renamed));
             }
         }
     }
+}
+
+/// A new policy that remembers the deleted roles of the old one.
+fn keeping_deleted(old: &StoredPolicy, mut new: Arc<StoredPolicy>) -> Arc<StoredPolicy> {
+    if !old.deleted.is_empty() {
+        Arc::make_mut(&mut new).deleted.clone_from(&old.deleted);
+    }
+    new
 }
 
 fn permission_bus<'a>(request: &Request<'a>) -> Result<&'a str, AwsError> {

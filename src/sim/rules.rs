@@ -25,17 +25,18 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
         self.authorize_rule(request, &named, "events:PutRule", &arn)?;
-        let quotas = self.quotas(request.account());
+        let quotas = self.quotas(&named.account);
         let tags = read_tags(request, quotas.tags_per_resource)?;
         if !tags.is_empty() {
-            self.authorize(request, "events:TagResource", &arn)?;
+            self.authorize_rule(request, &named, "events:TagResource", &arn)?;
         }
         let role_arn = request.non_empty("RoleArn");
         if let Some(role_arn) = &role_arn {
             self.authorize_pass_role(request, role_arn)?;
-            self.check_assumable(role_arn)?;
+            self.check_assumable(role_arn, &named.account)?;
         }
         let bus = self.bus(&named.account, request.region, &named.name)?;
+        self.check_decryptable(request, &named)?;
         let existing = bus.rules.get(name);
         refuse_managed(existing, request)?;
         let schedule = request.text("ScheduleExpression").map(str::to_owned);
@@ -83,6 +84,7 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         self.authorize_rule(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         let mut answer = summary(rule, &named.name);
         answer.insert("CreatedBy".to_owned(), json!(rule.created_by));
@@ -94,6 +96,7 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let action = format!("events:{}", request.operation);
         self.authorize_rule(request, &named, &action, &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         refuse_managed(Some(&Arc::new(rule.clone())), request)?;
         let mut changed = rule.clone();
@@ -105,6 +108,7 @@ impl SimulatedAws {
     pub(super) fn list_rules(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let named = self.named_bus(request, "EventBusName")?;
         self.authorize_rule(request, &named, "events:ListRules", "*")?;
+        self.check_decryptable(request, &named)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let prefix = request.text("NamePrefix").unwrap_or_default();
         let items = bus
@@ -177,7 +181,7 @@ impl SimulatedAws {
         }
     }
 
-    /// The caller's own permission, and that the bus is of the caller's account.
+    /// Refuses what the caller, or the policy of a bus that is not its own, does not allow on a rule.
     pub(super) fn authorize_rule(
         &self,
         request: &Request<'_>,
@@ -185,8 +189,9 @@ impl SimulatedAws {
         action: &str,
         resource: &str,
     ) -> Result<(), AwsError> {
-        self.authorize(request, action, resource)?;
-        named.must_be_own(request, action, resource)
+        let arn: Option<Arn> = resource.parse().ok();
+        let rule = arn.as_ref().and_then(Arn::bus_and_rule_name).map(|(_, rule)| rule);
+        self.authorize_on_bus(request, named, action, resource, rule)
     }
 }
 

@@ -46,23 +46,27 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
         self.authorize_rule(request, &named, "events:PutTargets", &arn)?;
+        self.check_decryptable(request, &named)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut put: BTreeMap<String, Arc<Value>> = found.targets.clone();
+        if named.account != request.account() && !targets.iter().all(is_bus) {
+            return Err(AwsError::validation("Only EventBus targets are allowed on cross-account PutTargets calls."));
+        }
         for target in targets {
             self.check_target(request, &named, &arn, target)?;
         }
         let mut failed = Vec::new();
         for target in targets {
             let id = text(target, "Id");
-            match self.scripted_failure(request.account(), id) {
+            match self.scripted_failure(&named.account, id) {
                 Some(entry) => failed.push(entry),
                 None => {
                     put.insert(id.to_owned(), Arc::new(target.clone()));
                 }
             }
         }
-        if put.len() > self.quotas(request.account()).targets_per_rule {
+        if put.len() > self.quotas(&named.account).targets_per_rule {
             return Err(AwsError::limit_exceeded());
         }
         self.store_targets(request, &named, rule, put)?;
@@ -80,7 +84,7 @@ impl SimulatedAws {
         let mut left = found.targets.clone();
         let mut failed = Vec::new();
         for id in request.list("Ids").iter().filter_map(Value::as_str) {
-            match self.scripted_failure(request.account(), id) {
+            match self.scripted_failure(&named.account, id) {
                 Some(entry) => failed.push(entry),
                 None => {
                     left.remove(id);
@@ -96,6 +100,7 @@ impl SimulatedAws {
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
         self.authorize_rule(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.check_decryptable(request, &named)?;
         let targets = &self.rule(request, &named, rule)?.targets;
         let items = targets.values().map(|target| target.as_ref().clone()).collect();
         page(request, &self.settings, "Targets", items)
@@ -136,7 +141,7 @@ impl SimulatedAws {
             None => Ok(()),
             Some(role) => {
                 self.authorize_pass_role(request, role)?;
-                self.check_role(role)
+                self.check_role(role, &named.account)
             }
         }
     }
@@ -179,9 +184,9 @@ impl SimulatedAws {
         }
     }
 
-    fn check_role(&self, role: &str) -> Result<(), AwsError> {
+    fn check_role(&self, role: &str, rule_account: &str) -> Result<(), AwsError> {
         match self.settings.target_checks {
-            TargetChecks::Strict => self.check_assumable(role),
+            TargetChecks::Strict => self.check_assumable(role, rule_account),
             TargetChecks::AsCaptured => Ok(()),
         }
     }
@@ -285,6 +290,10 @@ fn check_cross_account_service(
         )));
     }
     Ok(())
+}
+
+fn is_bus(target: &Value) -> bool {
+    text(target, "Arn").parse::<Arn>().is_ok_and(|arn| arn.bus_name().is_some())
 }
 
 fn malformed(arn: &str) -> AwsError {
