@@ -237,6 +237,10 @@ pub struct ArchiveSummary {
     pub retention_days: u32,
     /// Its state as AWS writes it.
     pub state: String,
+    /// Events in it, as AWS counted them within the last day.
+    pub events: u64,
+    /// Their size in bytes, likewise.
+    pub bytes: u64,
 }
 
 /// A target that PutTargets or RemoveTargets failed on. AWS answers 200 all the same.
@@ -304,7 +308,11 @@ impl ErrorClass {
     /// The class of an AWS error by its code, and by its HTTP status where the code is none that we know.
     pub fn of_code(code: &str, status: u16) -> Self {
         match code.trim_end_matches("Exception") {
-            "ResourceNotFound" | "NotFound" => Self::NotFound,
+            "ResourceNotFound"
+            | "NotFound"
+            | "NoSuchEntity"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue" => Self::NotFound,
             "ResourceAlreadyExists" => Self::AlreadyExists,
             "AccessDenied" | "NotAuthorized" | "KMSAccessDenied" => Self::Denied,
             "UnrecognizedClient"
@@ -320,12 +328,15 @@ impl ErrorClass {
             | "Throttled"
             | "TooManyRequests"
             | "RequestLimitExceeded"
+            | "RequestThrottled"
             | "SlowDown" => Self::Throttled,
             "ConcurrentModification" => Self::ConcurrentModification,
             "LimitExceeded" | "PolicyLengthExceeded" => Self::LimitExceeded,
             "Validation"
             | "ValidationError"
             | "InvalidEventPattern"
+            | "InvalidAttributeName"
+            | "InvalidAddress"
             | "IllegalStatus"
             | "InvalidState"
             | "OperationDisabled"

@@ -8,7 +8,7 @@ use super::errors::Failure;
 use super::translate_request::send;
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
-use crate::port::Fleet;
+use crate::port::{Fleet, SignIn, SignedIn};
 
 /// Every account's EventBridge through one HTTP client, each with the operator's role there.
 pub struct AwsFleet {
@@ -35,11 +35,25 @@ impl Fleet for AwsFleet {
         if call.is_write() {
             self.sessions.prove(scope, &session).await?;
         }
-        let outcome = send(&self.sessions.client(scope, &session), call).await;
+        let outcome = match &call {
+            Call::GetRole { .. } | Call::GetQueueAttributes { .. } => {
+                self.sessions.inspect(scope, &session, &call).await
+            }
+            _ => send(&self.sessions.client(scope, &session), call).await,
+        };
         if let Err(Failure { class: ErrorClass::Credentials, .. }) = &outcome {
             self.sessions.forget(scope, &session).await;
         }
         outcome.map_err(|failure| failure.at(scope, action))
+    }
+}
+
+impl SignIn for AwsFleet {
+    /// Assumes the role, or takes the session that there is, and asks STS whose it is.
+    async fn sign_in(&self, scope: &Scope) -> Result<SignedIn, CallError> {
+        let session = self.sessions.session(scope).await?;
+        self.sessions.prove(scope, &session).await?;
+        Ok(SignedIn { clock_ahead_ms: session.clock_ahead_ms })
     }
 }
 
