@@ -83,28 +83,9 @@ impl CallKind {
             Self::DeleteArchive { .. } => "events:DeleteArchive",
         }
     }
-}
-
-impl Call {
-    /// Every IAM action that a call can need: what `deploy/` must grant, and all of it.
-    #[allow(clippy::indexing_slicing)] // In a constant, a bad index does not compile.
-    pub const ACTIONS: [&str; CallKind::VARIANTS.len()] = {
-        let mut actions = [""; CallKind::VARIANTS.len()];
-        let mut next = 0;
-        while next < actions.len() {
-            actions[next] = CallKind::VARIANTS[next].action();
-            next += 1;
-        }
-        actions
-    };
-
-    /// The IAM action that the caller needs.
-    pub fn action(&self) -> &'static str {
-        CallKind::from(self).action()
-    }
 
     /// Whether it changes anything.
-    pub fn is_write(&self) -> bool {
+    pub const fn is_write(self) -> bool {
         match self {
             Self::ListEventBuses { .. }
             | Self::ListRules { .. }
@@ -131,6 +112,30 @@ impl Call {
             | Self::UpdateArchive { .. }
             | Self::DeleteArchive { .. } => true,
         }
+    }
+}
+
+impl Call {
+    /// Every IAM action that a call can need: what `deploy/` must grant, and all of it.
+    #[allow(clippy::indexing_slicing)] // In a constant, a bad index does not compile.
+    pub const ACTIONS: [&str; CallKind::VARIANTS.len()] = {
+        let mut actions = [""; CallKind::VARIANTS.len()];
+        let mut next = 0;
+        while next < actions.len() {
+            actions[next] = CallKind::VARIANTS[next].action();
+            next += 1;
+        }
+        actions
+    };
+
+    /// The IAM action that the caller needs.
+    pub fn action(&self) -> &'static str {
+        CallKind::from(self).action()
+    }
+
+    /// Whether it changes anything.
+    pub fn is_write(&self) -> bool {
+        CallKind::from(self).is_write()
     }
 }
 

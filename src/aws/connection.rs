@@ -20,6 +20,7 @@ use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use std::time::{Duration, SystemTime};
 
 /// How the operator signs in to each account, and how long it waits. The external id is not printed anywhere.
@@ -110,6 +111,18 @@ impl Connection {
     /// The shared HTTP client, time source and way of waiting.
     pub(super) fn shared(&self) -> &SdkConfig {
         &self.base
+    }
+
+    /// Where a service is, if the settings or the surroundings (`AWS_ENDPOINT_URL`, the profile) say so: as the service's own
+    /// SDK would find it, whose name for the service is `service_id`.
+    pub(super) fn endpoint_url(&self, settings: &AwsSettings, service_id: &str) -> Option<String> {
+        let of_service = || {
+            let key =
+                ServiceConfigKey::builder().service_id(service_id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+            self.base.service_config()?.load_config(key.build().ok()?)
+        };
+        let of_all = || self.base.endpoint_url().map(str::to_owned);
+        settings.endpoint_url.clone().or_else(of_service).or_else(of_all)
     }
 
     /// The Region of the surroundings, if they name one.

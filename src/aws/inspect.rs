@@ -38,8 +38,10 @@ pub(super) async fn send(
     call: &Call,
 ) -> Result<Answer, Failure> {
     let request = match call {
-        Call::GetRole { role } => get_role(settings, scope, role)?,
-        Call::GetQueueAttributes { queue } => get_queue_attributes(settings, scope, queue)?,
+        Call::GetRole { role } => get_role(connection.endpoint_url(settings, "IAM"), scope, role)?,
+        Call::GetQueueAttributes { queue } => {
+            get_queue_attributes(connection.endpoint_url(settings, "SQS"), scope, queue)?
+        }
         _ => return Err(Failure::new(ErrorClass::Invalid, "not a call of IAM's or SQS's")),
     };
     let read = request.read;
@@ -90,18 +92,18 @@ struct Unsigned {
 
 /// IAM is one service for all Regions of a partition, in one of them
 /// (<https://docs.aws.amazon.com/general/latest/gr/iam-service.html>).
-fn get_role(settings: &AwsSettings, scope: &Scope, role: &str) -> Result<Unsigned, Failure> {
+fn get_role(given: Option<String>, scope: &Scope, role: &str) -> Result<Unsigned, Failure> {
     let (region, host) = match scope.region.partition() {
         "aws" => ("us-east-1", "https://iam.amazonaws.com"),
         "aws-us-gov" => ("us-gov-west-1", "https://iam.us-gov.amazonaws.com"),
         "aws-cn" => ("cn-north-1", "https://iam.cn-north-1.amazonaws.com.cn"),
-        other if settings.endpoint_url.is_none() => return Err(unknown_partition("IAM", other)),
+        other if given.is_none() => return Err(unknown_partition("IAM", other)),
         _ => (scope.region.as_str(), ""),
     };
     Ok(Unsigned {
         service: "iam",
         region: region.to_owned(),
-        endpoint: endpoint(settings, host),
+        endpoint: endpoint(given, host),
         headers: vec![("content-type", "application/x-www-form-urlencoded")],
         body: format!("Action=GetRole&Version=2010-05-08&RoleName={}", utf8_percent_encode(role, NON_ALPHANUMERIC)),
         read: read_role,
@@ -111,15 +113,15 @@ fn get_role(settings: &AwsSettings, scope: &Scope, role: &str) -> Result<Unsigne
 /// A queue is called by its URL, which is written down from its Region, account and name: looking it up is an action of
 /// its own (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>).
 /// All attributes are asked for, since SQS refuses some of them by name on queues that they do not apply to.
-fn get_queue_attributes(settings: &AwsSettings, scope: &Scope, queue: &str) -> Result<Unsigned, Failure> {
+fn get_queue_attributes(given: Option<String>, scope: &Scope, queue: &str) -> Result<Unsigned, Failure> {
     let Scope { account, region } = scope;
     let host = match region.partition() {
         "aws" | "aws-us-gov" => format!("https://sqs.{region}.amazonaws.com"),
         "aws-cn" => format!("https://sqs.{region}.amazonaws.com.cn"),
-        other if settings.endpoint_url.is_none() => return Err(unknown_partition("SQS", other)),
+        other if given.is_none() => return Err(unknown_partition("SQS", other)),
         _ => String::new(),
     };
-    let endpoint = endpoint(settings, &host);
+    let endpoint = endpoint(given, &host);
     let input = json!({"QueueUrl": format!("{endpoint}/{account}/{queue}"), "AttributeNames": ["All"]});
     Ok(Unsigned {
         service: "sqs",
@@ -136,8 +138,8 @@ fn get_queue_attributes(settings: &AwsSettings, scope: &Scope, queue: &str) -> R
     })
 }
 
-fn endpoint(settings: &AwsSettings, host: &str) -> String {
-    settings.endpoint_url.as_deref().unwrap_or(host).trim_end_matches('/').to_owned()
+fn endpoint(given: Option<String>, host: &str) -> String {
+    given.as_deref().unwrap_or(host).trim_end_matches('/').to_owned()
 }
 
 fn unknown_partition(service: &str, partition: &str) -> Failure {

@@ -351,7 +351,7 @@ pub(super) async fn pages<F: Fleet, T>(
 }
 
 /// An answer of another kind than the call's: an edge that is at fault.
-pub(super) fn unexpected(scope: &Scope, call: &Call) -> CallError {
+pub(crate) fn unexpected(scope: &Scope, call: &Call) -> CallError {
     CallError {
         class: ErrorClass::Other,
         scope: scope.clone(),

@@ -19,7 +19,7 @@ use crate::model::ids::Scope;
 use crate::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use crate::model::topology::{Retry, Tags};
 use crate::model::world::LiveTarget;
-use crate::port::Fleet;
+use crate::port::{Fleet, SignIn, SignedIn};
 
 /// Who the operator is, and which role it assumes in each account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,14 +69,7 @@ impl SimFleet {
     pub fn call_now(&self, scope: &Scope, call: &Call) -> Result<Answer, CallError> {
         let mut world = self.world();
         let account = scope.account.to_string();
-        let role_arn = format!("arn:{}:iam::{account}:role/{}", scope.region.partition(), self.operator.role);
-        let Operator { base, external_id, session, .. } = &self.operator;
-        let caller = world
-            .assume(base, &role_arn, external_id.as_deref(), session)
-            .map_err(|error| assume_error(scope, &error))?;
-        if caller.account() != account {
-            return Err(wrong_account(scope, caller.account()));
-        }
+        let caller = self.caller(&world, scope)?;
         let (service, operation, input) = match call {
             Call::GetRole { role } => (Service::Iam, "GetRole", json!({"RoleName": role})),
             Call::GetQueueAttributes { queue } => {
@@ -98,6 +91,28 @@ impl SimFleet {
                 })
             }
         }
+    }
+
+    /// The operator's role in the scope's account, assumed.
+    fn caller(&self, world: &SimulatedAws, scope: &Scope) -> Result<Caller, CallError> {
+        let account = scope.account.to_string();
+        let role_arn = format!("arn:{}:iam::{account}:role/{}", scope.region.partition(), self.operator.role);
+        let Operator { base, external_id, session, .. } = &self.operator;
+        let caller = world
+            .assume(base, &role_arn, external_id.as_deref(), session)
+            .map_err(|error| assume_error(scope, &error))?;
+        if caller.account() != account {
+            return Err(wrong_account(scope, caller.account()));
+        }
+        Ok(caller)
+    }
+}
+
+/// The simulated AWS has the driver's clock.
+impl SignIn for SimFleet {
+    fn sign_in(&self, scope: &Scope) -> impl Future<Output = Result<SignedIn, CallError>> + Send {
+        let caller = self.caller(&self.world(), scope);
+        std::future::ready(caller.map(|_| SignedIn { clock_ahead_ms: 0 }))
     }
 }
 
