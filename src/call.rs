@@ -4,6 +4,8 @@
 //! recorder and the fault injector are decorators around them. What is not here cannot be done: there is no
 //! call that replaces a whole resource policy. Only `wheelwright retire`, a person's command, deletes a bus or an archive.
 
+mod mend;
+
 use crate::model::ids::Scope;
 use crate::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
 use crate::model::topology::Tags;
@@ -398,7 +400,9 @@ impl ErrorClass {
             Self::ManagedRule => "an AWS service manages this rule: choose another name",
             Self::ServerError => "AWS is in trouble; the next sweep tries again",
             Self::NoAnswer => "look at the network, the Region and the endpoint; the next sweep tries again",
-            Self::NotAws => "something between here and AWS answered instead of it: look at proxies and the endpoint",
+            Self::NotAws => {
+                "something between here and AWS answered instead of it, or cut the answer off: look at proxies and the endpoint; the next sweep tries again"
+            }
             Self::Other => "the message is all that is known",
         }
     }

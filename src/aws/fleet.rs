@@ -3,7 +3,7 @@
 //! Knows the order: address, session, proof, send. It does not know how any of them is done.
 
 use super::connection::{AwsSettings, Connection};
-use super::credentials::Sessions;
+use super::credentials::{Session, Sessions};
 use super::errors::Failure;
 use super::translate_request::send;
 use crate::call::{Answer, Call, CallError, ErrorClass};
@@ -22,6 +22,17 @@ impl AwsFleet {
     }
 }
 
+impl AwsFleet {
+    async fn send(&self, scope: &Scope, session: &Session, call: Call) -> Result<Answer, Failure> {
+        match call {
+            Call::GetRole { .. } | Call::GetQueueAttributes { .. } => {
+                self.sessions.inspect(scope, session, &call).await
+            }
+            _ => send(&self.sessions.client(scope, session), call).await,
+        }
+    }
+}
+
 impl Fleet for AwsFleet {
     /// Makes the call with the account's own session.
     ///
@@ -35,14 +46,17 @@ impl Fleet for AwsFleet {
         if call.is_write() {
             self.sessions.prove(scope, &session).await?;
         }
-        let outcome = match &call {
-            Call::GetRole { .. } | Call::GetQueueAttributes { .. } => {
-                self.sessions.inspect(scope, &session, &call).await
-            }
-            _ => send(&self.sessions.client(scope, &session), call).await,
-        };
-        if let Err(Failure { class: ErrorClass::Credentials, .. }) = &outcome {
+        let mut outcome = self.send(scope, &session, call.clone()).await;
+        if let Err(failure @ Failure { class: ErrorClass::Credentials, .. }) = &outcome {
             self.sessions.forget(scope, &session).await;
+            // A session that was revoked, or that our clock thought valid: AWS did nothing, so a new one may ask again.
+            if failure.is_expired_session() {
+                let session = self.sessions.session(scope).await?;
+                if call.is_write() {
+                    self.sessions.prove(scope, &session).await?;
+                }
+                outcome = self.send(scope, &session, call).await;
+            }
         }
         outcome.map_err(|failure| failure.at(scope, action))
     }

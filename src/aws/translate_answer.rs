@@ -30,7 +30,7 @@ pub(super) fn bus(output: DescribeEventBusOutput) -> Result<Answer, Failure> {
     let settings = BusSettings {
         description: output.description.clone().unwrap_or_default(),
         kms_key: output.kms_key_identifier.filter(|key| !key.is_empty()),
-        dead_letter_arn: output.dead_letter_config.and_then(|config| config.arn),
+        dead_letter_arn: output.dead_letter_config.and_then(|config| config.arn).filter(|arn| !arn.is_empty()),
         log: output.log_config.as_ref().map(bus_log).unwrap_or_default(),
     };
     Ok(Answer::Bus(bus_summary(output.name, output.description, output.policy)?, settings))

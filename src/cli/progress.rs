@@ -88,7 +88,7 @@ impl Listener for Progress<'_> {
                 format!("{} {place}: {what}: not written, it changed meanwhile: {why}", style.bad("conflict"))
             }
             StepOutcome::Failed(error) => {
-                format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.class.mend())
+                format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.mend())
             }
             StepOutcome::NotVerified(why) => {
                 format!("{} {place}: {what}: written, but reads otherwise: {why}", style.bad("unverified"))

@@ -42,6 +42,10 @@ pub(super) fn bus(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>) ->
     }
 }
 
+fn seen_bus(live: &LiveBus) -> Seen {
+    Seen::Bus { description: live.description.clone(), tags: live.tags.clone() }
+}
+
 fn mark_of(diff: &Diff<'_>, resource: &ResourceId, wanted: &Wanted<BusSpec>) -> Mark {
     let digest = wanted.spec.digest(resource);
     Mark::new(&diff.desired.owner, diff.desired.revision.sequence, resource, digest)
@@ -80,7 +84,7 @@ fn adopt(
     diff.find(resource.clone(), FindingCode::Adopt, Outcome::Held, detail.clone(), asked);
     let change = Change {
         action: Action::TagBus { bus: bus.clone(), tags: wanted.spec.tags.clone() },
-        seen: Seen::Bus { description: live.description.clone() },
+        seen: seen_bus(live),
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::Adopt]),
         held_by: Some(Guard::Adopt),
@@ -117,7 +121,7 @@ fn compare(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, live: &Li
         set(diff, bus, wanted, &ours, settings, cause, asked);
     }
     if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
-        let seen = Seen::Bus { description: live.description.clone() };
+        let seen = seen_bus(live);
         let key = |tags| Action::TagBus { bus: bus.clone(), tags };
         let untag = |keys| Action::UntagBus { bus: bus.clone(), keys };
         tags::plan(diff, change, &resource, (key, untag), &seen, cause, None, asked);

@@ -284,10 +284,15 @@ impl Diff<'_> {
             let detail = format!("its state is {state}");
             self.find(resource.clone(), FindingCode::ArchiveChanged, Outcome::Left, detail, asked);
         }
-        if spec.source != wanted.spec.source || pattern.is_some() {
-            let detail = "an archive of this name is there, of another bus or with a pattern".to_owned();
+        if spec.source != wanted.spec.source {
+            let detail = format!("an archive of this name is there, of bus {}", spec.source);
             self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, asked);
             return;
+        }
+        if let Some(pattern) = pattern {
+            // Ours have none, and what UpdateArchive leaves out stays.
+            let detail = format!("somebody gave it the pattern {pattern}: it keeps only what matches");
+            self.find(resource.clone(), FindingCode::ArchiveChanged, Outcome::Left, detail, asked);
         }
         let mut detail = Vec::new();
         if spec.retention_days != wanted.spec.retention_days {

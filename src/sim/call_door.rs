@@ -171,8 +171,8 @@ fn request_of(call: &Call) -> (&'static str, Value) {
         Call::ListTagsForResource { arn } => ("ListTagsForResource", json!({"ResourceARN": arn})),
         Call::DescribeEventBus { bus } => ("DescribeEventBus", json!({"Name": bus})),
         Call::GetRole { .. } | Call::GetQueueAttributes { .. } => ("", Value::Null), // Other services'.
-        Call::CreateEventBus { bus, settings, tags } => ("CreateEventBus", bus_input(bus, settings, tags)),
-        Call::UpdateEventBus { bus, settings } => ("UpdateEventBus", bus_input(bus, settings, &Tags::new())),
+        Call::CreateEventBus { bus, settings, tags } => ("CreateEventBus", bus_input(bus, settings, Some(tags))),
+        Call::UpdateEventBus { bus, settings } => ("UpdateEventBus", bus_input(bus, settings, None)),
         Call::DeleteEventBus { bus } => ("DeleteEventBus", json!({"Name": bus})),
         Call::PutPermission { bus, statement_id, grantee } => {
             ("PutPermission", permission_input(bus, statement_id, grantee))
@@ -213,14 +213,17 @@ fn request_of(call: &Call) -> (&'static str, Value) {
     (operation, without_nulls(input))
 }
 
-fn bus_input(bus: &str, settings: &BusSettings, tags: &Tags) -> Value {
+/// A new bus with tags, or the settings of one that is there: then what is not asked for is sent empty, which clears it.
+fn bus_input(bus: &str, settings: &BusSettings, tags: Option<&Tags>) -> Value {
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
-    let dead_letters = dead_letter_arn.as_ref().map(|arn| json!({"Arn": arn}));
+    let cleared = tags.is_none().then(String::new);
+    let kms_key = kms_key.as_ref().or(cleared.as_ref());
+    let dead_letters = dead_letter_arn.as_ref().or(cleared.as_ref()).map(|arn| json!({"Arn": arn}));
     let detail = if log.detail { "FULL" } else { "NONE" };
-    let log = (log.level != LogLevel::Off).then(|| json!({"Level": log.level.to_string(), "IncludeDetail": detail}));
+    let log = json!({"Level": log.level.to_string(), "IncludeDetail": detail});
     json!({
         "Name": bus, "Description": text(description), "KmsKeyIdentifier": kms_key, "DeadLetterConfig": dead_letters,
-        "LogConfig": log, "Tags": tag_list(tags),
+        "LogConfig": log, "Tags": tags.and_then(tag_list),
     })
 }
 

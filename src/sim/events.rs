@@ -72,6 +72,22 @@ impl SimulatedAws {
         }
     }
 
+    /// An event of an AWS service's own, on the default bus of the account: what PutEvents takes from nobody else. The
+    /// event's id.
+    pub fn service_event(&mut self, account: &str, region: &str, entry: &EventEntry) -> String {
+        self.ensure_region(account, region);
+        let (caller, input) = (Caller::root(account), Value::Null);
+        let service = Service::EventBridge;
+        let request = Request { caller: &caller, region, service, operation: "PutEvents", input: &input };
+        let arn = Arn::bus(region, account, DEFAULT_BUS).to_string();
+        let destination = Destination { account: account.to_owned(), bus: DEFAULT_BUS.to_owned(), arn };
+        let entry = json!({
+            "Source": entry.source, "DetailType": entry.detail_type, "Detail": entry.detail.to_string(),
+            "Resources": entry.resources,
+        });
+        self.accept(&request, &entry, &destination)
+    }
+
     pub(super) fn put_events_call(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let entries = request.list("Entries");
         check_entries(entries, self.quotas(request.account()).put_events_bytes)?;
@@ -132,7 +148,8 @@ impl SimulatedAws {
     fn accept(&mut self, request: &Request<'_>, entry: &Value, destination: &Destination) -> String {
         let id = self.next_uuid();
         let event = envelope(request, entry, &id, self.now_ms);
-        self.deliver(&Arc::new(event), Journey::default(), &destination.account, request.region, &destination.bus);
+        let journey = Journey::begin(text(entry, "Detail").len());
+        self.deliver(&Arc::new(event), journey, &destination.account, request.region, &destination.bus);
         id
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::policy_document::glob;
 use super::state::Settling;
 use super::{Caller, SimulatedAws};
-use crate::eventbridge::Arn;
+use crate::eventbridge::{Arn, partition_of_region};
 
 /// The service principal that EventBridge assumes target roles as.
 pub(super) const EVENTS_SERVICE: &str = "events.amazonaws.com";
@@ -142,7 +142,8 @@ impl Role {
 
     /// Whether an ARN is this role's, whatever its partition: the simulated accounts are in all of them.
     fn is_named_by(&self, arn: &Arn) -> bool {
-        arn.resource == format!("role{}{}", self.path, self.name)
+        let path = arn.resource.strip_prefix("role").and_then(|rest| rest.strip_prefix(self.path.as_str()));
+        path == Some(self.name.as_str())
     }
 
     /// Whether a service may assume it on behalf of something in an account.
@@ -244,7 +245,8 @@ impl SimulatedAws {
     /// dead-letter queue that EventBridge may send to.
     pub fn bootstrap_account(&mut self, account: &str, regions: &[&str], bootstrap: &Bootstrap) {
         self.create_account(account);
-        let delivery_arn = Arn::role("aws", account, &bootstrap.delivery_role).to_string();
+        let partition = regions.first().map_or("aws", |region| partition_of_region(region));
+        let delivery_arn = Arn::role(partition, account, &bootstrap.delivery_role).to_string();
         let mut operator =
             Role::named(&bootstrap.operator_role).trusting(Trusted::Account(bootstrap.operator_account.clone()));
         if !bootstrap.external_id.is_empty() {

@@ -139,7 +139,7 @@ impl SimulatedAws {
         }
         let principal = match request.text("Principal").unwrap_or_default() {
             "*" => json!("*"),
-            account => json!({"AWS": self.normal_principal(account)}),
+            account => json!({"AWS": self.normal_principal(account, bus_arn)}),
         };
         let mut statement = Map::new();
         statement.insert("Sid".to_owned(), json!(request.text("StatementId")));
@@ -153,10 +153,11 @@ impl SimulatedAws {
         Ok(Value::Object(statement))
     }
 
-    /// Account ids of accounts that exist become root ARNs; anything else stays as it is.
-    fn normal_principal(&self, principal: &str) -> String {
+    /// Account ids of accounts that exist become root ARNs, in the partition of the bus; anything else stays as it is.
+    fn normal_principal(&self, principal: &str, bus_arn: &str) -> String {
         if self.accounts.contains_key(principal) {
-            Arn::account_root("aws", principal).to_string()
+            let partition = bus_arn.split(':').nth(1).unwrap_or("aws");
+            Arn::account_root(partition, principal).to_string()
         } else {
             principal.to_owned()
         }
@@ -191,6 +192,11 @@ impl SimulatedAws {
     }
 
     fn normal_statement(&self, statement: &Value, bus_arn: &str) -> Result<Value, AwsError> {
+        for field in ["NotAction", "NotResource", "NotPrincipal"] {
+            if statement.get(field).is_some() {
+                return Err(AwsError::validation(format!("Has prohibited field {field}")));
+            }
+        }
         for field in ["Sid", "Effect", "Principal", "Action", "Resource"] {
             if statement.get(field).is_none() {
                 return Err(missing(field));
@@ -200,17 +206,17 @@ impl SimulatedAws {
         for field in ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"] {
             let Some(value) = statement.get(field) else { continue };
             let value = match field {
-                "Principal" => self.normal_principals(value)?,
+                "Principal" => self.normal_principals(value, bus_arn)?,
                 _ => scalar(value),
             };
             normal.insert(field.to_owned(), value);
         }
         check_actions(&normal)?;
         check_resources(&normal, bus_arn)?;
-        Ok(Value::Object(normal))
+        Ok(if self.settings.respells_policies { Value::Object(normal) } else { statement.clone() })
     }
 
-    fn normal_principals(&self, principal: &Value) -> Result<Value, AwsError> {
+    fn normal_principals(&self, principal: &Value, bus_arn: &str) -> Result<Value, AwsError> {
         let Some(kinds) = principal.as_object() else {
             return Ok(principal.clone());
         };
@@ -221,7 +227,7 @@ impl SimulatedAws {
                 if kind == "AWS" && member != "*" && !self.principal_exists(&member) {
                     return Err(AwsError::validation("Policy contains an invalid principal"));
                 }
-                texts.push(if kind == "AWS" { self.normal_principal(&member) } else { member });
+                texts.push(if kind == "AWS" { self.normal_principal(&member, bus_arn) } else { member });
             }
             if kind == "AWS" && texts == ["*"] {
                 return Ok(json!("*"));
@@ -343,6 +349,9 @@ fn shorthand_condition(condition: &Value) -> Result<Value, AwsError> {
 
 fn check_actions(statement: &Map<String, Value>) -> Result<(), AwsError> {
     for action in statement.get("Action").map(texts_of).unwrap_or_default() {
+        if action == "*" {
+            continue;
+        }
         let Some(name) = action.strip_prefix("events:") else {
             return Err(AwsError::validation(
                 "Action field includes AWS services that are inconsistent with specified vendor",
@@ -415,9 +424,8 @@ fn unsupported(parameter: &str) -> AwsError {
     AwsError::validation(format!("Provided value in parameter '{parameter}' is not supported."))
 }
 
-/// The actions that a bus policy may name.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html>
-const POLICY_ACTIONS: [&str; 16] = [
+/// The actions that a bus policy may name: what captures of September 2026 show to be taken, of all there are.
+const POLICY_ACTIONS: [&str; 15] = [
     "PutEvents",
     "DescribeEventBus",
     "PutRule",
@@ -426,12 +434,11 @@ const POLICY_ACTIONS: [&str; 16] = [
     "EnableRule",
     "DisableRule",
     "ListRules",
+    "ListRuleNamesByTarget",
     "PutTargets",
     "RemoveTargets",
     "ListTargetsByRule",
     "TagResource",
     "UntagResource",
     "ListTagsForResource",
-    "InvokeApiDestination",
-    "CreatePartnerEventSource",
 ];

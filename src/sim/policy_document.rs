@@ -32,13 +32,16 @@ enum Kind {
 impl Asker {
     /// An AWS service.
     pub(super) fn service(name: &str) -> Self {
-        Self { principal: name.to_owned(), kind: Kind::Service, keys: BTreeMap::new() }
+        let asker = Self { principal: name.to_owned(), kind: Kind::Service, keys: BTreeMap::new() };
+        asker.with("aws:SecureTransport", "true")
     }
 
     /// A role or the root user of an account.
     pub(super) fn of_account(account: &str, principal: &str) -> Self {
         let asker =
             Self { principal: principal.to_owned(), kind: Kind::Account(account.to_owned()), keys: BTreeMap::new() };
+        // Services and SDKs come by TLS.
+        let asker = asker.with("aws:SecureTransport", "true");
         asker.with("aws:PrincipalAccount", account).with("aws:PrincipalArn", principal)
     }
 
@@ -155,7 +158,8 @@ fn names_aws(member: &str, asker: &Asker) -> bool {
         Kind::Service => false,
         Kind::Alone => member == asker.principal,
         Kind::Account(account) => {
-            member == account || member == asker.principal || member == format!("arn:aws:iam::{account}:root")
+            // Accounts have one number in one partition alone, so any partition's root ARN names it.
+            member == account || member == asker.principal || member.ends_with(&format!(":iam::{account}:root"))
         }
     }
 }

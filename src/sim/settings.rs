@@ -46,6 +46,9 @@ pub struct Settings {
     pub target_checks: TargetChecks,
     /// What UpdateEventBus makes of what a request leaves out.
     pub bus_updates: BusUpdates,
+    /// Whether a policy that is put as a document is returned in AWS's own spelling, as captures show: accounts as root
+    /// ARNs, lists of one as what is in them. An account that was closed stays a number, and nothing promises the rest.
+    pub respells_policies: bool,
     /// Whether an event may be forwarded once in its Region and once to another Region. Captures say it may;
     /// the documentation says that a bus never passes on what it received from another bus
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html>).
@@ -61,6 +64,7 @@ impl Default for Settings {
             log_reads: false,
             target_checks: TargetChecks::Strict,
             bus_updates: BusUpdates::AsCaptured,
+            respells_policies: true,
             allow_mixed_hops: true,
         }
     }

@@ -180,7 +180,7 @@ fn a_role_in_another_account_is_found_out_before_anything_is_sent() {
 
     let fleet = fleet(aws);
     let scope = Scope::new(SPOKE.parse().unwrap(), EAST);
-    let create = Call::CreateEventBus { bus: "b".to_owned(), description: String::new(), tags: [].into() };
+    let create = Call::CreateEventBus { bus: "b".to_owned(), settings: Default::default(), tags: [].into() };
     let wrong = fleet.call_now(&scope, &create).unwrap_err();
     assert_eq!((wrong.class, wrong.action.as_str()), (ErrorClass::WrongAccount, "sts:GetCallerIdentity"));
     assert!(wrong.message.contains(HUB) && wrong.message.contains(SPOKE), "{wrong}");
