@@ -69,6 +69,8 @@ pub(super) fn archive(output: DescribeArchiveOutput) -> Result<Answer, Failure> 
         retention_days: u32::try_from(days)
             .map_err(|_| Failure::new(ErrorClass::NotAws, format!("an archive that keeps events {days} days")))?,
         state: output.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        events: u64::try_from(output.event_count).unwrap_or_default(),
+        bytes: u64::try_from(output.size_bytes).unwrap_or_default(),
     }))
 }
 

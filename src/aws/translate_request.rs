@@ -26,7 +26,7 @@ pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure>
         Call::DescribeArchive { archive } => describe_archive(client, archive).await,
         Call::ListTagsForResource { arn } => list_tags(client, arn).await,
         Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
-        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not EventBridge's")),
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not a call of EventBridge's")),
         Call::CreateEventBus { bus, settings, tags } => create_event_bus(client, bus, settings, tags).await,
         Call::UpdateEventBus { bus, settings } => update_event_bus(client, bus, settings).await,
         Call::DeleteEventBus { bus } => delete_event_bus(client, bus).await,

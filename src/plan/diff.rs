@@ -416,7 +416,7 @@ fn route_scopes(route: &Route) -> impl Iterator<Item = &Scope> {
 }
 
 /// Whether `live` days keep events longer than `wanted` days; 0 is for ever.
-fn keeps_longer(live: u32, wanted: u32) -> bool {
+pub(super) fn keeps_longer(live: u32, wanted: u32) -> bool {
     match (live, wanted) {
         (0, wanted) => wanted != 0,
         (_, 0) => false,

@@ -24,6 +24,15 @@ pub fn statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
     }
 }
 
+/// The identity policy that lets a role of another account put events on `bus`, which has to let that account in as well
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>).
+pub fn publisher_policy(bus: &BusId) -> serde_json::Value {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus.arn()}],
+    })
+}
+
 pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let mut added: BTreeMap<BusId, usize> = BTreeMap::new();
     let desired = diff.desired;
@@ -32,6 +41,14 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
             partner_must_add(diff, bus, sid, wanted);
         } else if footing.get(bus).is_some_and(|footing| *footing != Footing::None) {
             wanted_grant(diff, bus, sid, wanted, &mut added);
+        }
+    }
+    for ((bus, account), wanted) in &desired.publishers {
+        let scope = Scope { account: *account, region: bus.scope.region.clone() };
+        if desired.no_access.contains(&scope) {
+            let detail =
+                format!("the partner lets those who publish do so, by this identity policy: {}", publisher_policy(bus));
+            diff.find(ResourceId::Scope(scope), FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         }
     }
     let world = diff.world;

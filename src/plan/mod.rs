@@ -18,6 +18,7 @@ mod narrow;
 mod order;
 mod own;
 mod replaced;
+pub mod retire;
 mod routes;
 mod rules;
 mod stamp;
@@ -25,7 +26,7 @@ mod tags;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
-pub use grants::statement;
+pub use grants::{publisher_policy, statement};
 pub use guard::reason as guard_reason;
 
 use crate::model::desired::Desired;

@@ -371,7 +371,7 @@ fn no_default_bus(scope: &Scope) -> CallError {
 }
 
 /// An answer of another kind than the call's: an edge that is at fault.
-pub(super) fn unexpected(scope: &Scope, call: &Call) -> CallError {
+pub(crate) fn unexpected(scope: &Scope, call: &Call) -> CallError {
     CallError {
         class: ErrorClass::Other,
         scope: scope.clone(),
