@@ -384,7 +384,9 @@ impl ErrorClass {
             Self::ManagedRule => "an AWS service manages this rule: choose another name",
             Self::ServerError => "AWS is in trouble; the next sweep tries again",
             Self::NoAnswer => "look at the network, the Region and the endpoint; the next sweep tries again",
-            Self::NotAws => "something between here and AWS answered instead of it: look at proxies and the endpoint",
+            Self::NotAws => {
+                "something between here and AWS answered instead of it, or cut the answer off: look at proxies and the endpoint; the next sweep tries again"
+            }
             Self::Other => "the message is all that is known",
         }
     }

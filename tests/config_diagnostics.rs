@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoEnumIterator;
-use wheelwright::config::{DiagnosticCode, Loaded, SourceFiles, Style, load, render};
+use wheelwright::config::{DiagnosticCode, FILE_BYTES_MAX, Loaded, SourceFile, SourceFiles, Style, load, render};
 use wheelwright::model::finding::Severity;
 
 const ACCOUNTS: &str = r#"[account]
@@ -67,7 +67,7 @@ fn files(changes: &[(&str, String)]) -> SourceFiles {
         let path = if *path == "wheelwright" { "wheelwright.toml".to_owned() } else { format!("topology/{path}.toml") };
         files.insert(path, text.clone());
     }
-    SourceFiles::new(files)
+    SourceFiles::of(files.into_iter().map(|(path, text)| SourceFile::of_bytes(path, text.into_bytes())))
 }
 
 /// `text` with one part of it written otherwise.
@@ -103,6 +103,10 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
     use DiagnosticCode as Code;
     match code {
         Code::Syntax => payments("name = \"payments\"", "name = payments"),
+        // What PowerShell's `>` writes.
+        Code::NotText => added("teams/ledger", LEDGER.chars().flat_map(|c| [c, '\0']).collect::<String>()),
+        Code::FileTooLarge => added("teams/ledger", LEDGER.to_owned() + &"# and so on\n".repeat(FILE_BYTES_MAX / 10)),
+        Code::EmptyFile => added("teams/new", "# to be written\n"),
         Code::UnknownKey => payments("subscribers =", "subscriber ="),
         Code::MissingKey => ledger("account = \"ledger-prod\"\n", ""),
         Code::WrongType => payments("[\"PaymentSettled\", \"PaymentReversed\"]", "\"PaymentSettled\""),

@@ -11,6 +11,7 @@
 use super::connection::{AwsSettings, Connection};
 use super::errors::Failure;
 use crate::call::{CallError, ErrorClass};
+use crate::eventbridge::Arn;
 use crate::model::ids::{AccountId, Region, Scope};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -149,6 +150,15 @@ impl Sessions {
             .send()
             .await
             .map_err(|error| refused(error.into(), &role_arn, external_id.is_some()))?;
+        // Nothing is read with another account's credentials either: what is there would be taken for this account's.
+        let of_account =
+            answer.assumed_role_user().and_then(|user| user.arn().parse::<Arn>().ok()).map(|arn| arn.account);
+        if let Some(other) = of_account.filter(|account| *account != scope.account.to_string()) {
+            let message = format!(
+                "{role_arn} was asked for, and the credentials that came are account {other}'s; nothing was sent with them"
+            );
+            return Err(Failure::new(ErrorClass::WrongAccount, message));
+        }
         let answered = answer.credentials.as_ref();
         let (Some(given), Some(expires_at)) =
             (answered, answered.and_then(|credentials| SystemTime::try_from(*credentials.expiration()).ok()))

@@ -35,9 +35,17 @@ impl Fleet for AwsFleet {
         if call.is_write() {
             self.sessions.prove(scope, &session).await?;
         }
-        let outcome = send(&self.sessions.client(scope, &session), call).await;
-        if let Err(Failure { class: ErrorClass::Credentials, .. }) = &outcome {
+        let mut outcome = send(&self.sessions.client(scope, &session), call.clone()).await;
+        if let Err(failure @ Failure { class: ErrorClass::Credentials, .. }) = &outcome {
             self.sessions.forget(scope, &session).await;
+            // A session that was revoked, or that our clock thought valid: AWS did nothing, so a new one may ask again.
+            if failure.is_expired_session() {
+                let session = self.sessions.session(scope).await?;
+                if call.is_write() {
+                    self.sessions.prove(scope, &session).await?;
+                }
+                outcome = send(&self.sessions.client(scope, &session), call).await;
+            }
         }
         outcome.map_err(|failure| failure.at(scope, action))
     }

@@ -55,6 +55,11 @@ impl CallError {
                  member-global.yaml in {account} have to be one name"
             );
         }
+        if said.contains("does not allow account") {
+            return "the destination's policy does not let this account in: look what became of the grant there; the next \
+                    sweep tries again"
+                .to_owned();
+        }
         match action.as_str() {
             "events:DeleteEventBus" | "events:DeleteArchive" => format!(
                 "this is allowed for the day that it is needed: deploy member-global.yaml in {account} with AllowRetire=yes"

@@ -5,7 +5,10 @@
 
 use super::source::Place;
 use crate::model::finding::Severity;
+use crate::model::ids::TeamName;
 use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +33,12 @@ use std::sync::Arc;
 pub enum DiagnosticCode {
     /// The text is not TOML.
     Syntax,
+    /// The file is not UTF-8 text.
+    NotText,
+    /// The file is larger than any topology's.
+    FileTooLarge,
+    /// The file says nothing.
+    EmptyFile,
     /// A key that nothing reads.
     UnknownKey,
     /// A key that has to be there is not.
@@ -176,6 +185,8 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do, one way out a line.
     pub help: Vec<String>,
+    /// The team that it concerns, where that is not whose file the primary label is in.
+    pub(super) concerns: Option<TeamName>,
 }
 
 impl Diagnostic {
@@ -188,6 +199,7 @@ impl Diagnostic {
             primary: Label::at(place, String::new()),
             secondary: Vec::new(),
             help: Vec::new(),
+            concerns: None,
         }
     }
 
@@ -214,6 +226,11 @@ impl Diagnostic {
         self
     }
 
+    /// The same, as a mistake that concerns `team`, in whosever file it is.
+    pub(super) fn concerning(self, team: &TeamName) -> Self {
+        Self { concerns: Some(team.clone()), ..self }
+    }
+
     /// The same with a did-you-mean, if some known name is near enough.
     pub(super) fn did_you_mean<'a>(self, given: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         match nearest(given, known) {
@@ -232,7 +249,9 @@ impl Label {
 /// Collects diagnostics; shared by everything that reads and checks in one run.
 #[derive(Debug, Default)]
 pub(super) struct Sink {
-    found: std::cell::RefCell<Vec<Diagnostic>>,
+    found: RefCell<Vec<Diagnostic>>,
+    /// Where files stop being understood.
+    not_understood: RefCell<BTreeMap<Arc<str>, usize>>,
 }
 
 impl Sink {
@@ -243,12 +262,28 @@ impl Sink {
 
     /// Whether there is an error among them.
     pub(super) fn has_errors(&self) -> bool {
-        self.found.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.errors() > 0
+    }
+
+    /// How many errors there are among them.
+    pub(super) fn errors(&self) -> usize {
+        self.found.borrow().iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
+    }
+
+    /// From here on `file` was not understood: what is found there besides that is not told, as it may be of the parser's
+    /// making.
+    pub(super) fn not_understood_from(&self, file: &Arc<str>, offset: usize) {
+        self.not_understood.borrow_mut().insert(file.clone(), offset);
     }
 
     /// All, sorted by file, place and code, each once.
-    pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut found = self.found.into_inner();
+    pub(super) fn sorted(&self) -> Vec<Diagnostic> {
+        let mut found = self.found.borrow().clone();
+        let not_understood = self.not_understood.borrow();
+        found.retain(|Diagnostic { code, primary, .. }| {
+            let of_the_text = matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge);
+            of_the_text || not_understood.get(&primary.file).is_none_or(|offset| primary.span.start < *offset)
+        });
         found.sort_by(|left, right| {
             let key = |diagnostic: &Diagnostic| {
                 let Label { file, span, .. } = &diagnostic.primary;

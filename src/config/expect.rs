@@ -1,13 +1,14 @@
 //! The topology's own unit tests: an event, who publishes it, and exactly whom it reaches.
 //!
 //! The event goes through the rules that will be written, by the matcher that holds them against EventBridge's rules:
-//! forward rules first where the publication comes by its spokes, then the hubs' rules.
+//! forward rules first where the publication comes by its spokes, then the hubs' rules. Where a team's file has errors, the
+//! others' expectations hold for what is left: whether an event reaches that team is not asked.
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::index::{Index, Resolver};
 use super::raw::RawExpectation;
 use super::source::Written;
-use crate::expand::publishing_accounts;
+use crate::expand::{forwarding_buses, publishing_accounts};
 use crate::model::desired::Desired;
 use crate::model::ids::{AccountId, HubName, Region, SubscriptionId};
 use crate::model::resource::BusId;
@@ -16,16 +17,16 @@ use crate::model::topology::{Publication, Team, Topology, Via};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Runs every expectation.
+/// Runs every expectation of the teams in `topology`, which is what can be used of it.
 pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let teams = index.teams.values().filter_map(|entry| entry.body.as_ref());
+    let teams = topology.teams.keys().filter_map(|name| index.teams.get(name.as_str())?.body.as_ref());
     for raw in teams.flat_map(|team| &team.expectations) {
         run(raw, topology, desired, index, sink);
     }
 }
 
 fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) -> Option<()> {
-    let resolver = Resolver { sink, has_holes: index.raw.has_holes };
+    let resolver = Resolver::new(index, sink);
     let id = &raw.published_by.value;
     let team = resolver.find(
         "team",
@@ -44,13 +45,13 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
     let mut expected = BTreeSet::new();
     let mut all_known = true;
     for written in &raw.reaches {
-        let text = written.value.to_string();
-        if index.subscriptions.contains_key(&text) {
-            expected.insert(written.value.clone());
-        } else {
+        let (id, text) = (&written.value, written.value.to_string());
+        if topology.teams.get(&id.team).is_some_and(|team| team.subscriptions.contains_key(id)) {
+            expected.insert(id.clone());
+        } else if !index.subscriptions.contains_key(&text) && !index.has_holes(id.team.as_str()) {
             all_known = false;
             let code = DiagnosticCode::UnknownSubscription;
-            resolver.unknown("subscription", code, &written.place, &text, &index.subscriptions);
+            sink.push(Resolver::unknown("subscription", code, &written.place, &text, &index.subscriptions));
         }
     }
     let detail_type = raw.event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
@@ -65,7 +66,7 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
         return None;
     }
     if all_known {
-        compare(raw, &expected, &reached(raw, team, publication, desired), sink);
+        compare(raw, &expected, &reached(raw, team, publication, topology, desired), sink);
     }
     Some(())
 }
@@ -104,13 +105,14 @@ fn reached(
     raw: &RawExpectation,
     team: &Team,
     publication: &Publication,
+    topology: &Topology,
     desired: &Desired,
 ) -> BTreeSet<SubscriptionId> {
     let mut reached = BTreeSet::new();
     for hub in publication.hubs.keys() {
         let mut at_hub = desired.routes.iter().filter(|(_, route)| route.hub == *hub).peekable();
         let Some((_, first)) = at_hub.peek() else { continue };
-        let arrivals = arrivals(raw, team, publication, hub, &first.hub_bus, desired);
+        let arrivals = arrivals(raw, (topology, team, publication), hub, &first.hub_bus, desired);
         for (id, route) in at_hub {
             let Consumer::Subscription(subscription) = &id.consumer else { continue };
             let Some(rule) = desired.rules.get(&route.rule) else { continue };
@@ -125,8 +127,7 @@ fn reached(
 /// The event as it comes to `hub`: once from each publishing account.
 fn arrivals(
     raw: &RawExpectation,
-    team: &Team,
-    publication: &Publication,
+    (topology, team, publication): (&Topology, &Team, &Publication),
     hub: &HubName,
     hub_bus: &BusId,
     desired: &Desired,
@@ -136,15 +137,10 @@ fn arrivals(
             .into_iter()
             .map(|account| event(raw, publication, account, &hub_bus.scope.region))
             .collect(),
-        Via::Spoke => publication
-            .hubs
-            .get(hub)
+        Via::Spoke => forwarding_buses(topology, team, publication, hub)
             .into_iter()
-            .flatten()
-            .filter_map(|name| team.spokes.get(name))
-            .filter_map(|spoke| {
-                let event = event(raw, publication, spoke.scope.account, &spoke.scope.region);
-                let bus = BusId { scope: spoke.scope.clone(), name: spoke.bus.clone()? };
+            .filter_map(|bus| {
+                let event = event(raw, publication, bus.scope.account, &bus.scope.region);
                 is_forwarded(&event, &bus, hub_bus, desired).then_some(event)
             })
             .collect(),

@@ -56,6 +56,12 @@ impl<'r> Index<'r> {
         index
     }
 
+    /// Whether something that `team`'s file says was not understood: then nobody is judged by what seems to be missing.
+    pub(super) fn has_holes(&self, team: &str) -> bool {
+        let body = self.teams.get(team).and_then(|entry| entry.body.as_ref());
+        body.map_or(self.raw.teams_have_holes, |team| team.has_holes)
+    }
+
     /// Where a publication was written.
     pub(super) fn publication(&self, id: &PublicationId) -> Option<(&'r Place, &'r RawPublication)> {
         let entry = self.publications.get(&id.to_string())?;
@@ -83,22 +89,30 @@ impl<'r> Index<'r> {
             .filter(|place| place.file == origin.file && place.line == origin.line)
             .max_by_key(|place| place.span.len() == name.len())
     }
-
-    /// Whether the team itself could not be used, so that nothing of it is known.
-    pub(super) fn is_team_broken(&self, team: &TeamName) -> bool {
-        self.teams.get(team.as_str()).is_some_and(|entry| entry.body.is_none())
-    }
 }
 
 /// Looks names up in what was lowered, and reports those that nothing declares.
 pub(super) struct Resolver<'a> {
     /// Where reports go.
     pub(super) sink: &'a Sink,
-    /// Whether a file could not be parsed: then a name that is missing may well be in it, and nothing is said.
-    pub(super) has_holes: bool,
+    /// Whether accounts, hubs or the organisation may be in a file that was not understood: then nothing is said of one
+    /// that seems to be missing.
+    pub(super) platform_has_holes: bool,
+    /// The same for whole teams.
+    pub(super) teams_have_holes: bool,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// A resolver of what `index` has.
+    pub(super) fn new(index: &Index<'_>, sink: &'a Sink) -> Self {
+        Self {
+            sink,
+            // Without any hub the folder is a wrong or half one, which is said once and not at every name that is missing.
+            platform_has_holes: index.raw.platform_has_holes || index.hubs.is_empty(),
+            teams_have_holes: index.raw.teams_have_holes,
+        }
+    }
+
     /// What `lowered` holds under `name`. A name that `declared` has is broken, and that was reported already;
     /// any other is unknown, and is reported as `code` with a did-you-mean.
     pub(super) fn find<'t, K: Ord + Display, T, E>(
@@ -113,21 +127,25 @@ impl Resolver<'_> {
             return Some(value);
         }
         let text = name.value.to_string();
-        if !self.has_holes && !declared.contains_key(&text) {
-            self.unknown(kind, code, &name.place, &text, declared);
+        let may_be_hidden = match code {
+            DiagnosticCode::UnknownTeam => self.teams_have_holes,
+            DiagnosticCode::UnknownAccount | DiagnosticCode::UnknownHub => self.platform_has_holes,
+            _ => false,
+        };
+        if !may_be_hidden && !declared.contains_key(&text) {
+            self.sink.push(Self::unknown(kind, code, &name.place, &text, declared));
         }
         None
     }
 
-    /// Reports that nothing declares `text`.
+    /// That nothing declares `text`.
     pub(super) fn unknown<E>(
-        &self,
         kind: &str,
         code: DiagnosticCode,
         place: &Place,
         text: &str,
         declared: &Names<'_, E>,
-    ) {
+    ) -> Diagnostic {
         let mut diagnostic = Diagnostic::error(code, place, format!("there is no {kind} `{text}`"))
             .label(format!("no {kind} has this name"))
             .did_you_mean(text, declared.keys().map(String::as_str));
@@ -141,7 +159,7 @@ impl Resolver<'_> {
                 format!("the {kind}s are {}{more}", some.join(", "))
             });
         }
-        self.sink.push(diagnostic);
+        diagnostic
     }
 }
 

@@ -10,13 +10,17 @@ use crate::model::ids::{PublicationId, SubscriptionId, TeamName};
 use crate::model::topology::{Kept, Topology};
 
 /// What of `topology` can be used: all of it, all but the teams whose files have errors, or nothing.
-pub(super) fn sound_part(mut topology: Topology, index: &Index<'_>, diagnostics: &[Diagnostic]) -> Option<Topology> {
+pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[Diagnostic]) -> Option<Topology> {
     let mut kept = Kept::default();
     for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
-        let concerned = std::iter::once(&diagnostic.primary)
-            .chain(diagnostic.secondary.iter().filter(|_| concerns_both(diagnostic.code)));
-        for label in concerned {
-            let told = || format!("{}:{}: {}", label.file, label.line, diagnostic.message);
+        let at = &diagnostic.primary;
+        let told = || format!("{}:{}: {}", at.file, at.line, diagnostic.message);
+        if let Some(team) = &diagnostic.concerns {
+            kept.teams.entry(team.clone()).or_insert_with(told);
+            continue;
+        }
+        let both = diagnostic.secondary.iter().filter(|_| concerns_both(diagnostic.code));
+        for label in std::iter::once(at).chain(both) {
             match index.raw.owners.get(&label.file) {
                 Some(FileOwner::Team(name)) => {
                     let team: TeamName = name.parse().ok()?;
@@ -27,6 +31,7 @@ pub(super) fn sound_part(mut topology: Topology, index: &Index<'_>, diagnostics:
             }
         }
     }
+    let mut topology = topology.clone();
     if !kept.is_empty() {
         leave_out(&mut topology, index, &mut kept);
     }
@@ -43,6 +48,7 @@ fn concerns_both(code: DiagnosticCode) -> bool {
 fn leave_out(topology: &mut Topology, index: &Index<'_>, kept: &mut Kept) {
     let renames = Renames::of(index);
     topology.teams.retain(|name, _| !kept.teams.contains_key(name));
+    kept.sound = topology.teams.keys().cloned().collect();
     for (name, team) in &mut topology.teams {
         let Some(raw) = index.teams.get(name.as_str()).and_then(|entry| entry.body.as_ref()) else { continue };
         team.subscriptions.retain(|_, subscription| !kept.teams.contains_key(&subscription.from.team));

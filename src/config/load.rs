@@ -1,17 +1,20 @@
 //! Files to raw shapes: one document of many files, each table read key by key.
 
-use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
+use super::diagnostic::{DiagnosticCode, Sink};
 use super::fields::{Context, Fields};
 use super::load_shared;
 use super::load_team;
-use super::raw::{Entry, FileOwner, RawAccount, RawHub, RawTopology};
+use super::owner;
+use super::raw::{Entry, FileOwner, RawAccount, RawHub, RawTeam, RawTopology};
 use super::settings;
 use super::source::{Lines, SourceFile, SourceFiles, Written};
+use super::syntax;
 use super::values;
 use crate::eventbridge::quota;
 use crate::model::ids::IdError;
 use crate::model::settings::Settings;
 use crate::model::topology::{Access, HubGrant};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -58,7 +61,7 @@ pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
     let Some(file) = files.settings() else { return Settings::default() };
     let mut settings = Settings::default();
     let names: Vec<&str> = settings::TABLES.iter().map(|(name, _)| *name).collect();
-    parse(file, sink, |context, table| {
+    parse(file, sink, |context, table, _| {
         settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names));
     });
     settings
@@ -68,37 +71,35 @@ pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
 pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
     let mut raw = RawTopology::default();
     for file in files.topology() {
-        let holes = parse(file, sink, |context, table| {
-            read_file(&whole_file(context, table, "", FILE_KEYS), &mut raw);
+        parse(file, sink, |context, table, is_whole| {
+            let is_teams = owner::is_in_teams_folder(&file.path);
+            let is_empty = is_whole && table.get_ref().is_empty();
+            let is_whole = is_whole && !(is_empty && syntax::report_empty(file, context.lines, is_teams, sink));
+            let tables = whole_file(context, table, "", FILE_KEYS);
+            read_file(&tables, file, is_whole, &mut raw);
         });
-        raw.has_holes |= holes;
+    }
+    let mut names = BTreeSet::new();
+    if !raw.teams.iter().all(|team| names.insert(team.text.as_str())) {
+        // One of the two files is probably another team's.
+        raw.teams_have_holes = true;
     }
     raw
 }
 
-/// Parses `file`, reports every syntax error, and reads what could be parsed. True if something could not.
-fn parse(file: &SourceFile, sink: &Sink, read: impl FnOnce(Context<'_>, &Spanned<DeTable<'_>>)) -> bool {
+/// Parses `file`, reports what is not TOML in it, and reads the rest; `read` is told whether that is all of it.
+fn parse(file: &SourceFile, sink: &Sink, read: impl FnOnce(Context<'_>, &Spanned<DeTable<'_>>, bool)) {
     let lines = Lines::new(file);
     let (table, errors) = DeTable::parse_recoverable(&file.text);
-    for error in &errors {
-        let place = lines.place(error.span().unwrap_or(0..0));
-        let code =
-            if error.message() == "duplicate key" { DiagnosticCode::DuplicateName } else { DiagnosticCode::Syntax };
-        let message = match code {
-            DiagnosticCode::DuplicateName => "this name is written twice in one table".to_owned(),
-            _ => "this is not TOML".to_owned(),
-        };
-        sink.push(Diagnostic::error(code, &place, message).label(error.message().replace('\n', "; ")));
-    }
-    read(Context { lines: &lines, sink }, &table);
-    !errors.is_empty()
+    let is_whole = syntax::report(file, &lines, table.get_ref().is_empty(), &errors, sink);
+    read(Context { lines: &lines, sink }, &table, is_whole);
 }
 
 fn whole_file<'t>(context: Context<'t>, table: &'t Spanned<DeTable<'t>>, name: &str, keys: &[&str]) -> Fields<'t> {
     Fields::new(context, name, context.lines.place(0..0), table.get_ref(), keys)
 }
 
-fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
+fn read_file(file: &Fields<'_>, source: &SourceFile, is_whole: bool, raw: &mut RawTopology) {
     if file.has("organization") {
         let id = file.table("organization", ORGANIZATION_KEYS).and_then(|fields| {
             raw.tags = values::tags(&fields, "tags");
@@ -112,19 +113,33 @@ fn read_file(file: &Fields<'_>, raw: &mut RawTopology) {
     raw.hubs.extend(read_entries(file, "hub", HUB_KEYS, hub));
     let teams_before = raw.teams.len();
     load_team::read(file, raw);
-    let team = raw.teams.get(teams_before).map(|entry| (entry.text.clone(), entry.name.is_some()));
-    load_shared::read(file, team.as_ref().map(|(text, _)| text.as_str()), raw);
-    let is_platforms = ["organization", "account", "hub"].into_iter().any(|key| file.has(key));
-    let owner = match team {
-        _ if is_platforms => FileOwner::Platform,
-        Some((text, true)) => FileOwner::Team(text),
-        Some((_, false)) => FileOwner::SomeTeam,
-        None if load_team::OF_A_TEAM.into_iter().chain(["team", "stop", "moved"]).any(|key| file.has(key)) => {
-            FileOwner::SomeTeam
-        }
-        None => FileOwner::Platform,
-    };
+    let team = raw.teams.get(teams_before).map(|entry| entry.text.clone());
+    let owner = owner::of(file, source, team.as_deref(), is_whole);
+    // Unknown tables and names that are none count: what others refer to may be meant by them.
+    if !is_whole || !file.sound() {
+        add_holes(&owner, teams_before, file, raw);
+    }
+    load_shared::read(file, team.as_deref(), raw);
     raw.owners.insert(file.place().file.clone(), owner);
+}
+
+/// Notes that something which `owner`'s file says was not understood, so that nobody is told that it is missing.
+fn add_holes(owner: &FileOwner, teams_before: usize, file: &Fields<'_>, raw: &mut RawTopology) {
+    raw.platform_has_holes |= *owner == FileOwner::Platform;
+    raw.teams_have_holes |= !matches!(owner, FileOwner::Team(_));
+    if let FileOwner::Team(name) = owner
+        && raw.teams.len() == teams_before
+    {
+        // Its `[team]` was not understood, and can be guessed.
+        let place = file.place().clone();
+        raw.teams.push(Entry { name: name.parse().ok(), text: name.clone(), place, body: Some(RawTeam::default()) });
+    }
+    for entry in raw.teams.iter_mut().skip(teams_before) {
+        raw.teams_have_holes |= entry.name.is_none();
+        if let Some(team) = &mut entry.body {
+            team.has_holes = true;
+        }
+    }
 }
 
 /// The entries of the table `kind`, each read by `read`, which gives nothing if the entry cannot be used.

@@ -52,27 +52,27 @@ pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
                     .label(format!("`{key}` belongs to a team"))
                     .help("begin the file with `[team]` and `name = \"…\"`"),
             );
-            // What is in it is read all the same, so that its own mistakes show in this run too. Whose it is may be
-            // what others refer to.
+            // What is in it is read all the same, so that its own mistakes show in this run too.
             entries(file);
-            raw.has_holes = true;
         }
         return;
     }
     let body = entries(file);
+    // Whose it is may be what others refer to: whoever it is, what it says is not known to be missing.
     let Some(fields) = file.table("team", TEAM_KEYS) else {
-        raw.has_holes = true;
+        raw.teams_have_holes = true;
         return;
     };
     let name = fields.required_text("name", "\"payments\"");
     let contact = fields.text("contact").map_or_else(String::new, |contact| contact.value);
     let tags = values::tags(&fields, "tags");
     let Some(text) = name else {
-        raw.has_holes = true;
+        raw.teams_have_holes = true;
         return;
     };
     let parsed = fields.parse::<TeamName>(&text, DiagnosticCode::BadName).map(|name| name.value);
-    let body = fields.sound().then_some(RawTeam { contact, tags, ..body });
+    raw.teams_have_holes |= parsed.is_none();
+    let body = Some(RawTeam { contact, tags, ..body });
     raw.teams.push(Entry { name: parsed, text: text.value, place: text.place, body });
 }
 
@@ -92,6 +92,7 @@ fn entries(file: &Fields<'_>) -> RawTeam {
         }
     }
     RawTeam {
+        has_holes: false,
         contact: String::new(),
         tags: Tags::new(),
         spokes: read_entries(file, "spoke", SPOKE_KEYS, spoke),

@@ -15,8 +15,7 @@ use std::collections::BTreeMap;
 
 /// The topology, as far as it can be used.
 pub(super) fn lower(index: &Index<'_>, sink: &Sink) -> Topology {
-    // Without any hub the folder is a wrong or half one, which is said once and not at every name that is missing.
-    let resolver = Resolver { sink, has_holes: index.raw.has_holes || index.hubs.is_empty() };
+    let resolver = Resolver::new(index, sink);
     let mut topology = Topology {
         organization: index.raw.organizations.first().map(|id| id.value.clone()),
         accounts: accounts(index, sink),
@@ -89,7 +88,7 @@ fn hub(
         });
     }
     let organization_is_missing = topology.organization.is_none() && !index.raw.has_broken_organization;
-    if raw.grant.value == HubGrant::Organization && organization_is_missing && !resolver.has_holes {
+    if raw.grant.value == HubGrant::Organization && organization_is_missing && !resolver.platform_has_holes {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::MissingKey, &raw.grant.place, "the organisation's id is not said")
                 .label("this lets the whole organisation in")

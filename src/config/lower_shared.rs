@@ -3,7 +3,7 @@
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::index::{Index, Resolver};
 use super::raw::{RawMoved, RawStop};
-use super::source::Place;
+use super::source::{Place, Written};
 use crate::model::ids::{PublicationId, SubscriptionId};
 use crate::model::topology::Stop;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,11 +107,13 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         );
     }
     let is_link = renames.of_kind(*is_publication).values().any(|next| next.from.value == to.value);
-    if place_of(&to.value.to_string()).is_none() && !is_link && !resolver.has_holes {
-        match is_publication {
-            true => resolver.unknown(kind, code, &to.place, &to.value.to_string(), &index.publications),
-            false => resolver.unknown(kind, code, &to.place, &to.value.to_string(), &index.subscriptions),
-        }
+    if place_of(&to.value.to_string()).is_none() && !is_link && !index.has_holes(to.value.team.as_str()) {
+        let text = to.value.to_string();
+        let unknown = match is_publication {
+            true => Resolver::unknown(kind, code, &to.place, &text, &index.publications),
+            false => Resolver::unknown(kind, code, &to.place, &text, &index.subscriptions),
+        };
+        resolver.sink.push(concerning_its_team(unknown, to, index));
     }
     let winner = renames.of_kind(*is_publication).get(&to.value.to_string());
     match winner {
@@ -135,6 +137,13 @@ fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
     );
 }
 
+/// What the platform team says of something that a team has not, or has no more, concerns that team: it must not stop
+/// everybody that a team took out a subscription which was held off.
+fn concerning_its_team(diagnostic: Diagnostic, named: &Written<SubscriptionId>, index: &Index<'_>) -> Diagnostic {
+    let team = &named.value.team;
+    if index.teams.contains_key(team.as_str()) { diagnostic.concerning(team) } else { diagnostic }
+}
+
 /// The stop of each subscription that is held off: of several, the one that lasts the longest.
 pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<SubscriptionId, Stop> {
     let mut stops: BTreeMap<SubscriptionId, Stop> = BTreeMap::new();
@@ -155,9 +164,10 @@ pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<Subs
         }
         let text = id.to_string();
         if !index.subscriptions.contains_key(&text) {
-            if !resolver.has_holes {
+            if !index.has_holes(id.team.as_str()) {
                 let code = DiagnosticCode::UnknownSubscription;
-                resolver.unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
+                let unknown = Resolver::unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
+                resolver.sink.push(concerning_its_team(unknown, subscription, index));
             }
             continue;
         }

@@ -136,8 +136,10 @@ impl<'a> Lowering<'a> {
     }
 
     /// Whether every spoke that the team declares could be used: if not, one that seems missing is merely broken.
-    fn has_all_spokes(&self) -> bool {
-        self.team().is_some_and(|team| team.spokes.len() == self.raw.spokes.len())
+    fn has_all_spokes(&self, team: &TeamName) -> bool {
+        let declared = self.index.teams.get(team.as_str()).and_then(|entry| entry.body.as_ref());
+        let lowered = self.topology.teams.get(team).map(|team| team.spokes.len());
+        !self.index.has_holes(team.as_str()) && declared.map(|team| team.spokes.len()) == lowered
     }
 
     fn spoke_place(&self, name: &SpokeName) -> Option<&'a Place> {
@@ -202,8 +204,14 @@ impl<'a> Lowering<'a> {
 
     fn subscribers(&self, raw: &RawPublication) -> Subscribers {
         let Some(teams) = &raw.subscribers else { return Subscribers::Everyone };
+        let mut all_known = true;
         for team in teams {
-            self.resolver.find("team", DiagnosticCode::UnknownTeam, team, &self.topology.teams, &self.index.teams);
+            let found =
+                self.resolver.find("team", DiagnosticCode::UnknownTeam, team, &self.topology.teams, &self.index.teams);
+            all_known &= found.is_some() || self.resolver.teams_have_holes;
+        }
+        if !all_known {
+            return Subscribers::Everyone; // A subscriber that is misspelt here is not told that it is not offered.
         }
         Subscribers::Teams(teams.iter().map(|team| team.value.clone()).collect())
     }
@@ -260,7 +268,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn no_spoke(&self, place: &Place, what: &str, verb: &str) {
-        if !self.has_all_spokes() || self.resolver.has_holes {
+        if !self.has_all_spokes(self.name) {
             return;
         }
         let spokes: Vec<String> = self
@@ -361,8 +369,8 @@ impl<'a> Lowering<'a> {
 
     fn publication_of(&self, raw: &RawSubscription) -> Option<(&'a Publication, Option<&'a RawPublication>)> {
         let PublicationId { team, .. } = &raw.from.value;
-        if self.index.is_team_broken(team) {
-            return None;
+        if self.index.has_holes(team.as_str()) {
+            return None; // What its file says is not known, so that nobody else is judged by it.
         }
         let written_team = Written { value: team.clone(), place: raw.from.place.clone() };
         let publisher = self.resolver.find(
@@ -415,7 +423,9 @@ impl<'a> Lowering<'a> {
         {
             let declared: BTreeMap<String, &()> =
                 self.raw.spokes.iter().map(|entry| (entry.text.clone(), &())).collect();
-            self.resolver.find("spoke", DiagnosticCode::UnknownSpoke, spoke, &team.spokes, &declared);
+            if !self.index.has_holes(self.name.as_str()) {
+                self.resolver.find("spoke", DiagnosticCode::UnknownSpoke, spoke, &team.spokes, &declared);
+            }
             return None;
         }
         let here: Vec<(&SpokeName, &Spoke)> = team
@@ -456,10 +466,7 @@ impl<'a> Lowering<'a> {
     }
 
     fn not_published_here(&self, raw: &RawSubscription, publication: &Publication, here: &[(&SpokeName, &Spoke)]) {
-        let publisher = self.index.teams.get(raw.from.value.team.as_str()).and_then(|entry| entry.body.as_ref());
-        let lowered = self.topology.teams.get(&raw.from.value.team).map_or(0, |team| team.spokes.len());
-        let publisher_has_all = publisher.is_none_or(|publisher| publisher.spokes.len() == lowered);
-        if !publisher_has_all || !self.has_all_spokes() || self.resolver.has_holes {
+        if !self.has_all_spokes(&raw.from.value.team) || !self.has_all_spokes(self.name) {
             return;
         }
         let list =

@@ -5,7 +5,8 @@
 //! out and nothing else, and whoever refers to a broken entry is not told that it is missing.
 //!
 //! The way through: [`SourceFiles`] → `load` (tables, key by key) → `raw` (typed, unresolved) → `lower` (names resolved)
-//! → `check` (what EventBridge would deploy and then drop, or refuse) → `expect` (the topology's own unit tests).
+//! → `check` (what EventBridge would deploy and then drop, or refuse) → `kept` (whom a mistake concerns) → `expect` (the
+//! topology's own unit tests).
 //!
 //! ```
 //! use wheelwright::config::{SourceFiles, load};
@@ -38,18 +39,20 @@ mod load_team;
 mod lower;
 mod lower_shared;
 mod lower_team;
+mod owner;
 mod raw;
 mod render;
 mod schema;
 mod settings;
 mod source;
+mod syntax;
 mod values;
 
 pub use crate::model::settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
 pub use diagnostic::{Diagnostic, DiagnosticCode, Label};
 pub use render::{Style, render};
 pub use schema::schema;
-pub use source::{SETTINGS_PATH, SourceFile, SourceFiles};
+pub use source::{FILE_BYTES_MAX, Fault, SETTINGS_PATH, SourceFile, SourceFiles};
 
 use crate::model::finding::Severity;
 use crate::model::topology::Topology;
@@ -81,7 +84,13 @@ pub fn load(files: &SourceFiles) -> Loaded {
     let raw = load::topology(files, &sink);
     let index = index::Index::new(&raw, &sink);
     let topology = lower::lower(&index, &sink);
-    check::check(&topology, &index, &settings, files, &sink);
-    let diagnostics = sink.into_sorted();
-    Loaded { settings, topology: kept::sound_part(topology, &index, &diagnostics), diagnostics }
+    let topology = check::check(&topology, &index, &settings, &sink)
+        .then(|| kept::sound_part(&topology, &index, &sink.sorted()))
+        .flatten()
+        .and_then(|sound| {
+            // A team whose expectation fails is one with an error as well.
+            let fails = check::expectations(&sound, &index, &settings, &sink);
+            if fails { kept::sound_part(&topology, &index, &sink.sorted()) } else { Some(sound) }
+        });
+    Loaded { settings, topology, diagnostics: sink.sorted() }
 }

@@ -29,8 +29,10 @@ pub(super) struct Entry<N, T> {
 /// Everything that all files say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawTopology {
-    /// Whether some file was not TOML, so that anything could have been declared there.
-    pub(super) has_holes: bool,
+    /// Whether a file was not understood whole that may declare accounts, hubs or the organisation.
+    pub(super) platform_has_holes: bool,
+    /// Whether a file was not understood whole that may declare a team which no other file does.
+    pub(super) teams_have_holes: bool,
     /// `[organization] id`.
     pub(super) organizations: Vec<Written<String>>,
     /// Whether some `[organization]` could not be used.
@@ -120,6 +122,8 @@ pub(super) struct RawHub {
 /// `[team]` and the entries of its file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawTeam {
+    /// Whether its file was not understood whole, so that what seems to be missing may be there.
+    pub(super) has_holes: bool,
     pub(super) contact: String,
     pub(super) tags: Tags,
     pub(super) spokes: Vec<Entry<SpokeName, RawSpoke>>,

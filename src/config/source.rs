@@ -16,6 +16,65 @@ pub struct SourceFile {
     pub path: Arc<str>,
     /// What is in it.
     pub text: Arc<str>,
+    /// What is wrong with it as a text.
+    pub fault: Option<Fault>,
+}
+
+/// Most bytes of one file.
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a file is not a text that can be read. What can be made of it is read all the same: it shows whose file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is UTF-16.
+    Utf16,
+    /// It is in some other encoding.
+    NotUtf8 {
+        /// Bytes of it that are UTF-8.
+        offset: usize,
+    },
+    /// It is larger than [`FILE_BYTES_MAX`].
+    TooLarge,
+}
+
+impl SourceFile {
+    /// The file with this path and these bytes.
+    pub fn of_bytes(path: impl Into<Arc<str>>, mut bytes: Vec<u8>) -> Self {
+        let path = path.into();
+        if bytes.len() > FILE_BYTES_MAX {
+            bytes.truncate(FILE_BYTES_MAX);
+            let text = String::from_utf8_lossy(&bytes).as_ref().into();
+            return Self { path, text, fault: Some(Fault::TooLarge) };
+        }
+        if let Some(text) = utf16(&bytes) {
+            return Self { path, text: text.into(), fault: Some(Fault::Utf16) };
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self { path, text: text.into(), fault: None },
+            Err(error) => {
+                let offset = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).as_ref().into();
+                Self { path, text, fault: Some(Fault::NotUtf8 { offset }) }
+            }
+        }
+    }
+}
+
+/// The text of bytes that are UTF-16: they begin with a mark that says so, or every second one is zero.
+fn utf16(bytes: &[u8]) -> Option<String> {
+    let zeros = |from: usize| {
+        let every_second = bytes.iter().skip(from).step_by(2).take(64);
+        bytes.len() > 1 && every_second.clone().count() > 0 && every_second.clone().all(|byte| *byte == 0)
+    };
+    let (rest, join): (&[u8], fn([u8; 2]) -> u16) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
+        _ if zeros(1) => (bytes, u16::from_le_bytes),
+        _ if zeros(0) => (bytes, u16::from_be_bytes),
+        _ => return None,
+    };
+    let units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(join));
+    Some(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 
 /// The files of one config folder, in order of their paths: `wheelwright.toml` and `topology/**/*.toml`.
@@ -27,8 +86,12 @@ pub struct SourceFiles {
 impl SourceFiles {
     /// These files (path, text), sorted by path. Of two with one path the first stays.
     pub fn new<P: Into<Arc<str>>, T: Into<Arc<str>>>(files: impl IntoIterator<Item = (P, T)>) -> Self {
-        let mut files: Vec<SourceFile> =
-            files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into() }).collect();
+        Self::of(files.into_iter().map(|(path, text)| SourceFile { path: path.into(), text: text.into(), fault: None }))
+    }
+
+    /// These files, sorted by path. Of two with one path the first stays.
+    pub fn of(files: impl IntoIterator<Item = SourceFile>) -> Self {
+        let mut files: Vec<SourceFile> = files.into_iter().collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
         files.dedup_by(|later, earlier| later.path == earlier.path);
         Self { files }
@@ -130,7 +193,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_from_one() {
-        let lines = Lines::new(&SourceFile { path: "a".into(), text: "x\nyy\n".into() });
+        let lines = Lines::new(&SourceFile::of_bytes("a", b"x\nyy\n".to_vec()));
         assert_eq!([0, 1, 2, 4, 5].map(|start| lines.place(start..start).line), [1, 1, 2, 2, 3]);
     }
 }

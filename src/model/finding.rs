@@ -96,6 +96,8 @@ pub enum FindingCode {
     MarkCopied,
     /// A rule of ours has no targets yet.
     Incomplete,
+    /// The bus that a route delivers to could not be read, or is not ours.
+    DestinationUnready,
     /// A newer topology was already applied.
     Superseded,
     /// A scope could not be read, or not all of it.
@@ -127,6 +129,7 @@ impl FindingCode {
             | Self::TargetMissing
             | Self::TargetChanged
             | Self::Incomplete
+            | Self::DestinationUnready
             | Self::ForeignDeny
             | Self::OtherOwner
             | Self::Superseded
@@ -246,6 +249,9 @@ impl FindingCode {
             }
             Self::Incomplete => {
                 "A rule of ours has no targets at all: an apply was cut short between its two calls, or somebody removed them. The route delivers nothing until they are put."
+            }
+            Self::DestinationUnready => {
+                "A route delivers to a bus that could not be read, or that is another's, so it is not known whether events would be let in there. Its target is not put and the old one, if there is one, stays. The finding about that scope or bus says what to mend; the next plan goes on by itself."
             }
             Self::Superseded => {
                 "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."

@@ -59,11 +59,15 @@ pub struct Kept {
     pub entries: BTreeSet<(TeamName, String)>,
     /// The first error of a file that does not say whose it is: then nothing at all is taken away.
     pub unknown: Option<String>,
+    /// The teams whose files are sound. What any other team's marks are on is kept too: a broken file may be that team's,
+    /// under a name that was misspelt.
+    pub sound: BTreeSet<TeamName>,
 }
 
 impl Kept {
     /// Whether everything could be read.
     pub fn is_empty(&self) -> bool {
+        // Of the sound teams nothing is kept.
         self.teams.is_empty() && self.entries.is_empty() && self.unknown.is_none()
     }
 }

@@ -5,6 +5,7 @@
 //! after everything that takes over is in place, as any other break.
 
 use super::diff::{Asked, Change, Diff};
+use super::kept;
 use super::rules::{differences, mark_of, put_rule, seen_rule, state_text};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Digested as _, Wanted};
@@ -56,10 +57,13 @@ pub(super) fn narrow(
     asked: &Asked,
 ) {
     let after = &wanted.spec.pattern;
-    if wanted.team.is_none() && !diff.desired.kept.is_empty() {
-        // An audit's accounts are those that publish, and a broken file may name more of them.
-        let detail = "it stays as wide as it is while a file has errors".to_owned();
-        return diff.find(ResourceId::Rule(rule.clone()), FindingCode::PatternChanged, Outcome::Waiting, detail, asked);
+    let waits = kept::stays_wide(diff.desired, wanted, live);
+    if waits {
+        let detail = "it takes no less than it does while a file has errors".to_owned();
+        diff.find(ResourceId::Rule(rule.clone()), FindingCode::PatternChanged, Outcome::Waiting, detail, asked);
+        if before.covers(after) && live.state == state_text(wanted.spec.state) {
+            return;
+        }
     }
     let mut held_by = cuts_publishers(diff, rule, before, after, halfway, asked).then_some(Guard::PublishersMove);
     // What a hand did to a rule that is on the way is mended at once, whatever the narrowing waits for.
@@ -81,9 +85,12 @@ pub(super) fn narrow(
         match union(before, after, characters_max) {
             Some(both) => widen(diff, rule, wanted, live, &both, halfway, amiss, asked),
             // It delivers nothing today, so nothing is lost by doing it at once.
-            None if live.state == "DISABLED" => return at_once(diff, rule, wanted, live, asked),
+            None if live.state == "DISABLED" && !waits => return at_once(diff, rule, wanted, live, asked),
             None => held_by = Some(Guard::NoRoom),
         }
+    }
+    if waits {
+        return;
     }
     let mut asked = asked.clone();
     asked.routes.extend(diff.index.replaced(rule, live, diff.desired));

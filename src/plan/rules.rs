@@ -24,7 +24,7 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
             let resource = ResourceId::Rule(rule.clone());
             diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
-            wanted_rule(diff, rule, wanted, &mut created);
+            wanted_rule(diff, rule, wanted, footing, &mut created);
         }
     }
     let world = diff.world;
@@ -36,23 +36,35 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     }
 }
 
-fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, created: &mut BTreeMap<BusId, Count>) {
+fn wanted_rule(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    footing: &BTreeMap<BusId, Footing>,
+    created: &mut BTreeMap<BusId, Count>,
+) {
     let asked = Asked::by(wanted);
     let resource = ResourceId::Rule(rule.clone());
+    let unready = unready(diff, wanted, footing);
     let bus = diff.world.bus(&rule.bus);
     let Some(live) = bus.and_then(|bus| bus.rules.get(&rule.name)) else {
         // A rule that a cut-short listing did not show may be there all the same.
         if bus.is_none_or(|bus| bus.rules_read) {
-            create(diff, rule, wanted, &resource, &asked, created);
+            match unready.first() {
+                Some(bus) => tell_unready(diff, resource, bus, &asked),
+                None => create(diff, rule, wanted, &resource, &asked, created),
+            }
         }
         return;
     };
     match own::of_rule(&diff.desired.owner, rule, live) {
-        Ownership::Marked(_) | Ownership::MarkLost => compare(diff, rule, wanted, live, &asked, None),
+        Ownership::Marked(_) | Ownership::MarkLost => {
+            compare(diff, rule, wanted, live, &unready, &asked, None);
+        }
         Ownership::Unmarked | Ownership::Copied => {
             let detail = "a rule of this name is there without our mark".to_owned();
             diff.find(resource, FindingCode::Adopt, Outcome::Held, detail, &asked);
-            compare(diff, rule, wanted, live, &asked, Some(Guard::Adopt));
+            compare(diff, rule, wanted, live, &unready, &asked, Some(Guard::Adopt));
         }
         Ownership::Other(owner) | Ownership::Managed(owner) => {
             let detail = format!("it belongs to {owner}; it is not written");
@@ -60,6 +72,28 @@ fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, cr
         }
         Ownership::Unknown => {}
     }
+}
+
+/// Those of the topology's buses that the rule is to deliver to and on which nothing can be planned: they were not read, or
+/// are not ours. A partner's own are taken to be let in.
+fn unready(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, footing: &BTreeMap<BusId, Footing>) -> Vec<BusId> {
+    let arns: BTreeSet<&str> = wanted.spec.targets.values().map(|target| target.arn.as_str()).collect();
+    let route_buses = wanted
+        .routes
+        .iter()
+        .filter_map(|id| diff.desired.routes.get(id))
+        .flat_map(|route| std::iter::once(&route.hub_bus).chain(&route.destination_bus));
+    let is_unready = |bus: &&BusId| {
+        let ready = footing.get(*bus).is_none_or(|footing| *footing != Footing::None);
+        arns.contains(bus.arn().as_str()) && !ready && !diff.desired.no_access.contains(&bus.scope)
+    };
+    route_buses.filter(is_unready).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn tell_unready(diff: &mut Diff<'_>, resource: ResourceId, bus: &BusId, asked: &Asked) {
+    let detail =
+        format!("it is to deliver to {bus}, which was not read or is not ours: it stays as it is until that is mended");
+    diff.find(resource, FindingCode::DestinationUnready, Outcome::Waiting, detail, asked);
 }
 
 fn create(
@@ -149,6 +183,7 @@ fn compare(
     rule: &RuleId,
     wanted: &Wanted<RuleSpec>,
     live: &LiveRule,
+    unready: &[BusId],
     asked: &Asked,
     held_by: Option<Guard>,
 ) {
@@ -163,7 +198,14 @@ fn compare(
         None if held_by.is_some() => Cause::Intent,
         _ => Cause::Drift,
     };
-    let targets = Targets::of(diff, wanted, live);
+    let mut targets = Targets::of(diff, wanted, live);
+    // A target that would be put where nobody may be let in waits, and what it replaces stays with it.
+    if let (Some(bus), Some(found)) = (unready.first(), &targets)
+        && !found.puts.is_empty()
+    {
+        tell_unready(diff, ResourceId::Rule(rule.clone()), bus, asked);
+        targets = None;
+    }
     let mut differences = differences(&wanted.spec, &ours, live);
     if differences.is_empty() && cause == Cause::Intent && held_by.is_none() && targets.is_some() {
         // The mark says what was asked for; left as it is, later drift would be taken for intent.
@@ -342,7 +384,13 @@ impl Targets {
             put_targets(diff, rule, specs, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
         }
         if !self.surplus.is_empty() {
-            remove_targets(diff, rule, self.surplus, asked);
+            match kept::why_targets(diff.desired, &self.surplus) {
+                Some(why) => {
+                    let resource = ResourceId::Rule(rule.clone());
+                    diff.find(resource, FindingCode::TargetSurplus, Outcome::Waiting, why, asked);
+                }
+                None => remove_targets(diff, rule, self.surplus, asked),
+            }
         }
     }
 }
@@ -425,7 +473,7 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
 fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId) {
     let code = FindingCode::RuleSurplus;
     let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), ..Asked::default() };
-    if let Some(why) = kept::why(&diff.desired.kept, rule) {
+    if let Some(why) = kept::why(diff.desired, rule, live) {
         return diff.find(resource, code, Outcome::Waiting, why, &asked);
     }
     match own::tagged(&diff.desired.owner, live.tags.as_ref()) {

@@ -333,7 +333,8 @@ pub(super) async fn pages<F: Fleet, T>(
     let mut items = Vec::new();
     let mut token = None;
     for _ in 0..PAGES_MAX {
-        let ask = call(token.take());
+        let asked: Option<String> = token.take();
+        let ask = call(asked.clone());
         let answer = match fleet.call(scope, ask.clone()).await {
             Ok(answer) => answer,
             Err(error) => return (items, Some(error)),
@@ -341,6 +342,11 @@ pub(super) async fn pages<F: Fleet, T>(
         let Some(page) = take(answer) else { return (items, Some(unexpected(scope, &ask))) };
         items.extend(page.items);
         match page.next_token {
+            Some(next) if asked.as_ref() == Some(&next) => {
+                let mut round = unexpected(scope, &ask);
+                round.message = "the listing did not end: a page names itself as the next one".into();
+                return (items, Some(round));
+            }
             Some(next) => token = Some(next),
             None => return (items, None),
         }

@@ -125,7 +125,7 @@ fn step_lines(out: &mut String, step: &Step, style: Style) {
 
 /// Whose routes stay as they are because of errors in files, on one or a few lines.
 pub fn kept(kept: &Kept) -> String {
-    let Kept { teams, entries, unknown } = kept;
+    let Kept { teams, entries, unknown, sound: _ } = kept;
     if unknown.is_some() {
         return "A file has errors and does not say whose it is: nothing at all is taken away until it is mended."
             .into();

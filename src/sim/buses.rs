@@ -107,7 +107,7 @@ impl SimulatedAws {
         if named.other_region {
             return Err(AwsError::validation("Cross-region api call is not allowed."));
         }
-        self.authorize_on_bus(request, &named, "events:DescribeEventBus", &arn, None)?;
+        self.authorize_on_bus(request, &named, "events:DescribeEventBus", &arn)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let mut answer = summary(bus);
         for (key, value) in attributes(bus) {
@@ -150,14 +150,13 @@ impl SimulatedAws {
     }
 
     /// Refuses what the caller or the bus's policy does not allow. The policy counts for buses of other accounts, and
-    /// at home where it denies or names the caller. `rule` is the one that is called, if one is.
+    /// at home where it denies or names the caller.
     pub(super) fn authorize_on_bus(
         &self,
         request: &Request<'_>,
         named: &NamedBus,
         action: &str,
         resource: &str,
-        rule: Option<&str>,
     ) -> Result<(), AwsError> {
         let bus = self.bus(&named.account, request.region, &named.name).ok();
         let policy = bus.and_then(|bus| bus.policy.as_ref());
@@ -169,6 +168,8 @@ impl SimulatedAws {
             }
         }
         let bus_arn = Arn::bus(request.region, &named.account, &named.name).to_string();
+        let resource_arn: Option<Arn> = resource.parse().ok();
+        let rule = resource_arn.as_ref().and_then(Arn::bus_and_rule_name).map(|(_, rule)| rule);
         let rule_found = rule.and_then(|rule| bus?.rules.get(rule));
         // Whoever makes a rule counts as its creator already.
         let creator = rule.map(|_| rule_found.map_or(request.account(), |rule| rule.created_by.as_str()));

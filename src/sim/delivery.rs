@@ -18,11 +18,19 @@ use super::targets::text;
 use super::trace::{DeliveryOutcome, DeliveryRecord};
 use crate::eventbridge::{Arn, ArnOrAccount, BusPolicy, PutEventsRequest};
 
-/// How often rules have forwarded an event already.
-#[derive(Debug, Clone, Copy, Default)]
+/// How often rules have forwarded an event already, and how long its detail was as it was written.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Journey {
     within_region: u32,
     across_regions: u32,
+    detail_bytes: usize,
+}
+
+impl Journey {
+    /// Of an event that was just published.
+    pub(super) fn begin(detail_bytes: usize) -> Self {
+        Self { within_region: 0, across_regions: 0, detail_bytes }
+    }
 }
 
 /// Where an event is, and by which rule it leaves.
@@ -82,7 +90,7 @@ impl SimulatedAws {
                 pattern.matches(event).then(|| (rule.clone(), effect.targets.clone()))
             })
             .collect();
-        self.archive_event(event, account, region, &bus_arn);
+        self.archive_event(event, journey.detail_bytes, account, region, &bus_arn);
         for (rule, targets) in matched {
             let rule_arn = Arn::rule(region, account, bus, &rule).to_string();
             self.trace.count(&rule_arn, |counters| counters.matched_events += 1);
@@ -234,9 +242,11 @@ impl SimulatedAws {
         if !let_in || self.is_suspended(&arn.account) {
             return Err(Failure::no_permission());
         }
-        let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
-        if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
-            return Err(Failure::new("NO_PERMISSIONS", reason));
+        if queue.kms_key().is_some() {
+            let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
+            if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
+                return Err(Failure::new("NO_PERMISSIONS", reason));
+            }
         }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         self.enqueue(queue_arn, &body, json!({}));
@@ -331,8 +341,9 @@ impl SimulatedAws {
         });
     }
 
-    /// Archives catch what reaches their bus, but nothing that is replayed.
-    fn archive_event(&mut self, event: &Arc<Value>, account: &str, region: &str, bus_arn: &str) {
+    /// Archives catch what reaches their bus, but nothing that is replayed. They count texts as PutEvents does, and
+    /// the time as it is written: ten events of the recordings are 1,590 bytes.
+    fn archive_event(&mut self, event: &Arc<Value>, detail_bytes: usize, account: &str, region: &str, bus_arn: &str) {
         let Some(found) = self.region(account, region) else {
             return;
         };
@@ -349,12 +360,14 @@ impl SimulatedAws {
         if names.is_empty() {
             return;
         }
+        let texts: usize = ["time", "source", "detail-type"].iter().map(|field| text(event, field).len()).sum();
         let Some(found) = self.region_mut(account, region) else {
             return;
         };
         for name in names {
-            if let Some(archive) = found.archives.get_mut(&name) {
-                Arc::make_mut(archive).events.push(Arc::clone(event));
+            if let Some(archive) = found.archives.get_mut(&name).map(Arc::make_mut) {
+                archive.events.push(Arc::clone(event));
+                archive.size_bytes += texts + detail_bytes;
             }
         }
     }

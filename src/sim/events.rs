@@ -148,7 +148,8 @@ impl SimulatedAws {
     fn accept(&mut self, request: &Request<'_>, entry: &Value, destination: &Destination) -> String {
         let id = self.next_uuid();
         let event = envelope(request, entry, &id, self.now_ms);
-        self.deliver(&Arc::new(event), Journey::default(), &destination.account, request.region, &destination.bus);
+        let journey = Journey::begin(text(entry, "Detail").len());
+        self.deliver(&Arc::new(event), journey, &destination.account, request.region, &destination.bus);
         id
     }
 }

@@ -22,6 +22,15 @@ struct Inbound {
     input: Value,
 }
 
+/// A request whose caller is known.
+pub(super) struct Identified {
+    pub(super) service: Service,
+    pub(super) operation: String,
+    pub(super) input: Value,
+    pub(super) caller: Caller,
+    pub(super) region: String,
+}
+
 /// What the `Authorization` header says: whose key, and what the request is signed for.
 struct Credential {
     key: String,
@@ -32,21 +41,29 @@ struct Credential {
 /// Answers one HTTP request.
 #[must_use]
 pub fn respond(world: &mut SimulatedAws, request: &Request<Bytes>) -> Response<Bytes> {
+    match identified(world, request) {
+        Ok(request) => perform(world, &request),
+        Err(refused) => refused,
+    }
+}
+
+/// Reads a request and finds out who calls, or says in the service's own words why not.
+pub(super) fn identified(world: &SimulatedAws, request: &Request<Bytes>) -> Result<Identified, Response<Bytes>> {
     let credential = credential(request);
-    let inbound = match read(request, credential.as_ref()) {
-        Ok(inbound) => inbound,
-        Err(error) => return failed(Service::EventBridge, &error, ""),
-    };
-    let (service, operation) = (inbound.service, inbound.operation.as_str());
-    let (caller, region) = match identify(world, credential, service) {
-        Ok(identified) => identified,
-        Err(error) => return failed(service, &error, ""),
-    };
-    let outcome = world.call(&caller, &region, service, operation, &inbound.input);
+    let Inbound { service, operation, input } =
+        read(request, credential.as_ref()).map_err(|error| failed(Service::EventBridge, &error, ""))?;
+    let (caller, region) = identify(world, credential, service).map_err(|error| failed(service, &error, ""))?;
+    Ok(Identified { service, operation, input, caller, region })
+}
+
+/// Makes the call that a request asks for.
+pub(super) fn perform(world: &mut SimulatedAws, request: &Identified) -> Response<Bytes> {
+    let Identified { service, operation, input, caller, region } = request;
+    let outcome = world.call(caller, region, *service, operation, input);
     let request_id = world.last_request_id();
     match outcome {
-        Ok(output) => succeeded(service, operation, &output, request_id),
-        Err(error) => failed(service, &error, request_id),
+        Ok(output) => succeeded(*service, operation, &output, request_id),
+        Err(error) => failed(*service, &error, request_id),
     }
 }
 
@@ -118,7 +135,8 @@ fn header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-fn succeeded(service: Service, operation: &str, output: &Value, request_id: &str) -> Response<Bytes> {
+/// A service's answer.
+pub(super) fn succeeded(service: Service, operation: &str, output: &Value, request_id: &str) -> Response<Bytes> {
     let body = match xml_namespace(service) {
         Some(namespace) => {
             let result = xml_of(output);
@@ -132,7 +150,8 @@ fn succeeded(service: Service, operation: &str, output: &Value, request_id: &str
     response(StatusCode::OK, service, request_id, None, body)
 }
 
-fn failed(service: Service, error: &AwsError, request_id: &str) -> Response<Bytes> {
+/// A service's refusal.
+pub(super) fn failed(service: Service, error: &AwsError, request_id: &str) -> Response<Bytes> {
     let body = match (xml_namespace(service), service) {
         (Some(namespace), _) => format!(
             "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error>\

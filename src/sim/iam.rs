@@ -142,7 +142,8 @@ impl Role {
 
     /// Whether an ARN is this role's, whatever its partition: the simulated accounts are in all of them.
     fn is_named_by(&self, arn: &Arn) -> bool {
-        arn.resource == format!("role{}{}", self.path, self.name)
+        let path = arn.resource.strip_prefix("role").and_then(|rest| rest.strip_prefix(self.path.as_str()));
+        path == Some(self.name.as_str())
     }
 
     /// Whether a service may assume it on behalf of something in an account.

@@ -1,5 +1,5 @@
 //! A simulated AWS: many accounts and Regions in memory, with EventBridge's control plane and delivery, STS, and as
-//! much of SQS and IAM as those two rest on.
+//! much of SQS, IAM, KMS and an organisation's troubles as those two rest on.
 //!
 //! The core speaks AWS's own JSON: an operation's name and its input as the service's API reference gives them in,
 //! the output or an [`AwsError`] out. Every door (a direct call, an HTTP request, a TCP listener) is a
@@ -36,6 +36,7 @@ mod errors;
 mod events;
 pub mod fault;
 pub mod http;
+pub mod http_faults;
 mod iam;
 mod iam_api;
 mod identifiers;

@@ -24,11 +24,11 @@ impl SimulatedAws {
         let name = request.text("Name").unwrap_or_default();
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
-        self.authorize_rule(request, &named, "events:PutRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:PutRule", &arn)?;
         let quotas = self.quotas(&named.account);
         let tags = read_tags(request, quotas.tags_per_resource)?;
         if !tags.is_empty() {
-            self.authorize_rule(request, &named, "events:TagResource", &arn)?;
+            self.authorize_on_bus(request, &named, "events:TagResource", &arn)?;
         }
         let role_arn = request.non_empty("RoleArn");
         if let Some(role_arn) = &role_arn {
@@ -67,7 +67,7 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
-        self.authorize_rule(request, &named, "events:DeleteRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:DeleteRule", &arn)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let existing = bus.rules.get(name);
         refuse_managed(existing, request)?;
@@ -83,7 +83,7 @@ impl SimulatedAws {
     pub(super) fn describe_rule(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
+        self.authorize_on_bus(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
         self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         let mut answer = summary(rule, &named.name);
@@ -95,7 +95,7 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         let action = format!("events:{}", request.operation);
-        self.authorize_rule(request, &named, &action, &rule_arn(request, &named, name))?;
+        self.authorize_on_bus(request, &named, &action, &rule_arn(request, &named, name))?;
         self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         refuse_managed(Some(&Arc::new(rule.clone())), request)?;
@@ -107,7 +107,7 @@ impl SimulatedAws {
 
     pub(super) fn list_rules(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:ListRules", "*")?;
+        self.authorize_on_bus(request, &named, "events:ListRules", "*")?;
         self.check_decryptable(request, &named)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let prefix = request.text("NamePrefix").unwrap_or_default();
@@ -126,7 +126,7 @@ impl SimulatedAws {
         constraints.required("targetArn", target).length("targetArn", target, 1, 1_600);
         constraints.check()?;
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:ListRuleNamesByTarget", "*")?;
+        self.authorize_on_bus(request, &named, "events:ListRuleNamesByTarget", "*")?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let reaches =
             |rule: &Rule| rule.targets.values().any(|found| found.get("Arn").and_then(Value::as_str) == target);
@@ -179,19 +179,6 @@ impl SimulatedAws {
             bus.rules.remove(rule);
             bus.settle_rule(rule, now_ms, settle_ms);
         }
-    }
-
-    /// Refuses what the caller, or the policy of a bus that is not its own, does not allow on a rule.
-    pub(super) fn authorize_rule(
-        &self,
-        request: &Request<'_>,
-        named: &NamedBus,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), AwsError> {
-        let arn: Option<Arn> = resource.parse().ok();
-        let rule = arn.as_ref().and_then(Arn::bus_and_rule_name).map(|(_, rule)| rule);
-        self.authorize_on_bus(request, named, action, resource, rule)
     }
 }
 

@@ -243,7 +243,7 @@ impl SimulatedAws {
             let message = Arc::make_mut(message);
             message.receives += 1;
             message.visible_from_ms = now_ms.saturating_add(hidden_ms);
-            shown.push(received(message));
+            shown.push(received(message, request));
         }
         if shown.is_empty() {
             return Ok(json!({}));
@@ -334,20 +334,36 @@ fn set_attributes(queue: &mut Queue, request: &Request<'_>) -> Result<(), AwsErr
     Ok(())
 }
 
-fn received(message: &Message) -> Value {
+/// A message with those of its attributes that were asked for.
+fn received(message: &Message, request: &Request<'_>) -> Value {
+    let asked = |fields: &[&str], name: &str| {
+        let mut names = fields.iter().flat_map(|field| request.list(field)).filter_map(Value::as_str);
+        names.any(|wanted| wanted == "All" || wanted == ".*" || wanted == name)
+    };
     let mut shown = json!({
         "MessageId": message.message_id,
         "ReceiptHandle": format!("{}#{}", message.message_id, message.receives),
         "MD5OfBody": md5_hex(message.body.as_bytes()),
         "Body": message.body,
-        "Attributes": {
-            "SentTimestamp": message.sent_ms.to_string(),
-            "ApproximateReceiveCount": message.receives.to_string(),
-        },
     });
-    let named = message.attributes.as_object().is_some_and(|map| !map.is_empty());
-    if named && let Some(map) = shown.as_object_mut() {
-        map.insert("MessageAttributes".to_owned(), message.attributes.clone());
+    let of_the_system: Map<String, Value> =
+        [("SentTimestamp", message.sent_ms.to_string()), ("ApproximateReceiveCount", message.receives.to_string())]
+            .into_iter()
+            .filter(|(name, _)| asked(&["AttributeNames", "MessageSystemAttributeNames"], name))
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
+    let of_the_message: Map<String, Value> = message
+        .attributes
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| asked(&["MessageAttributeNames"], name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for (field, attributes) in [("Attributes", of_the_system), ("MessageAttributes", of_the_message)] {
+        if let Some(map) = shown.as_object_mut().filter(|_| !attributes.is_empty()) {
+            map.insert(field.to_owned(), Value::Object(attributes));
+        }
     }
     shown
 }

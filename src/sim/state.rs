@@ -157,6 +157,8 @@ pub(super) struct Archive {
     pub(super) retention_days: i64,
     pub(super) created_ms: i64,
     pub(super) events: Vec<Arc<Value>>,
+    /// What it says that they take up.
+    pub(super) size_bytes: usize,
 }
 
 /// A thing whose writes are read at once and take effect later.

@@ -85,7 +85,7 @@ impl SimulatedAws {
         };
         let bus = NamedBus { name: bus.to_owned(), account: arn.account.clone(), other_region: false };
         let action = format!("events:{}", request.operation);
-        self.authorize_on_bus(request, &bus, &action, text, rule.as_deref())?;
+        self.authorize_on_bus(request, &bus, &action, text)?;
         if arn.region != request.region {
             return Err(AwsError::validation("Cross-region api call is not allowed."));
         }

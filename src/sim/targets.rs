@@ -11,6 +11,7 @@ use super::SimulatedAws;
 use super::buses::NamedBus;
 use super::delivery::BusGrant;
 use super::errors::AwsError;
+use super::input_transform::undefined_placeholder;
 use super::paging::page;
 use super::request::{Constraints, NAME, Request};
 use super::rules::{checked_rule_name, refuse_managed, rule_arn};
@@ -45,7 +46,7 @@ impl SimulatedAws {
         check_targets(targets)?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:PutTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:PutTargets", &arn)?;
         self.check_decryptable(request, &named)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
@@ -78,7 +79,7 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:RemoveTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:RemoveTargets", &arn)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut left = found.targets.clone();
@@ -99,7 +100,7 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:ListTargetsByRule", &arn)?;
         self.check_decryptable(request, &named)?;
         let targets = &self.rule(request, &named, rule)?.targets;
         let items = targets.values().map(|target| target.as_ref().clone()).collect();
@@ -247,7 +248,13 @@ fn check_input(target: &Value) -> Result<(), AwsError> {
             text(target, "Id")
         )));
     }
-    Ok(())
+    match target.get("InputTransformer").and_then(undefined_placeholder) {
+        Some(name) => Err(AwsError::validation(format!(
+            "InputTemplate for target {} contains invalid placeholder {name}.",
+            text(target, "Id")
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// A dead-letter queue is a standard queue in the rule's Region.

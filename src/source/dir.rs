@@ -3,7 +3,7 @@
 //! A checkout that a sidecar keeps fresh is such a folder. Symbolic links are followed, as mounted config volumes are
 //! made of them; a loop of links ends at the limit of depth.
 
-use crate::config::{SETTINGS_PATH, SourceFiles};
+use crate::config::{FILE_BYTES_MAX, SETTINGS_PATH, SourceFile, SourceFiles};
 use crate::model::desired::Revision;
 use crate::model::mark::long_digest;
 use std::collections::BTreeMap;
@@ -11,8 +11,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Most bytes of one file.
-pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Most files of one folder.
 pub const FILES_MAX: usize = 10_000;
 /// Most folders within each other.
@@ -36,20 +34,6 @@ pub enum SourceError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
-    },
-    /// A file is larger than any topology needs.
-    #[error("{path} is larger than {FILE_BYTES_MAX} bytes; split it into several files", path = path.display())]
-    TooLarge {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A file is not text.
-    #[error("{path} is not UTF-8 text from byte {offset} on; save it as UTF-8", path = path.display())]
-    NotText {
-        /// Which.
-        path: PathBuf,
-        /// Bytes of it that are text.
-        offset: usize,
     },
     /// A file's name is not text, so that no diagnostic could name it.
     #[error("{path} has a name that is not UTF-8; rename it", path = path.display())]
@@ -77,7 +61,8 @@ pub enum SourceError {
 ///
 /// # Errors
 /// What could not be read, where, and what to do about it. Nothing is left out in silence: a file that cannot be read
-/// is an error, as leaving it out would ask for its resources to be taken away.
+/// is an error, as leaving it out would ask for its resources to be taken away. One that is not text, or is too large, is
+/// for the checker to report: it concerns whose file it is, and need not stop the others.
 pub fn read(dir: &Path) -> Result<(SourceFiles, Revision), SourceError> {
     let metadata = std::fs::metadata(dir)
         .map_err(|error| SourceError::NoFolder { path: dir.into(), reason: error.to_string() })?;
@@ -93,15 +78,15 @@ pub fn read(dir: &Path) -> Result<(SourceFiles, Revision), SourceError> {
     if exists(&topology)? {
         found.walk(&topology, TOPOLOGY, 0)?;
     }
-    let parts: Vec<&str> = found.files.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()]).collect();
+    let parts: Vec<&str> = found.files.values().flat_map(|file| [&*file.path, &*file.text]).collect();
     let id = long_digest(&parts).chars().take(REVISION_CHARACTERS).collect();
     let revision = Revision { id, sequence: found.newest_seconds };
-    Ok((SourceFiles::new(found.files), revision))
+    Ok((SourceFiles::of(found.files.into_values()), revision))
 }
 
 struct Found<'a> {
     dir: &'a Path,
-    files: BTreeMap<String, String>,
+    files: BTreeMap<String, SourceFile>,
     newest_seconds: u64,
 }
 
@@ -149,14 +134,9 @@ impl Found<'_> {
         let file = std::fs::File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         let mut bytes = Vec::new();
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(SourceError::TooLarge { path: path.into() });
-        }
-        let text = String::from_utf8(bytes)
-            .map_err(|error| SourceError::NotText { path: path.into(), offset: error.utf8_error().valid_up_to() })?;
+        file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         self.see(&metadata);
-        self.files.insert(name, text);
+        self.files.insert(name.clone(), SourceFile::of_bytes(name, bytes));
         Ok(())
     }
 
@@ -177,6 +157,7 @@ const REVISION_CHARACTERS: usize = 12;
 mod tests {
     #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // A folder on disk is what is tested.
     use super::*;
+    use crate::config::Fault;
 
     fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -216,13 +197,23 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error_that_names_the_file() {
-        let large = vec![b'#'; usize::try_from(FILE_BYTES_MAX).unwrap() + 1];
-        for (bytes, part) in [(large.as_slice(), "larger than 1048576 bytes"), (b"a = \"\xff\"", "from byte 5 on")] {
-            let folder = folder(&[("topology/a.toml", bytes)]);
-            let message = read(folder.path()).unwrap_err().to_string();
-            assert!(message.contains("topology/a.toml") && message.contains(part), "{message}");
+    fn what_is_no_text_is_read_as_far_as_it_goes_and_said_to_be_none() {
+        let large = vec![b'#'; FILE_BYTES_MAX + 1];
+        let cases: [(&[u8], Fault); 3] = [
+            (large.as_slice(), Fault::TooLarge),
+            (b"a = \"\xff\"", Fault::NotUtf8 { offset: 5 }),
+            (b"\xff\xfea\0=\0", Fault::Utf16),
+        ];
+        for (bytes, fault) in cases {
+            let (files, _) = read(folder(&[("topology/a.toml", bytes)]).path()).unwrap();
+            let file = files.file("topology/a.toml").unwrap();
+            assert_eq!(file.fault, Some(fault));
+            assert!(!file.text.is_empty());
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_that_names_the_file() {
         let message = read(Path::new("/nowhere")).unwrap_err().to_string();
         assert!(message.contains("/nowhere") && message.contains("name the folder"), "{message}");
     }

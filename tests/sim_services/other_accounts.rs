@@ -169,3 +169,30 @@ fn a_dead_principal_comes_back_to_life_only_when_its_statement_goes_and_comes_ba
     ok(&mut aws, HUB, "PutPermission", put);
     assert_eq!(principal(&mut aws), role);
 }
+
+/// Captured, action by action.
+#[test]
+fn a_bus_policy_may_say_only_what_aws_takes() {
+    let mut aws = world();
+    let org = bus(&mut aws, HUB, "org");
+    let mut put = |members: Value| {
+        let mut statement = json!({
+            "Sid": "s", "Effect": "Allow", "Principal": {"AWS": SPOKE}, "Action": "events:PutEvents", "Resource": org,
+        });
+        for (name, value) in members.as_object().unwrap() {
+            statement[name] = value.clone();
+        }
+        let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let input = json!({"EventBusName": "org", "Policy": document});
+        events(&mut aws, &Caller::root(HUB), "PutPermission", input).map_err(|error| error.message)
+    };
+    for action in ["*", "events:*", "events:ListRuleNamesByTarget", "events:TagResource"] {
+        assert_eq!(put(json!({"Action": action})), Ok(json!({})), "{action}");
+    }
+    for action in ["events:InvokeApiDestination", "events:PutPermission", "events:ListEventBuses", "sqs:SendMessage"] {
+        assert!(put(json!({"Action": action})).is_err(), "{action}");
+    }
+    for member in ["NotAction", "NotResource", "NotPrincipal"] {
+        assert_eq!(put(json!({member: "x"})), Err(format!("Has prohibited field {member}")));
+    }
+}

@@ -13,45 +13,58 @@ mod routes;
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::expect;
 use super::index::Index;
-use super::source::{Lines, SourceFiles};
+use super::source::Lines;
 use crate::expand::expand;
-use crate::model::desired::Revision;
+use crate::model::desired::{Desired, Revision};
 use crate::model::ids::Moment;
 use crate::model::settings::Settings;
 use crate::model::topology::Topology;
 
-/// Reports everything that is wrong with `topology`.
-pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings, files: &SourceFiles, sink: &Sink) {
-    if topology_is_empty(index, files, sink) {
-        return;
+/// Reports everything that is wrong with `topology`; whether there is anything to go by at all.
+pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings, sink: &Sink) -> bool {
+    if index.hubs.is_empty() {
+        no_hub(index, sink);
+        return false;
     }
-    names::check(topology, index, sink);
-    routes::check(topology, index, sink);
-    forwards::check(topology, index, sink);
-    patterns::check(topology, index, sink);
-    // What a stop disables for a time is counted as what it is otherwise.
-    let desired = expand(topology, settings, Revision { id: "check".into(), sequence: 0 }, Moment(u64::MAX));
-    quotas::check(topology, &desired, index, sink);
-    // A subscription that is left out for its own mistake would fail every expectation that names it.
-    if !sink.has_errors() {
-        expect::check(topology, &desired, index, sink);
-    }
+    // What a file says that was not understood whole is not held against the others, nor they against it.
+    let understood = without_holes(topology, index);
+    names::check(&understood, index, sink);
+    routes::check(&understood, index, sink);
+    forwards::check(&understood, index, sink);
+    patterns::check(&understood, index, sink);
+    quotas::check(&understood, &expanded(&understood, settings), index, sink);
+    true
+}
+
+/// Runs the topology's own unit tests on what can be used of it; whether one of them fails.
+pub(super) fn expectations(sound: &Topology, index: &Index<'_>, settings: &Settings, sink: &Sink) -> bool {
+    let before = sink.errors();
+    expect::check(sound, &expanded(sound, settings), index, sink);
+    sink.errors() > before
+}
+
+/// What `topology` asks for; what a stop disables for a time is counted as what it is otherwise.
+fn expanded(topology: &Topology, settings: &Settings) -> Desired {
+    expand(topology, settings, Revision { id: "check".into(), sequence: 0 }, Moment(u64::MAX))
+}
+
+fn without_holes(topology: &Topology, index: &Index<'_>) -> Topology {
+    let mut topology = topology.clone();
+    topology.teams.retain(|name, _| !index.has_holes(name.as_str()));
+    topology
 }
 
 /// An empty topology is a wrong folder or a lost checkout, never a wish.
-fn topology_is_empty(index: &Index<'_>, files: &SourceFiles, sink: &Sink) -> bool {
-    if !index.hubs.is_empty() || index.raw.has_holes {
-        return false;
+fn no_hub(index: &Index<'_>, sink: &Sink) {
+    if index.raw.platform_has_holes {
+        return; // The file that could not be read may declare them all.
     }
-    let (place, label) = match files.topology().next() {
-        Some(file) => (Lines::new(file).place(0..0), "no file declares `[hub.NAME]`"),
-        None => (Lines::none("topology/").place(0..0), ""),
+    let message = match index.raw.owners.is_empty() {
+        true => "there is no file under `topology/`",
+        false => "the topology has no hub: no file declares `[hub.NAME]`",
     };
-    let message = if label.is_empty() { "there is no file under `topology/`" } else { "the topology has no hub" };
     sink.push(
-        Diagnostic::error(DiagnosticCode::EmptyTopology, &place, message)
-            .label(label)
+        Diagnostic::error(DiagnosticCode::EmptyTopology, &Lines::none("topology/").place(0..0), message)
             .help("nothing is ever taken away for an empty topology: is this the right folder, and whole?"),
     );
-    true
 }
