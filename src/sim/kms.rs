@@ -45,13 +45,18 @@ impl SimulatedAws {
     /// Creates a key that EventBridge and everybody in the account whose role allows it may use; its ARN. The account
     /// is created where it does not exist.
     pub fn create_key(&mut self, account: &str, region: &str) -> String {
+        let id = self.next_uuid();
+        self.create_key_with_id(account, region, &id)
+    }
+
+    /// The same with an id that the driver chooses, where a topology has to name it before it is there.
+    pub fn create_key_with_id(&mut self, account: &str, region: &str, id: &str) -> String {
         self.create_account(account);
         self.ensure_region(account, region);
-        let id = self.next_uuid();
         let arn = format!("arn:{}:kms:{region}:{account}:key/{id}", partition_of_region(region));
         let key = Key { arn: arn.clone(), state: KeyState::Enabled, policy: key_policy(account) };
         if let Some(found) = self.region_mut(account, region) {
-            found.keys.insert(id, Arc::new(key));
+            found.keys.insert(id.to_owned(), Arc::new(key));
         }
         arn
     }

@@ -1,8 +1,8 @@
 //! The table of drift on the simulated AWS: whether each kind is found, what becomes of it, and what becomes of events
 //! meanwhile.
 //!
-//! The worked example, with what it does not have of the language, has converged before, and each team has a rule of its
-//! own on its bus, which is foreign to wheelwright. Each row is run by the Call door and by the SDK door.
+//! The worked example, with what it does not have of the language, has converged before, and each team has a rule of
+//! its own on its bus, which is foreign to wheelwright. Each row is run by the Call door and by the SDK door.
 //! `cargo test --release --test drift -- --nocapture` prints the table, which is also in `snapshots/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 

@@ -1,10 +1,9 @@
-//! What people do to our things behind our back, one row each: what it is called, what the plan finds, what becomes of it,
-//! and what becomes of events meanwhile.
+//! What people do to our things behind our back, one row each: what it is called, what the plan finds, what becomes of
+//! it, and what becomes of events meanwhile.
 //!
 //! A row's edit is made by raw calls, as a person of that account would make it, so that a row can be tried on whatever
 //! answers EventBridge's API: the simulated AWS (`tests/drift/`), moto (`tests/moto.rs`) and ministack
-//! (`tests/ministack.rs`). It names things that both examples have, the one of [`drift_example`] and the small one of the
-//! emulators.
+//! (`tests/ministack.rs`). It names things that the worked example has with [`EXTRAS`], and the small one of the emulators.
 #![allow(dead_code)] // Each test crate takes what it needs.
 
 mod archives;
@@ -107,8 +106,8 @@ impl Row {
         self
     }
 
-    /// What bears our name and nobody asks for cannot be told from what an earlier topology asked for: it goes, as a step
-    /// of the plan and without a finding.
+    /// What bears our name and nobody asks for cannot be told from what an earlier topology asked for: it goes, as a
+    /// step of the plan and without a finding.
     const fn goes(mut self) -> Self {
         self.after = After::Mended;
         self

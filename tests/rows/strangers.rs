@@ -1,5 +1,5 @@
-//! Things under names that the topology wants, or with marks of ours, that are not ours, or not ours any more: both marks
-//! lost, marks copied, other operators' marks, other tools' tags.
+//! Things under names that the topology wants, or with marks of ours, that are not ours, or not ours any more: both
+//! marks lost, marks copied, other operators' marks, other tools' tags.
 
 use super::hands::HUB;
 use super::{Row, row};

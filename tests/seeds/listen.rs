@@ -1,7 +1,7 @@
 //! Where the oracle listens: at the simulated AWS, at what the operator is answered, and at what the sweep says of itself.
 
-use crate::generator::Rng;
 use crate::oracle::{Check, Oracle, items};
+use crate::rng::Rng;
 use serde_json::json;
 use std::sync::{Mutex, PoisonError};
 use wheelwright::call::{Answer, Call, CallError};

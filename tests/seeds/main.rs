@@ -15,11 +15,17 @@
 
 mod cases;
 mod edits;
+mod finish;
 mod generator;
+mod hands;
 mod listen;
 mod mutants;
 mod oracle;
+mod render;
+mod rng;
 mod run;
+mod samples;
+mod spec;
 
 use mutants::Mutant;
 use oracle::{Check, Violation};
