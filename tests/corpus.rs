@@ -4,6 +4,7 @@
 //! each after a line `--- PATH (HOW)`. HOW is how it is stored: `bom`, `crlf`, `cr`, `utf-16`, `latin-1`, or `absent`.
 //! What cannot be seen is written `<NUL>`, `<NBSP>`, `<BOM>`. What is too long to be written is made below.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::disallowed_methods)] // The cases are files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -189,6 +189,8 @@ pub struct Diagnostic {
     pub(super) concerns: BTreeSet<TeamName>,
     /// The team by whose file another's is judged: if that has mistakes of its own it is not used, and nobody is judged by it.
     pub(super) rests_on: Option<TeamName>,
+    /// Whether it only counts while no team's file has mistakes: what it misses may be there under a misspelt name.
+    pub(super) rests_on_all: bool,
 }
 
 impl Diagnostic {
@@ -203,6 +205,7 @@ impl Diagnostic {
             help: Vec::new(),
             concerns: BTreeSet::new(),
             rests_on: None,
+            rests_on_all: false,
         }
     }
 
@@ -237,6 +240,11 @@ impl Diagnostic {
     /// The same, as something that only counts while the file of `team` has no mistakes of its own.
     pub(super) fn resting_on(self, team: &TeamName) -> Self {
         Self { rests_on: Some(team.clone()), ..self }
+    }
+
+    /// The same, as something that only counts while no team's file has mistakes.
+    pub(super) fn resting_on_all(self) -> Self {
+        Self { rests_on_all: true, ..self }
     }
 
     /// The same with a did-you-mean, if some known name is near enough.
@@ -293,12 +301,7 @@ impl Sink {
                 matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge | DiagnosticCode::NotText);
             of_the_text || not_understood.get(&primary.file).is_none_or(|offset| primary.span.start < *offset)
         });
-        let own = found.iter().filter(|found| found.severity == Severity::Error && found.rests_on.is_none());
-        let broken: BTreeSet<&str> = own.filter_map(|found| owner_of(&found.primary.file)).collect();
-        found.retain(|Diagnostic { rests_on, primary, .. }| {
-            let other = rests_on.as_ref().map(TeamName::as_str).filter(|team| owner_of(&primary.file) != Some(*team));
-            other.is_none_or(|team| !broken.contains(team))
-        });
+        leave_out_resting(&mut found, owner_of);
         found.sort_by(|left, right| {
             let key = |diagnostic: &Diagnostic| {
                 let Label { file, span, .. } = &diagnostic.primary;
@@ -309,6 +312,30 @@ impl Sink {
         found.dedup();
         found
     }
+}
+
+/// Takes out what rests on a team's file that has errors of its own. One after the other, each for one that is still there:
+/// where two rest on each other, or more in a circle, one stays.
+fn leave_out_resting<'a>(found: &mut Vec<Diagnostic>, owner_of: impl Fn(&str) -> Option<&'a str>) {
+    let mut errors: BTreeMap<&str, usize> = BTreeMap::new();
+    for error in found.iter().filter(|found| found.severity == Severity::Error) {
+        if let Some(owner) = owner_of(&error.primary.file) {
+            *errors.entry(owner).or_default() += 1;
+        }
+    }
+    let any = !errors.is_empty();
+    found.retain(|Diagnostic { rests_on, rests_on_all, primary, severity, .. }| {
+        if *rests_on_all && any {
+            return false;
+        }
+        let owner = owner_of(&primary.file);
+        let other = rests_on.as_ref().map(TeamName::as_str).filter(|team| owner != Some(*team));
+        let stays = other.is_none_or(|team| errors.get(team).is_none_or(|count| *count == 0));
+        if let Some(count) = owner.and_then(|owner| errors.get_mut(owner)).filter(|_| !stays) {
+            *count -= usize::from(*severity == Severity::Error);
+        }
+        stays
+    });
 }
 
 /// The known name that `given` was probably meant to be: at most a third of it wrong.

@@ -188,10 +188,11 @@ fn concerning(
     index: &Index<'_>,
 ) -> Diagnostic {
     let team = &named.value.team;
-    if written_by.is_some() {
-        return diagnostic.resting_on(team);
+    match written_by {
+        Some(_) => diagnostic.resting_on(team),
+        None if index.teams.contains_key(team.as_str()) => diagnostic.concerning([team.clone()]).resting_on(team),
+        None => diagnostic.resting_on_all(),
     }
-    if index.teams.contains_key(team.as_str()) { diagnostic.concerning([team.clone()]) } else { diagnostic }
 }
 
 /// The stop of each subscription that is held off: of several, the one that lasts the longest.

@@ -19,18 +19,24 @@ pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, s
     tags(topology, index, sink);
 }
 
+/// Whose the rules on a bus are, and those of them that have wildcards; none for a hub's own.
+#[derive(Default)]
+struct OnBus<'d> {
+    rules: Vec<Option<&'d TeamName>>,
+    wildcards: Vec<Option<&'d TeamName>>,
+}
+
 fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    type Whose<'d> = Vec<Option<&'d TeamName>>;
-    let mut by_bus: BTreeMap<&BusId, (Whose<'_>, Whose<'_>)> = BTreeMap::new();
+    let mut by_bus: BTreeMap<&BusId, OnBus<'_>> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
-        let (all, wildcards) = by_bus.entry(&rule.bus).or_default();
-        all.push(wanted.team.as_ref());
-        wildcards.extend((wanted.spec.pattern.wildcard_count() > 0).then_some(wanted.team.as_ref()));
+        let on_bus = by_bus.entry(&rule.bus).or_default();
+        on_bus.rules.push(wanted.team.as_ref());
+        on_bus.wildcards.extend((wanted.spec.pattern.wildcard_count() > 0).then_some(wanted.team.as_ref()));
     }
     // Which of them is one too many the files do not say: those whose rules they are stay as they are.
     let teams = |rules: &[Option<&TeamName>]| rules.iter().flatten().map(|team| (*team).clone()).collect::<Vec<_>>();
-    for (bus, (of_all, of_wildcards)) in by_bus {
-        let (all, wildcards) = (of_all.len(), of_wildcards.len());
+    for (bus, on_bus) in by_bus {
+        let (all, wildcards) = (on_bus.rules.len(), on_bus.wildcards.len());
         let Some(place) = bus_place(bus, desired, index) else { continue };
         let quotas = quotas(bus, desired);
         if all > quotas.rules_max {
@@ -40,7 +46,7 @@ fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
                     .label(format!("in {}", bus.scope.region))
                     .help("ask AWS to raise the quota `Rules` for this account and Region, then write it down: `quotas = { rules-max = … }`")
                     .help("or spread the teams over two hubs")
-                    .concerning(teams(&of_all)),
+                    .concerning(teams(&on_bus.rules)),
             );
         }
         if wildcards > quota::WILDCARD_RULES_PER_BUS {
@@ -53,7 +59,7 @@ fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
                 Diagnostic::error(DiagnosticCode::TooManyWildcards, &place, message)
                     .label("AWS does not raise this one")
                     .help("use `prefix` and `suffix` instead of `wildcard` where they do")
-                    .concerning(teams(&of_wildcards)),
+                    .concerning(teams(&on_bus.wildcards)),
             );
         }
     }
