@@ -4,7 +4,7 @@
 //! queues that they subscribe with and, once their bus is there, rules of their own on it. For the demo, for
 //! `wheelwright sim` and for tests.
 
-use crate::eventbridge::Arn;
+use crate::eventbridge::{Arn, partition_of_region};
 use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::resource::BusId;
@@ -26,16 +26,17 @@ pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> Sim
     aws.create_account(OPERATOR_ACCOUNT);
     for account in topology.accounts.values() {
         let id = account.id.to_string();
+        let scopes = desired.scopes.iter().filter(|scope| scope.account == account.id);
+        let regions: Vec<&str> = scopes.map(|scope| scope.region.as_str()).collect();
+        let partition = regions.first().map_or("aws", |region| partition_of_region(region));
         let bootstrap = Bootstrap {
             operator_account: OPERATOR_ACCOUNT.to_owned(),
             external_id: settings.operator.external_id.clone().unwrap_or_default(),
             operator_role: settings.operator.role_name.clone(),
             delivery_role: settings.delivery.role_name.clone(),
             dead_letter_queue: settings.delivery.dead_letter_queue.clone(),
-            operator_permissions: Some(operator_permissions(&id, settings)),
+            operator_permissions: Some(operator_permissions(&id, partition, settings)),
         };
-        let scopes = desired.scopes.iter().filter(|scope| scope.account == account.id);
-        let regions: Vec<&str> = scopes.map(|scope| scope.region.as_str()).collect();
         match account.access {
             Access::Managed => aws.bootstrap_account(&id, &regions, &bootstrap),
             Access::None => aws.create_account(&id),
@@ -52,9 +53,9 @@ pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> Sim
 
 /// What the template gives the operator role, as far as the simulated AWS tells actions apart: EventBridge whole, and to look
 /// at what delivers.
-fn operator_permissions(account: &str, settings: &Settings) -> Vec<Permission> {
-    let delivery = Arn::role("aws", account, &settings.delivery.role_name).to_string();
-    let queues = format!("arn:aws:sqs:*:{account}:{}", settings.delivery.dead_letter_queue);
+fn operator_permissions(account: &str, partition: &str, settings: &Settings) -> Vec<Permission> {
+    let delivery = Arn::role(partition, account, &settings.delivery.role_name).to_string();
+    let queues = format!("arn:{partition}:sqs:*:{account}:{}", settings.delivery.dead_letter_queue);
     vec![
         Permission::on_everything(&["events:*"]),
         Permission::on(&["iam:PassRole", "iam:GetRole"], &[&delivery]),

@@ -162,7 +162,6 @@ async fn iams_errors_are_classed_by_their_codes() {
         (403, "AccessDenied", ErrorClass::Denied),
         (403, "InvalidClientTokenId", ErrorClass::Credentials),
         (403, "SignatureDoesNotMatch", ErrorClass::Credentials),
-        (403, "ExpiredToken", ErrorClass::Credentials),
         (400, "Throttling", ErrorClass::Throttled),
         (400, "ValidationError", ErrorClass::Invalid),
         (500, "ServiceFailure", ErrorClass::ServerError),
