@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoEnumIterator;
-use wheelwright::config::{
-    Diagnostic, DiagnosticCode, FILE_BYTES_MAX, Loaded, SourceFile, SourceFiles, Style, load, render,
-};
+use wheelwright::config::{DiagnosticCode, FILE_BYTES_MAX, Loaded, SourceFile, SourceFiles, Style, load, render};
 use wheelwright::model::finding::Severity;
 
 const ACCOUNTS: &str = r#"[account]

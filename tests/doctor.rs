@@ -1,4 +1,5 @@
 //! `wheelwright doctor`: the built program against a simulated AWS in which one thing after the other is broken.
+#![allow(clippy::disallowed_methods)] // It reads the deployment page.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod program;
@@ -10,7 +11,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use support::Example;
+use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::doctor::{Manner, Patient, Trouble, examine, needs};
+use wheelwright::model::ids::{AccountId, Moment, Scope};
+use wheelwright::port::{Clock, Fleet, SignIn, SignedIn};
+use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
+use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::{Caller, Outcome, Permission, Role, Service, SimulatedAws, Trusted};
+use wheelwright::stage;
 
 const PLATFORM: &str = "111111111111";
 const SHOP: &str = "222222222222";
@@ -153,10 +161,8 @@ fn delivery(aws: &mut SimulatedAws, account: &str, trusted: &str, source_account
 fn healthy_accounts_are_told_with_what_owners_and_partners_have_to_have() {
     let folder = Folder::of(&texts());
     let served = Served::start(staged());
-    let before = served.aws().snapshot(|_| true);
     let first = doctor(&folder, &served, &[]).expect(0);
     insta::assert_snapshot!("doctor_of_healthy_accounts", first.out);
-    assert_eq!(served.aws().snapshot(|_| true), before);
     let log = served.aws().log().to_vec();
     assert!(log.is_empty(), "it wrote: {log:#?}");
 
@@ -442,4 +448,124 @@ fn a_service_may_have_an_endpoint_of_its_own() {
     let ran = ran.expect(1);
     assert!(missing(&ran.out).contains("sqs:GetQueueAttributes: no-answer"), "{}", ran.out);
     assert!(!missing(&ran.out).contains("iam:GetRole"), "{}", ran.out);
+}
+
+/// Plans tell partners, too: what makes their rules deliver, and what lets those publish who put events on the hub.
+#[test]
+fn a_plan_tells_partners_what_they_have_to_add() {
+    let folder = Folder::of(&texts());
+    let served = Served::start(staged());
+    let ran = wheelwright(&folder, Some(&served.endpoint), &["plan", "--format", "json"]).expect(0);
+    let plan: Value = serde_json::from_str(&ran.out).unwrap();
+    let found = plan["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "partner-must-add");
+    let told: Vec<(&str, Option<&str>)> =
+        found.map(|finding| (finding["detail"].as_str().unwrap(), finding["team"].as_str())).collect();
+    let hub = "arn:aws:events:us-east-1:111111111111:event-bus/org-events";
+    let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": hub}]});
+    let publishes = format!("the partner lets those who publish do so, by this identity policy: {policy}");
+    assert!(told.contains(&(publishes.as_str(), Some("shop"))), "{told:#?}");
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(
+        told.iter().any(|(detail, team)| detail.starts_with("the partner makes a rule") && *team == Some("carrier"))
+    );
+}
+
+/// What `deploy/README.md` says to deploy with is what the doctor says.
+#[test]
+fn the_commands_are_those_of_the_deployment_page() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/README.md")).unwrap();
+    let shape = |line: &str| -> Vec<String> {
+        let words = line.split("$ ").nth(1).unwrap().split(' ');
+        words.map(|word| word.split('=').next().unwrap().to_owned()).collect()
+    };
+    let documented: Vec<Vec<String>> =
+        page.lines().filter(|line| line.starts_with("$ aws cloudformation deploy")).map(shape).collect();
+    assert_eq!(documented.len(), 2);
+    let folder = Folder::of(&texts());
+    let mut aws = staged();
+    aws.delete_role(SHOP, OPERATOR);
+    aws.delete_role(PLATFORM, DELIVERY);
+    let served = Served::start(aws);
+    let mut told = missing(&doctor(&folder, &served, &[]).expect(1).out).to_owned();
+    let mut named = texts();
+    named.insert("wheelwright.toml".into(), format!("{SETTINGS}[delivery]\ndead-letter-queue = \"undeliverable\"\n"));
+    operator(&mut served.aws(), BOOKS, "acme/eventbridge", &everything(), &[]);
+    operator(&mut served.aws(), PLATFORM, "acme/eventbridge", &everything(), &[]);
+    told += missing(&doctor(&Folder::of(&named), &served, &["--account", "platform"]).expect(1).out);
+    let commands: Vec<Vec<String>> =
+        told.lines().filter(|line| line.contains("$ aws cloudformation deploy")).map(shape).collect();
+    assert!(commands.len() >= 3, "{told}");
+    for command in &commands {
+        let is_documented = documented.iter().any(|documented| command.starts_with(documented));
+        assert!(is_documented, "{command:?} is none of {documented:?}");
+    }
+    assert!(
+        documented.iter().all(|documented| commands.iter().any(|command| command.starts_with(documented))),
+        "{told}"
+    );
+}
+
+/// A fleet in which one account never answers.
+struct Hung {
+    fleet: SimFleet,
+    account: AccountId,
+    /// Whether signing in still works.
+    signs_in: bool,
+}
+
+impl Fleet for Hung {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        if scope.account == self.account {
+            std::future::pending::<()>().await;
+        }
+        self.fleet.call(scope, call).await
+    }
+}
+
+impl SignIn for Hung {
+    async fn sign_in(&self, scope: &Scope) -> Result<SignedIn, CallError> {
+        if scope.account == self.account && !self.signs_in {
+            std::future::pending::<()>().await;
+        }
+        self.fleet.sign_in(scope).await
+    }
+}
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Moment {
+        Moment(1_790_000_000_000)
+    }
+    async fn wait_ms(&self, _: u64) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_hangs_delays_nobody_else_and_is_told() {
+    let example = Example::of(texts(), 1_000);
+    let patient = Patient { topology: &example.topology, desired: &example.desired, settings: &example.settings };
+    let scopes = needs(&example.desired, &example.settings).into_keys().collect();
+    let refresh = RefreshSettings { depth: Depth::Full, scopes_in_flight_max: 8, scope_deadline_ms: 120_000 };
+    for signs_in in [false, true] {
+        let fleet = stage::fleet(example.stage(), &example.settings);
+        let hung = Hung { fleet, account: SHOP.parse().unwrap(), signs_in };
+        let started = tokio::time::Instant::now();
+        let done = std::sync::Mutex::new(BTreeMap::new());
+        let told = |scope: &Scope, _: &[Trouble]| {
+            done.lock().unwrap().insert(scope.account.to_string(), started.elapsed().as_secs());
+        };
+        let manner = Manner { prove_writes: false, refresh };
+        let report = examine(&hung, &Noon, patient, &scopes, manner, &told).await;
+        let done = done.into_inner().unwrap();
+        assert_eq!(done[SHOP], 120);
+        assert!([PLATFORM, BOOKS, "444444444444"].iter().all(|account| done[*account] == 0), "{done:?}");
+        let told: Vec<(String, &str)> =
+            report.troubles.iter().map(|trouble| (trouble.scope.account.to_string(), trouble.what.as_str())).collect();
+        let what = if signs_in {
+            "the role was assumed, and not everything was answered within 120 s"
+        } else {
+            "sts:AssumeRole: no-answer: no answer within 120 s"
+        };
+        assert_eq!(told, [(SHOP.to_owned(), what)]);
+    }
 }

@@ -270,6 +270,9 @@ fn nothing_goes_on_doubt() {
     left.folder.write("topology/teams/books.toml", TEAMS[1].1);
 
     // An older checkout may not know what a newer one names.
+    let newer = ACCOUNTS.replace("bus = \"org-events\"", "bus = \"org-events\"\ndescription = \"Events\"");
+    left.folder.write("topology/platform.toml", &newer);
+    wheelwright(&left.folder, Some(&left.served.endpoint), &["apply", "--yes"]).expect(0);
     let older = Folder::of(&texts(""));
     let args = ["retire", "bus", "platform/us-east-1/old-events", "--confirm", "old-events"];
     left.refuses(wheelwright(&older, Some(&left.served.endpoint), &args), "update this checkout");
@@ -408,7 +411,7 @@ fn archive_of(fleet: &SimFleet) -> String {
 async fn prepared<F: Fleet>(fleet: &F, example: &Example, thing: &Retirable) -> Ready {
     let settings = RefreshSettings { depth: Depth::Full, scopes_in_flight_max: 8, scope_deadline_ms: 60_000 };
     match prepare(fleet, &Noon, &example.desired, thing, settings, &|_, _| {}).await.unwrap() {
-        Prepared::Ready(ready) => ready,
+        Prepared::Ready(ready) => *ready,
         other => panic!("{other:?}"),
     }
 }

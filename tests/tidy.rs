@@ -185,12 +185,10 @@ fn constructions(code: &str, name: &str) -> Vec<usize> {
         let next = rest[fields..].trim_start();
         next.starts_with("=>") || next.starts_with('|')
     };
-    let is_word = |at: &usize| has_word(&code[line_start(code, *at)..*at + name.len()], name);
+    let part_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let is_word =
+        |at: &usize| !code[..*at].ends_with(part_of_name) && !code[*at + name.len()..].starts_with(part_of_name);
     code.match_indices(name).map(|(at, _)| at).filter(is_word).filter(|at| !is_pattern(*at)).collect()
-}
-
-fn line_start(code: &str, at: usize) -> usize {
-    code[..at].rfind('\n').map_or(0, |end| end + 1)
 }
 
 #[test]

@@ -38,9 +38,9 @@ pub(super) async fn send(
     call: &Call,
 ) -> Result<Answer, Failure> {
     let request = match call {
-        Call::GetRole { role } => get_role(connection.endpoint_url(settings, "IAM"), scope, role)?,
+        Call::GetRole { role } => get_role(connection.endpoint_url(settings, "IAM").as_deref(), scope, role)?,
         Call::GetQueueAttributes { queue } => {
-            get_queue_attributes(connection.endpoint_url(settings, "SQS"), scope, queue)?
+            get_queue_attributes(connection.endpoint_url(settings, "SQS").as_deref(), scope, queue)?
         }
         _ => return Err(Failure::new(ErrorClass::Invalid, "not a call of IAM's or SQS's")),
     };
@@ -68,7 +68,7 @@ pub(super) async fn send(
         .time_source(time_source)
         .sleep_impl(sleep)
         .serializer(|request: HttpRequest| Ok(request))
-        .deserializer(move |response| read(response))
+        .deserializer(read)
         .build()
         .invoke(signed)
         .await
@@ -92,7 +92,7 @@ struct Unsigned {
 
 /// IAM is one service for all Regions of a partition, in one of them
 /// (<https://docs.aws.amazon.com/general/latest/gr/iam-service.html>).
-fn get_role(given: Option<String>, scope: &Scope, role: &str) -> Result<Unsigned, Failure> {
+fn get_role(given: Option<&str>, scope: &Scope, role: &str) -> Result<Unsigned, Failure> {
     let (region, host) = match scope.region.partition() {
         "aws" => ("us-east-1", "https://iam.amazonaws.com"),
         "aws-us-gov" => ("us-gov-west-1", "https://iam.us-gov.amazonaws.com"),
@@ -113,7 +113,7 @@ fn get_role(given: Option<String>, scope: &Scope, role: &str) -> Result<Unsigned
 /// A queue is called by its URL, which is written down from its Region, account and name: looking it up is an action of
 /// its own (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>).
 /// All attributes are asked for, since SQS refuses some of them by name on queues that they do not apply to.
-fn get_queue_attributes(given: Option<String>, scope: &Scope, queue: &str) -> Result<Unsigned, Failure> {
+fn get_queue_attributes(given: Option<&str>, scope: &Scope, queue: &str) -> Result<Unsigned, Failure> {
     let Scope { account, region } = scope;
     let host = match region.partition() {
         "aws" | "aws-us-gov" => format!("https://sqs.{region}.amazonaws.com"),
@@ -138,8 +138,8 @@ fn get_queue_attributes(given: Option<String>, scope: &Scope, queue: &str) -> Re
     })
 }
 
-fn endpoint(given: Option<String>, host: &str) -> String {
-    given.as_deref().unwrap_or(host).trim_end_matches('/').to_owned()
+fn endpoint(given: Option<&str>, host: &str) -> String {
+    given.unwrap_or(host).trim_end_matches('/').to_owned()
 }
 
 fn unknown_partition(service: &str, partition: &str) -> Failure {

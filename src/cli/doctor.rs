@@ -5,7 +5,8 @@ use super::context::{Context, Screen, load};
 use super::progress::Progress;
 use super::{DoctorArgs, DoctorFormat, Exit};
 use crate::doctor::{Manner, Patient, Report, Trouble, examine, needs, text};
-use crate::model::ids::{AccountId, Scope};
+use crate::model::ids::{AccountId, AccountName, Scope};
+use crate::model::topology::Access;
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -71,13 +72,11 @@ pub(super) fn account(context: &Context, name: &str) -> Result<AccountId, String
         .iter()
         .find(|(known, account)| known.as_str() == name || account.id.to_string() == name);
     let Some((known, account)) = found else {
-        let known: Vec<&str> = context.topology.accounts.keys().map(|name| name.as_str()).collect();
+        let known: Vec<&str> = context.topology.accounts.keys().map(AccountName::as_str).collect();
         return Err(format!("there is no account `{name}` on the roster; there are {}", known.join(", ")));
     };
     match account.access {
-        crate::model::topology::Access::Managed => Ok(account.id),
-        crate::model::topology::Access::None => {
-            Err(format!("account {known} has access = \"none\": it is never touched"))
-        }
+        Access::Managed => Ok(account.id),
+        Access::None => Err(format!("account {known} has access = \"none\": it is never touched")),
     }
 }

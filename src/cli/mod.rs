@@ -89,7 +89,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct AwsArgs {
     /// Where STS, EventBridge, IAM and SQS are, instead of AWS's endpoints (AWS_ENDPOINT_URL is honoured too).
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! What the answers of one scope come to. Pure.
 
 use super::denial::Denial;
+use super::mend::Quota;
 use super::{
     Answers, Asked, Checkup, Judged, Needs, Note, Patient, Permission, QuotaUse, Trial, Trouble, TroubleCode, Verdict,
     mend, probe, trust,
@@ -71,13 +72,7 @@ impl Judge<'_> {
                 self.clock(signed_in.clock_ahead_ms);
                 match &answers.asked {
                     Some(asked) => self.inside(asked, &mut checkup),
-                    None => self.error(
-                        TroubleCode::NoAnswer,
-                        "the role was assumed, and not everything was answered in time".into(),
-                        vec![
-                            "look whether the Region answers; raise scope-deadline-secs if the account is large".into(),
-                        ],
-                    ),
+                    None => self.late(),
                 }
             }
         }
@@ -86,6 +81,13 @@ impl Judge<'_> {
             checkup.permissions = Call::ACTIONS.into_iter().map(|action| (action, unanswered.clone())).collect();
         }
         checkup
+    }
+
+    fn late(&mut self) {
+        let seconds = self.patient.settings.pace.scope_deadline_secs;
+        let what = format!("the role was assumed, and not everything was answered within {seconds} s");
+        let mend = "look whether the Region answers; raise scope-deadline-secs if the account is large".into();
+        self.error(TroubleCode::NoAnswer, what, vec![mend]);
     }
 
     fn where_needed(&self, is_needed: bool) -> Verdict {
@@ -107,6 +109,12 @@ impl Judge<'_> {
             ErrorClass::Credentials if is_about_time(&error.message) => {
                 self.error(TroubleCode::Clock, error.message.clone(), mend::clock());
                 (Verdict::NotSeen, Verdict::NotSeen)
+            }
+            ErrorClass::Credentials if error.action == "sts:GetCallerIdentity" => {
+                let what = format!("the role was assumed, and AWS does not know the session: {}", error.message);
+                let mend = "look whether the Region whose STS is asked (`[operator] region`) is enabled in the account";
+                self.error(TroubleCode::NoAnswer, what, vec![mend.into()]);
+                (Verdict::Fine, Verdict::NotSeen)
             }
             ErrorClass::Credentials => {
                 let what = format!("there is nobody to assume roles as: {}", error.message);
@@ -316,44 +324,50 @@ impl Judge<'_> {
         let Some(view) = observation.view() else { return Vec::new() };
         let mut found = Vec::new();
         if view.buses_read {
-            found.push((true, use_of("buses".into(), view.buses.len(), quota::BUSES_PER_SCOPE)));
+            found.push((Quota::Usual, use_of("buses".into(), view.buses.len(), quota::BUSES_PER_SCOPE)));
         }
         for id in &self.needs.buses {
             if let Some(bus) = view.buses.get(&id.name) {
                 found.extend(self.bus_quotas(id, bus));
             }
         }
-        for (is_adjustable, used) in &found {
-            if used.percent() >= QUOTA_WARN_PERCENT {
+        for (kind, used) in &found {
+            // More than there is: AWS raised it, and by how much nobody says here.
+            let is_raised = *kind == Quota::Usual && used.used > used.most;
+            if used.percent() >= QUOTA_WARN_PERCENT && !is_raised {
                 let QuotaUse { what, used: count, most } = used;
                 let what = format!("{what}: {count} of {most} are used, {} are left", used.left());
-                self.trouble(TroubleCode::Quota, Severity::Warning, what, mend::quota(*is_adjustable));
+                self.trouble(TroubleCode::Quota, Severity::Warning, what, mend::quota(*kind));
             }
         }
         found.into_iter().map(|(_, used)| used).collect()
     }
 
-    /// Each with whether AWS raises it.
-    fn bus_quotas(&self, id: &BusId, bus: &LiveBus) -> Vec<(bool, QuotaUse)> {
+    /// Each with what can be done about it.
+    fn bus_quotas(&self, id: &BusId, bus: &LiveBus) -> Vec<(Quota, QuotaUse)> {
         let stated = self.patient.desired.quotas.get(id);
         let rules_max =
             stated.map_or_else(|| quota::rules_per_bus(id.scope.region.as_str()), |stated| stated.rules_max);
         let policy_max = stated.map_or(quota::POLICY_CHARACTERS, |stated| stated.policy_characters_max);
+        let kind = if stated.is_some() { Quota::Stated } else { Quota::Usual };
         let name = &id.name;
         let mut found = Vec::new();
         if bus.rules_read {
             let parsed = bus.rules.values().filter_map(|rule| rule.pattern.as_ref()?.parsed.as_ref());
             let wildcards = parsed.filter(|pattern| Pattern::wildcard_count(pattern) > 0).count();
-            found.push((true, use_of(format!("rules on {name}"), bus.rules.len(), rules_max)));
-            found.push((false, use_of(format!("wildcard rules on {name}"), wildcards, quota::WILDCARD_RULES_PER_BUS)));
+            found.push((kind, use_of(format!("rules on {name}"), bus.rules.len(), rules_max)));
+            found.push((
+                Quota::Final,
+                use_of(format!("wildcard rules on {name}"), wildcards, quota::WILDCARD_RULES_PER_BUS),
+            ));
         }
         if let Some(Ok(policy)) = &bus.policy {
-            found.push((true, use_of(format!("policy characters of {name}"), policy.normalised_length(), policy_max)));
+            found.push((kind, use_of(format!("policy characters of {name}"), policy.normalised_length(), policy_max)));
         }
         let targets = bus.rules.iter().filter_map(|(rule, live)| Some((live.targets.as_ref()?.len(), rule)));
         if let Some((most_targets, rule)) = targets.max() {
             let what = format!("targets of {name}/{rule}");
-            found.push((false, use_of(what, most_targets, quota::TARGETS_PER_RULE)));
+            found.push((Quota::Final, use_of(what, most_targets, quota::TARGETS_PER_RULE)));
         }
         found
     }
@@ -406,7 +420,7 @@ fn permissions(asked: &Asked) -> BTreeMap<&'static str, Permission> {
 
 fn of_trial(trial: &Trial) -> Permission {
     match trial {
-        Trial::Answered(result) => of_result(result.as_ref().map(|()| ())),
+        Trial::Answered(result) => of_result(result.as_ref().copied()),
         Trial::NotTried(why) => Permission::Unproven { why: why.clone() },
     }
 }

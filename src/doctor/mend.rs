@@ -207,9 +207,24 @@ pub(super) fn key_statement() -> String {
     .to_string()
 }
 
-pub(super) fn quota(is_adjustable: bool) -> Vec<String> {
-    vec![match is_adjustable {
-        true => "ask AWS for more (Service Quotas) and write it to the hub's `quotas`, or ask for less".into(),
-        false => "AWS raises this one for nobody: ask for less, or spread over more buses".into(),
+/// What can be done about a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Quota {
+    /// The hub's `quotas` say what it is.
+    Stated,
+    /// What it is is not said anywhere here: AWS's usual one is taken, and AWS may have raised it.
+    Usual,
+    /// AWS raises it for nobody.
+    Final,
+}
+
+pub(super) fn quota(kind: Quota) -> Vec<String> {
+    vec![match kind {
+        Quota::Stated => "ask AWS for more (Service Quotas) and write it to the hub's `quotas`, or ask for less".into(),
+        Quota::Usual => {
+            "ask AWS for more (Service Quotas), or ask for less; this is AWS's usual quota, a raised one is not known here"
+                .into()
+        }
+        Quota::Final => "AWS raises this one for nobody: ask for less, or spread over more buses".into(),
     }]
 }

@@ -12,6 +12,8 @@ mod mend;
 mod needs;
 mod policies;
 mod probe;
+#[cfg(test)]
+mod tests;
 pub mod text;
 mod trust;
 

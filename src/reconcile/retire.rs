@@ -33,7 +33,7 @@ pub enum Prepared {
     /// It stays: everything that speaks against it.
     Refused(Vec<String>),
     /// It may go, once somebody confirms.
-    Ready(Ready),
+    Ready(Box<Ready>),
 }
 
 /// A thing that may go.
@@ -123,7 +123,7 @@ pub async fn prepare<F: Fleet, C: Clock>(
         Retirable::Archive(archive) => ready_archive(fleet, archive).await?,
         Retirable::Retention(archive) => ready_retention(fleet, desired, archive).await?,
     };
-    Ok(ready.map_or(Prepared::Gone, |(shown, lost)| Prepared::Ready(Ready { shown, lost, unseen })))
+    Ok(ready.map_or(Prepared::Gone, |(shown, lost)| Prepared::Ready(Box::new(Ready { shown, lost, unseen }))))
 }
 
 fn unread(world: &World) -> Vec<(Scope, String)> {

@@ -44,7 +44,8 @@ fn queue_answer(attributes: &Value) -> Reply {
 
 async fn error_of(call: Call, reply: Reply) -> CallError {
     let wire = Wire::new();
-    wire.inspected([reply]);
+    // Twice: a session that is told to be expired is replaced, and asks again.
+    wire.inspected([reply.clone(), reply]);
     wire.call(call).await.unwrap_err()
 }
 

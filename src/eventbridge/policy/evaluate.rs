@@ -85,7 +85,7 @@ trait Asked {
     fn action(&self) -> String;
     fn resource(&self) -> &str;
     fn is_principal(&self, principal: &Principal) -> Truth;
-    /// The value of a condition key in small letters; `None` when the call has none, an error when that is not known.
+    /// The value of a condition key, in whatever case; `None` when the call has none, an error when that is not known.
     fn key_value(&self, key: &str) -> Result<Option<String>, Truth>;
 }
 
@@ -216,7 +216,7 @@ impl Asked for PutEventsRequest<'_> {
     }
 
     fn key_value(&self, key: &str) -> Result<Option<String>, Truth> {
-        Ok(match key {
+        Ok(match key.to_ascii_lowercase().as_str() {
             "aws:principalorgid" => self.organization.map(str::to_owned),
             "aws:principalaccount" => Some(self.caller.account.clone()),
             "aws:principalarn" => match &self.caller.arn {
@@ -254,7 +254,7 @@ impl Asked for ServiceRequest<'_> {
     }
 
     fn key_value(&self, key: &str) -> Result<Option<String>, Truth> {
-        Ok(match key {
+        Ok(match key.to_ascii_lowercase().as_str() {
             "aws:sourcearn" => Some(self.source_arn.to_owned()),
             "aws:sourceaccount" => account_of(self.source_arn),
             "aws:securetransport" | "aws:principalisawsservice" => Some("true".to_owned()),
@@ -281,8 +281,7 @@ fn condition(operator: &str, key: &str, values: &BTreeSet<String>, request: &imp
     if !known_quantifier || !KNOWN_OPERATORS.contains(&base.as_str()) {
         return Truth::unknown(format!("condition operator `{operator}`"));
     }
-    // Keys do not mind case.
-    let actual = match request.key_value(&key.to_ascii_lowercase()) {
+    let actual = match request.key_value(key) {
         Ok(actual) => actual,
         Err(unknown) => return unknown,
     };
