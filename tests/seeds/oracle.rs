@@ -423,7 +423,7 @@ pub(super) fn put_and_collect(
     let mut found = BTreeMap::new();
     for mailbox in boxes {
         let queued = aws.messages(mailbox).iter().map(|message| message.body.clone());
-        let received = aws.received(mailbox).iter().map(|event| event.to_string());
+        let received = aws.received(mailbox).iter().map(ToString::to_string);
         for probe in queued.chain(received).filter_map(|body| probe_of(&body)) {
             *found.entry((probe, mailbox.clone())).or_default() += 1;
         }
