@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use support::{Bench, Example, difference, is_ours};
 use wheelwright::model::finding::FindingCode;
-use wheelwright::model::plan::{Action, RouteEffect};
+use wheelwright::model::plan::{Action, Guard, RouteEffect};
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::{Caller, EventEntry, SimulatedAws, key_policy};
 use wheelwright::stage;
@@ -329,4 +329,91 @@ async fn a_bus_is_made_and_set_with_its_key_its_dead_letters_and_its_log() {
     let swept = bench.sweep().await;
     assert!(swept.after.findings.iter().any(|finding| finding.code == FindingCode::KmsKeyChanged));
     assert_eq!(described(&bench)["KmsKeyIdentifier"], key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rename_that_is_refused_is_not_followed() {
+    let own = "[subscribe.own]\nfrom = \"payments.settlements\"\n";
+    let example = topology(own, "");
+    let before = applied(&example).await;
+    // A third team says that payments' subscription was once the ledger's: it is refused, and nobody's rule is the other's.
+    let mut texts = example.texts.clone();
+    let evil = "[team]\nname = \"evil\"\n[[moved]]\nfrom = \"ledger.large\"\nto = \"payments.own\"\n";
+    texts.insert("topology/evil.toml".into(), evil.to_owned());
+    let files = wheelwright::config::SourceFiles::new(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    assert!(wheelwright::config::load(&files).has_errors());
+    let bench = next(&Example::of(texts, 1_001), &before);
+    let (_, plan) = bench.plan().await;
+    assert!(plan.steps.is_empty(), "{}", bench.shown(&plan));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_somebody_set_by_hand_outlives_a_commit_about_something_else() {
+    let example = topology("", "");
+    let mut aws = example.stage();
+    let key = aws.create_key(LEDGER, US);
+    let mut policy = key_policy(LEDGER);
+    let operator = json!({
+        "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+        "Principal": {"AWS": format!("arn:aws:iam::{LEDGER}:role/wheelwright-operator")},
+    });
+    policy["Statement"].as_array_mut().unwrap().push(operator);
+    aws.set_key_policy(&key, &policy);
+    let first = Bench::by_call(&example, aws);
+    let swept = first.sweep().await;
+    first.assert_in_step(&swept);
+    let service = wheelwright::sim::Service::EventBridge;
+    let by_hand = json!({"Name": "ledger", "KmsKeyIdentifier": key});
+    first.aws().call(&Caller::root(LEDGER), US, service, "UpdateEventBus", &by_hand).unwrap();
+
+    let tagged = example.edited(&[(
+        "topology/ledger.toml",
+        "name = \"ledger\"\n",
+        "name = \"ledger\"\ntags = { cost = \"books\" }\n",
+    )]);
+    let bench = next(&tagged, &first);
+    let swept = bench.sweep().await;
+    assert!(swept.failures().next().is_none(), "{}", bench.shown(&swept.after));
+    let bus =
+        bench.aws().call(&Caller::root(LEDGER), US, service, "DescribeEventBus", &json!({"Name": "ledger"})).unwrap();
+    assert_eq!(bus["KmsKeyIdentifier"], key);
+    assert!(swept.after.findings.iter().any(|finding| finding.code == FindingCode::KmsKeyChanged));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_stops_at_once_wait_for_a_person_as_many_removals_would() {
+    let many: String = (0..10)
+        .map(|number| {
+            format!("[subscribe.s{number}]\nfrom = \"payments.settlements\"\ndetail-types = [\"T{number}\"]\n")
+        })
+        .collect();
+    let example = topology("", &many);
+    let before = applied(&example).await;
+    let stop = |number: usize| {
+        format!(
+            "[stop.s{number}]\nsubscription = \"ledger.s{number}\"\nuntil = 2026-10-01T00:00:00Z\nreason = \"a test\"\n"
+        )
+    };
+    let three = next(&example.with("topology/ledger.toml", &(0..3).map(stop).collect::<String>()), &before);
+    let (_, plan) = three.plan().await;
+    assert!(plan.holds.is_empty(), "{}", three.shown(&plan));
+    let all = next(&example.with("topology/ledger.toml", &(0..10).map(stop).collect::<String>()), &before);
+    let (_, plan) = all.plan().await;
+    assert!(plan.holds.iter().any(|hold| hold.guard == Guard::TooManyBreaks), "{}", all.shown(&plan));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_leaves_a_collection_without_anybody_having_to_say_that_it_moved() {
+    let collect = "[collect.findings]\nsource = \"aws.guardduty\"\naccounts = [\"payments-prod\", \"ledger-prod\"]\n";
+    let subscribe = "[subscribe.findings]\nfrom = \"payments.findings\"\ndeliver = { queue = \"findings\" }\n";
+    let example = topology(collect, subscribe);
+    let before = applied(&example).await;
+    // The organisation denies a Region in which the account is asked for nothing: that keeps nothing either.
+    before.aws().disable_region(PAYMENTS, EU);
+    let fewer = collect.replace("\"payments-prod\", ", "");
+    let bench = next(&topology(&fewer, subscribe).newer(), &before);
+    let (_, plan) = bench.plan().await;
+    assert!(plan.holds.is_empty(), "{}", bench.shown(&plan));
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
 }

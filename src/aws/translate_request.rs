@@ -26,7 +26,7 @@ pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure>
         Call::DescribeArchive { archive } => describe_archive(client, archive).await,
         Call::ListTagsForResource { arn } => list_tags(client, arn).await,
         Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
-        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not EventBridge's")),
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not a call of EventBridge's")),
         Call::CreateEventBus { bus, settings, tags } => create_event_bus(client, bus, settings, tags).await,
         Call::UpdateEventBus { bus, settings } => update_event_bus(client, bus, settings).await,
         Call::DeleteEventBus { bus } => delete_event_bus(client, bus).await,
@@ -72,7 +72,7 @@ async fn list_targets(
     next_token: Option<String>,
 ) -> Result<Answer, Failure> {
     let request = client.list_targets_by_rule().event_bus_name(bus).rule(rule);
-    Ok(answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?))
+    answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?)
 }
 
 async fn list_archives(client: &Client, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
@@ -87,7 +87,7 @@ async fn describe_archive(client: &Client, archive: String) -> Result<Answer, Fa
 }
 
 async fn list_tags(client: &Client, arn: String) -> Result<Answer, Failure> {
-    Ok(answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?))
+    answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?)
 }
 
 async fn describe_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {

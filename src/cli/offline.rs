@@ -68,23 +68,9 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         screen.print(&out)?;
         return Ok(Exit::Done);
     };
-    if let Ok(found) = code.parse::<DiagnosticCode>() {
-        screen.print(&format!("{found}\n\n{}\n", found.explanation().trim_end()))?;
-        return Ok(Exit::Done);
-    }
-    if let Ok(found) = code.parse::<FindingCode>() {
-        screen.print(&format!("{found}\n\n{}\n", found.explanation()))?;
-        return Ok(Exit::Done);
-    }
-    if let Ok(guard) = code.parse::<Guard>() {
-        let way = if guard.may_be_allowed() {
-            format!(
-                "A person lets it go with `wheelwright apply --allow {guard}`, or by naming the plan with --plan-id."
-            )
-        } else {
-            "It cannot be named away.".to_owned()
-        };
-        screen.print(&format!("{guard}\n\nA guard: {}. {way}\n", guard_reason(guard)))?;
+    let texts = explanations(code);
+    if !texts.is_empty() {
+        screen.print(&format!("{code}\n\n{}\n", texts.join("\n\n")))?;
         return Ok(Exit::Done);
     }
     let all = DiagnosticCode::iter()
@@ -97,6 +83,23 @@ pub(super) fn explain(code: Option<&str>) -> anyhow::Result<Exit> {
         nearest.unwrap_or_default()
     ));
     Ok(Exit::UserCanMend)
+}
+
+/// What there is to say of `code`. A mistake, a finding and a guard may share a name: then all of it is said.
+fn explanations(code: &str) -> Vec<String> {
+    let mistake = code.parse::<DiagnosticCode>().ok().map(|found| found.explanation().trim_end().to_owned());
+    let finding = code.parse::<FindingCode>().ok().map(|found| found.explanation().to_owned());
+    let guard = code.parse::<Guard>().ok().map(|guard| {
+        let way = if guard.may_be_allowed() {
+            format!(
+                "A person lets it go with `wheelwright apply --allow {guard}`, or by naming the plan with --plan-id."
+            )
+        } else {
+            "It cannot be named away.".to_owned()
+        };
+        format!("A guard: {}. {way}", guard_reason(guard))
+    });
+    [mistake, finding, guard].into_iter().flatten().collect()
 }
 
 /// `wheelwright schema`.

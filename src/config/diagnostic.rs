@@ -8,7 +8,7 @@ use crate::model::finding::Severity;
 use crate::model::ids::TeamName;
 use serde::Serialize;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -185,8 +185,12 @@ pub struct Diagnostic {
     pub secondary: Vec<Label>,
     /// What to do, one way out a line.
     pub help: Vec<String>,
-    /// The team that it concerns, where that is not whose file the primary label is in.
-    pub(super) concerns: Option<TeamName>,
+    /// The teams that it concerns, where that is not whose file the primary label is in.
+    pub(super) concerns: BTreeSet<TeamName>,
+    /// The team by whose file another's is judged: if that has mistakes of its own it is not used, and nobody is judged by it.
+    pub(super) rests_on: Option<TeamName>,
+    /// Whether it only counts while no team's file has mistakes: what it misses may be there under a misspelt name.
+    pub(super) rests_on_all: bool,
 }
 
 impl Diagnostic {
@@ -199,7 +203,9 @@ impl Diagnostic {
             primary: Label::at(place, String::new()),
             secondary: Vec::new(),
             help: Vec::new(),
-            concerns: None,
+            concerns: BTreeSet::new(),
+            rests_on: None,
+            rests_on_all: false,
         }
     }
 
@@ -226,9 +232,19 @@ impl Diagnostic {
         self
     }
 
-    /// The same, as a mistake that concerns `team`, in whosever file it is.
-    pub(super) fn concerning(self, team: &TeamName) -> Self {
-        Self { concerns: Some(team.clone()), ..self }
+    /// The same, as a mistake that concerns these teams, in whosever file it is.
+    pub(super) fn concerning(self, teams: impl IntoIterator<Item = TeamName>) -> Self {
+        Self { concerns: teams.into_iter().collect(), ..self }
+    }
+
+    /// The same, as something that only counts while the file of `team` has no mistakes of its own.
+    pub(super) fn resting_on(self, team: &TeamName) -> Self {
+        Self { rests_on: Some(team.clone()), ..self }
+    }
+
+    /// The same, as something that only counts while no team's file has mistakes.
+    pub(super) fn resting_on_all(self) -> Self {
+        Self { rests_on_all: true, ..self }
     }
 
     /// The same with a did-you-mean, if some known name is near enough.
@@ -276,14 +292,16 @@ impl Sink {
         self.not_understood.borrow_mut().insert(file.clone(), offset);
     }
 
-    /// All, sorted by file, place and code, each once.
-    pub(super) fn sorted(&self) -> Vec<Diagnostic> {
+    /// All that count, sorted by file, place and code, each once. `owner_of` tells whose a file is.
+    pub(super) fn sorted<'a>(&self, owner_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Diagnostic> {
         let mut found = self.found.borrow().clone();
         let not_understood = self.not_understood.borrow();
         found.retain(|Diagnostic { code, primary, .. }| {
-            let of_the_text = matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge);
+            let of_the_text =
+                matches!(code, DiagnosticCode::Syntax | DiagnosticCode::FileTooLarge | DiagnosticCode::NotText);
             of_the_text || not_understood.get(&primary.file).is_none_or(|offset| primary.span.start < *offset)
         });
+        leave_out_resting(&mut found, owner_of);
         found.sort_by(|left, right| {
             let key = |diagnostic: &Diagnostic| {
                 let Label { file, span, .. } = &diagnostic.primary;
@@ -294,6 +312,30 @@ impl Sink {
         found.dedup();
         found
     }
+}
+
+/// Takes out what rests on a team's file that has errors of its own. One after the other, each for one that is still there:
+/// where two rest on each other, or more in a circle, one stays.
+fn leave_out_resting<'a>(found: &mut Vec<Diagnostic>, owner_of: impl Fn(&str) -> Option<&'a str>) {
+    let mut errors: BTreeMap<&str, usize> = BTreeMap::new();
+    for error in found.iter().filter(|found| found.severity == Severity::Error) {
+        if let Some(owner) = owner_of(&error.primary.file) {
+            *errors.entry(owner).or_default() += 1;
+        }
+    }
+    let any = !errors.is_empty();
+    found.retain(|Diagnostic { rests_on, rests_on_all, primary, severity, .. }| {
+        if *rests_on_all && any {
+            return false;
+        }
+        let owner = owner_of(&primary.file);
+        let other = rests_on.as_ref().map(TeamName::as_str).filter(|team| owner != Some(*team));
+        let stays = other.is_none_or(|team| errors.get(team).is_none_or(|count| *count == 0));
+        if let Some(count) = owner.and_then(|owner| errors.get_mut(owner)).filter(|_| !stays) {
+            *count -= usize::from(*severity == Severity::Error);
+        }
+        stays
+    });
 }
 
 /// The known name that `given` was probably meant to be: at most a third of it wrong.

@@ -17,16 +17,41 @@ use crate::model::topology::{Publication, Team, Topology, Via};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Runs every expectation of the teams in `topology`, which is what can be used of it.
-pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let teams = topology.teams.keys().filter_map(|name| index.teams.get(name.as_str())?.body.as_ref());
-    for raw in teams.flat_map(|team| &team.expectations) {
-        run(raw, topology, desired, index, sink);
+/// Reports expectations that name what is not there, or an event that never comes.
+pub(super) fn check_names(topology: &Topology, index: &Index<'_>, sink: &Sink) {
+    for raw in expectations(topology, index) {
+        check_name(raw, topology, index, sink);
     }
 }
 
-fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) -> Option<()> {
+/// Runs every expectation of the teams in `topology`, which is what can be used of it.
+pub(super) fn run(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) {
+    for raw in expectations(topology, index) {
+        let Some(team) = topology.teams.get(&raw.published_by.value.team) else { continue };
+        let Some(publication) = team.publications.get(&raw.published_by.value) else { continue };
+        let is_there = |id: &&SubscriptionId| {
+            topology.teams.get(&id.team).is_some_and(|team| team.subscriptions.contains_key(*id))
+        };
+        let expected = raw.reaches.iter().map(|written| &written.value).filter(is_there).cloned().collect();
+        compare(raw, &expected, &reached(raw, team, publication, topology, desired), sink);
+    }
+}
+
+fn expectations<'r>(topology: &Topology, index: &Index<'r>) -> Vec<&'r RawExpectation> {
+    let teams = topology.teams.keys().filter_map(|name| index.teams.get(name.as_str())?.body.as_ref());
+    teams.flat_map(|team| &team.expectations).collect()
+}
+
+fn check_name(raw: &RawExpectation, topology: &Topology, index: &Index<'_>, sink: &Sink) -> Option<()> {
     let resolver = Resolver::new(index, sink);
+    for written in &raw.reaches {
+        let (id, text) = (&written.value, written.value.to_string());
+        if !index.subscriptions.contains_key(&text) && !index.has_holes(id.team.as_str()) {
+            let code = DiagnosticCode::UnknownSubscription;
+            let unknown = Resolver::unknown("subscription", code, &written.place, &text, &index.subscriptions);
+            sink.push(unknown.resting_on(&id.team));
+        }
+    }
     let id = &raw.published_by.value;
     let team = resolver.find(
         "team",
@@ -35,25 +60,13 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
         &topology.teams,
         &index.teams,
     )?;
-    let publication = resolver.find(
-        "publication",
-        DiagnosticCode::UnknownPublication,
-        &raw.published_by,
-        &team.publications,
-        &index.publications,
-    )?;
-    let mut expected = BTreeSet::new();
-    let mut all_known = true;
-    for written in &raw.reaches {
-        let (id, text) = (&written.value, written.value.to_string());
-        if topology.teams.get(&id.team).is_some_and(|team| team.subscriptions.contains_key(id)) {
-            expected.insert(id.clone());
-        } else if !index.subscriptions.contains_key(&text) && !index.has_holes(id.team.as_str()) {
-            all_known = false;
-            let code = DiagnosticCode::UnknownSubscription;
-            sink.push(Resolver::unknown("subscription", code, &written.place, &text, &index.subscriptions));
-        }
+    let text = id.to_string();
+    if !index.publications.contains_key(&text) && !index.has_holes(id.team.as_str()) {
+        let (code, place) = (DiagnosticCode::UnknownPublication, &raw.published_by.place);
+        let unknown = Resolver::unknown("publication", code, place, &text, &index.publications);
+        sink.push(unknown.resting_on(&id.team));
     }
+    let publication = team.publications.get(id)?;
     let detail_type = raw.event.get("detail-type").and_then(Value::as_str).unwrap_or_default();
     if !publication.detail_types.is_empty() && !publication.detail_types.contains(detail_type) {
         let message = format!("`{id}` does not publish `{detail_type}`");
@@ -61,12 +74,9 @@ fn run(raw: &RawExpectation, topology: &Topology, desired: &Desired, index: &Ind
         sink.push(
             Diagnostic::error(DiagnosticCode::BadExpect, &raw.event_place, message)
                 .label("this event never comes")
-                .help(format!("it publishes {}", known.join(", "))),
+                .help(format!("it publishes {}", known.join(", ")))
+                .resting_on(&id.team),
         );
-        return None;
-    }
-    if all_known {
-        compare(raw, &expected, &reached(raw, team, publication, topology, desired), sink);
     }
     Some(())
 }

@@ -160,6 +160,8 @@ right:  [hub.us] in one of them";
     DuplicateAccount => "Two names of the roster have one id. One of the ids is probably a slip of the pen; writing to a wrong account is what the roster is there to prevent.
 
 wrong:  ledger-prod = { id = \"222222222222\" }
+        payments-prod = { id = \"222222222222\" }
+right:  ledger-prod = { id = \"333333333333\" }
         payments-prod = { id = \"222222222222\" }";
 
     DuplicateBus => "Two hubs, or two spokes, are one bus: same account, Region and name. Each would see the other's rules and grants as its own. Teams that share an account need a bus each.
@@ -418,11 +420,24 @@ mod tests {
         }
     }
 
+    /// Mistakes of leaving something out, or of too much of something right: there is nothing wrong to show.
+    const OF_LACK: [DiagnosticCode; 6] = [
+        DiagnosticCode::EmptyTopology,
+        DiagnosticCode::TeamWithoutSpokes,
+        DiagnosticCode::NoSpoke,
+        DiagnosticCode::PatternTooLong,
+        DiagnosticCode::TooManyRules,
+        DiagnosticCode::PolicyTooLong,
+    ];
+
     #[test]
-    fn every_mistake_is_explained_with_an_example() {
+    fn every_mistake_is_explained_with_what_is_wrong_and_what_is_right() {
         for code in DiagnosticCode::iter() {
             let text = code.explanation();
-            assert!(text.contains("\nright:  ") || text.contains("\nwrong:  "), "{code}");
+            assert!(text.contains("\nright:  "), "{code} has nothing right");
+            assert_eq!(text.contains("\nwrong:  "), !OF_LACK.contains(&code), "{code}");
+            let examples = text.split("\nwrong:  ").nth(1).and_then(|examples| examples.split_once("\nright:  "));
+            assert!(examples.is_none_or(|(wrong, right)| wrong.trim() != right.trim()), "{code}: both are one");
         }
     }
 }

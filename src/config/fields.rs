@@ -5,8 +5,10 @@
 //! whether the table can be used.
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
-use super::source::{Lines, Place, Written};
-use crate::model::ids::{IdError, Moment};
+use super::load::FILE_KEYS;
+use super::settings::TABLES;
+use super::source::{Lines, Place, SETTINGS_PATH, Written};
+use crate::model::ids::{IdError, Moment, TeamName};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,11 +183,16 @@ impl<'t> Fields<'t> {
             Err(IdError { expected, .. }) => {
                 let (what, rule) = expected.split_once(": ").unwrap_or((expected, ""));
                 let message = format!("`{}` is not {what}", text.value);
-                self.fail(Diagnostic::error(code, &text.place, message).label(if rule.is_empty() {
-                    format!("expected {what}")
+                let diagnostic = Diagnostic::error(code, &text.place, message)
+                    .label(format!("expected {}", if rule.is_empty() { what } else { rule }));
+                let name = as_a_name(&text.value);
+                self.fail(if name.parse::<T>().is_ok() {
+                    diagnostic.help(format!("write `{name}`"))
+                } else if rule.starts_with('`') {
+                    diagnostic.help("the name of a team, a dot, and the name of an entry of its file: `[publish.NAME]`, `[subscribe.NAME]`")
                 } else {
-                    format!("expected {rule}")
-                }));
+                    diagnostic
+                });
                 None
             }
         }
@@ -201,13 +208,14 @@ impl<'t> Fields<'t> {
         };
         let moment = super::load_shared::moment(&written.to_string());
         if moment.is_none() {
+            let lacks = if written.time.is_some() { "how far it is from UTC" } else { "what time of the day" };
             self.fail(
                 Diagnostic::error(
                     DiagnosticCode::WrongType,
                     &place,
                     format!("`{key}` takes a date, a time and its offset"),
                 )
-                .label("whose midday this is cannot be told")
+                .label(format!("this does not say {lacks}"))
                 .help("end it with `Z` for UTC, or with an offset: `2026-01-31T06:00:00+01:00`"),
             );
         }
@@ -371,9 +379,19 @@ impl<'t> Fields<'t> {
     /// Reports a value of the wrong type.
     pub(super) fn wrong_type(&self, place: &Place, key: &str, given: &DeValue<'_>, expected: &str) {
         let message = format!("`{key}` takes {expected}, not {}", kind(given));
-        self.fail(
-            Diagnostic::error(DiagnosticCode::WrongType, place, message).label(format!("this is {}", kind(given))),
-        );
+        let diagnostic =
+            Diagnostic::error(DiagnosticCode::WrongType, place, message).label(format!("this is {}", kind(given)));
+        self.fail(match other_way(key, given, expected) {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+
+    /// What a team's name could be, from the name of its file: as it is written, or a word for it.
+    pub(super) fn own_name_example(&self) -> String {
+        let stem = self.place.file.rsplit('/').next().and_then(|name| name.strip_suffix(".toml"));
+        let name = stem.filter(|stem| stem.parse::<TeamName>().is_ok());
+        format!("\"{}\"", name.unwrap_or("NAME-OF-THE-TEAM"))
     }
 
     fn unknown_key(&self, place: &Place, given: &str, keys: &[&str]) {
@@ -384,13 +402,21 @@ impl<'t> Fields<'t> {
                 .did_you_mean(given, keys.iter().copied());
         if diagnostic.help.is_empty() {
             let known: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-            diagnostic = diagnostic.help(format!("the keys here are {}", known.join(", ")));
+            let is_of_the_settings = self.name.is_empty() && TABLES.iter().any(|(table, _)| *table == given);
+            let is_of_the_topology = self.name == SETTINGS_PATH && FILE_KEYS.contains(&given);
+            diagnostic = diagnostic.help(if is_of_the_settings {
+                format!("`[{given}]` is a setting: it stands in `{SETTINGS_PATH}`, beside the folder `topology`")
+            } else if is_of_the_topology {
+                format!("`[{given}]` is of the topology: it stands in a file below the folder `topology`")
+            } else {
+                format!("the keys here are {}", known.join(", "))
+            });
         }
         self.fail(diagnostic);
     }
 
     fn full_name(&self, key: &str) -> String {
-        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+        if self.name.is_empty() || self.name == SETTINGS_PATH { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     fn json_value(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
@@ -427,6 +453,44 @@ impl<'t> Fields<'t> {
         );
         None
     }
+}
+
+/// How a value of the wrong type could be written, where that can be told.
+fn other_way(key: &str, given: &DeValue<'_>, expected: &str) -> Option<String> {
+    let takes = |start: &str| expected.starts_with(start);
+    match given {
+        DeValue::Integer(digits) if takes("a text") => Some(format!("write it in quotes: `\"{}\"`", digits.as_str())),
+        DeValue::Float(digits) if takes("a text") => Some(format!("write it in quotes: `\"{}\"`", digits.as_str())),
+        DeValue::Boolean(truth) if takes("a text") => Some(format!("write it in quotes: `\"{truth}\"`")),
+        DeValue::String(text) if takes("a list of texts") => Some(format!("write `[\"{text}\"]`")),
+        DeValue::String(text)
+            if takes("a whole number") && text.parse::<u64>().is_ok()
+                || takes("true or false") && text.parse::<bool>().is_ok()
+                || takes("a date") && text.parse::<toml::value::Datetime>().is_ok() =>
+        {
+            Some(format!("write it without quotes: `{text}`"))
+        }
+        DeValue::String(text) if key == "team" && takes("a table") => {
+            Some(format!("write `[team]`, and below it `name = \"{text}\"`"))
+        }
+        DeValue::String(text) if takes("a table") => {
+            let name = key.strip_prefix("account.")?;
+            Some(format!("write `{name} = {{ id = \"{text}\" }}`"))
+        }
+        DeValue::Array(items) if takes("a text") => match items.iter().map(Spanned::get_ref).next() {
+            Some(DeValue::String(text)) => Some(format!("only one can be named: `\"{text}\"`")),
+            _ => None,
+        },
+        DeValue::Array(_) if takes("a table") => Some(format!("it stands once, in single brackets: `[{key}]`")),
+        _ => None,
+    }
+}
+
+/// A name that is like `text`: in lower case, with hyphens.
+fn as_a_name(text: &str) -> String {
+    let lower = text.trim().to_lowercase();
+    let name: String = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    name.trim_matches('-').to_owned()
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -1,12 +1,15 @@
 //! What is declared, by name: so that a reference can tell what is missing from what is merely broken.
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
-use super::raw::{Entry, RawAccount, RawHub, RawPublication, RawSpoke, RawSubscription, RawTeam, RawTopology};
+use super::raw::{
+    Entry, FileOwner, RawAccount, RawHub, RawPublication, RawSpoke, RawSubscription, RawTeam, RawTopology,
+};
 use super::source::{Place, Written};
 use crate::model::ids::{
-    AccountName, HubName, PublicationId, PublicationName, SpokeName, SubscriptionId, SubscriptionName, TeamName,
+    AccountId, AccountName, HubName, PublicationId, PublicationName, SpokeName, SubscriptionId, SubscriptionName,
+    TeamName,
 };
-use crate::model::topology::Origin;
+use crate::model::topology::{Account, Hub, Origin, Topology};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -54,6 +57,14 @@ impl<'r> Index<'r> {
             }
         }
         index
+    }
+
+    /// The team whose file this is, if it is one's.
+    pub(super) fn team_of(&self, path: &str) -> Option<&'r str> {
+        match self.raw.owners.get(path)? {
+            FileOwner::Team(name) => Some(name),
+            FileOwner::SomeTeam | FileOwner::Platform => None,
+        }
     }
 
     /// Whether something that `team`'s file says was not understood: then nobody is judged by what seems to be missing.
@@ -138,6 +149,50 @@ impl<'a> Resolver<'a> {
         None
     }
 
+    /// The account that is called `name`; an id of one is told by its name.
+    pub(super) fn find_account<'t>(
+        &self,
+        name: &Written<AccountName>,
+        topology: &'t Topology,
+        index: &Index<'_>,
+    ) -> Option<&'t Account> {
+        let by_id = || name.value.as_str().parse::<AccountId>().ok();
+        let meant = topology.accounts.iter().find(|(_, account)| Some(account.id) == by_id());
+        if let Some((called, _)) = meant.filter(|_| !index.accounts.contains_key(name.value.as_str())) {
+            let message = format!("there is no account `{}`", name.value);
+            self.sink.push(
+                Diagnostic::error(DiagnosticCode::UnknownAccount, &name.place, message)
+                    .label("accounts go by the names of the roster")
+                    .help(format!("this is the id of `{called}`: write `\"{called}\"`")),
+            );
+            return None;
+        }
+        self.find("account", DiagnosticCode::UnknownAccount, name, &topology.accounts, &index.accounts)
+    }
+
+    /// The hub that is called `name`; the name of a hub's bus or Region is told by the hub's.
+    pub(super) fn find_hub<'t>(
+        &self,
+        name: &Written<HubName>,
+        topology: &'t Topology,
+        index: &Index<'_>,
+    ) -> Option<&'t Hub> {
+        let text = name.value.as_str();
+        let is_meant = |(_, hub): &(&HubName, &Hub)| hub.bus == text || hub.scope.region.as_str() == text;
+        let meant: Vec<String> =
+            topology.hubs.iter().filter(is_meant).map(|(called, _)| format!("`{called}`")).collect();
+        if meant.is_empty() || index.hubs.contains_key(text) {
+            return self.find("hub", DiagnosticCode::UnknownHub, name, &topology.hubs, &index.hubs);
+        }
+        let message = format!("there is no hub `{text}`");
+        self.sink.push(
+            Diagnostic::error(DiagnosticCode::UnknownHub, &name.place, message)
+                .label("hubs go by the names of their `[hub.NAME]`")
+                .help(format!("`{text}` is the bus or the Region of {}", meant.join(" and of "))),
+        );
+        None
+    }
+
     /// That nothing declares `text`.
     pub(super) fn unknown<E>(
         kind: &str,
@@ -146,20 +201,25 @@ impl<'a> Resolver<'a> {
         text: &str,
         declared: &Names<'_, E>,
     ) -> Diagnostic {
-        let mut diagnostic = Diagnostic::error(code, place, format!("there is no {kind} `{text}`"))
+        // A team's own are what is meant, if it has any.
+        let team = text.split_once('.').map(|(team, _)| format!("{team}.")).unwrap_or_default();
+        let own: Vec<&str> = declared.keys().map(String::as_str).filter(|name| name.starts_with(&team)).collect();
+        let known = if own.is_empty() { declared.keys().map(String::as_str).collect() } else { own };
+        let diagnostic = Diagnostic::error(code, place, format!("there is no {kind} `{text}`"))
             .label(format!("no {kind} has this name"))
-            .did_you_mean(text, declared.keys().map(String::as_str));
-        if diagnostic.help.is_empty() {
-            let some: Vec<String> = declared.keys().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
-            let more = declared.len().saturating_sub(some.len());
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            diagnostic = diagnostic.help(if some.is_empty() {
-                format!("no {kind} is declared yet")
-            } else {
-                format!("the {kind}s are {}{more}", some.join(", "))
-            });
+            .did_you_mean(text, known.iter().copied());
+        if !diagnostic.help.is_empty() {
+            return diagnostic;
         }
-        diagnostic
+        let some: Vec<String> = known.iter().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+        let more = known.len().saturating_sub(some.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let whose = if team.is_empty() || known.len() == declared.len() { "the" } else { "that team's" };
+        diagnostic.help(match some.as_slice() {
+            [] => format!("no {kind} is declared yet"),
+            [only] => format!("{whose} only {kind} is {only}"),
+            _ => format!("{whose} {kind}s are {}{more}", some.join(", ")),
+        })
     }
 }
 
@@ -180,7 +240,13 @@ fn unique<'r, N, T>(kind: &str, entries: &'r [Entry<N, T>], sink: &Sink) -> Name
 }
 
 fn twice(kind: &str, name: &str, again: &Place, first: &Place) -> Diagnostic {
-    Diagnostic::error(DiagnosticCode::DuplicateName, again, format!("{kind} `{name}` is declared twice"))
-        .label("again here")
-        .also(first, "first here")
+    let diagnostic =
+        Diagnostic::error(DiagnosticCode::DuplicateName, again, format!("{kind} `{name}` is declared twice"))
+            .label("again here")
+            .also(first, "first here");
+    match kind {
+        "team" => diagnostic
+            .help("if one of the files is another team's, give it that team's name; a spare copy belongs elsewhere"),
+        _ => diagnostic,
+    }
 }

@@ -15,8 +15,10 @@ pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[
     for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error) {
         let at = &diagnostic.primary;
         let told = || format!("{}:{}: {}", at.file, at.line, diagnostic.message);
-        if let Some(team) = &diagnostic.concerns {
+        for team in &diagnostic.concerns {
             kept.teams.entry(team.clone()).or_insert_with(told);
+        }
+        if !diagnostic.concerns.is_empty() {
             continue;
         }
         let both = diagnostic.secondary.iter().filter(|_| concerns_both(diagnostic.code));
@@ -47,11 +49,17 @@ fn concerns_both(code: DiagnosticCode) -> bool {
 /// Takes broken teams out, and what needs something of theirs; that is kept as it is too.
 fn leave_out(topology: &mut Topology, index: &Index<'_>, kept: &mut Kept) {
     let renames = Renames::of(index);
-    topology.teams.retain(|name, _| !kept.teams.contains_key(name));
+    // A file that was not understood whole and does not say whose it is has its errors told as nobody's.
+    topology.teams.retain(|name, _| !kept.teams.contains_key(name) && !index.has_holes(name.as_str()));
     kept.sound = topology.teams.keys().cloned().collect();
     for (name, team) in &mut topology.teams {
         let Some(raw) = index.teams.get(name.as_str()).and_then(|entry| entry.body.as_ref()) else { continue };
-        team.subscriptions.retain(|_, subscription| !kept.teams.contains_key(&subscription.from.team));
+        // What has the name of a broken team's rule would be planned in its place.
+        let is_kept = |team: &TeamName| team != name && kept.teams.contains_key(team);
+        team.subscriptions.retain(|_, subscription| {
+            kept.sound.contains(&subscription.from.team) && !is_kept(&subscription.rule_identity.team)
+        });
+        team.publications.retain(|_, publication| !is_kept(&publication.rule_identity.team));
         // What a sound team declares and what could not be resolved needs something that is broken: its own mistakes
         // would have made the team a broken one.
         for entry in raw.subscriptions.iter().filter_map(|entry| entry.name.as_ref()) {

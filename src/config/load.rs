@@ -1,6 +1,6 @@
 //! Files to raw shapes: one document of many files, each table read key by key.
 
-use super::diagnostic::{DiagnosticCode, Sink};
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::{Context, Fields};
 use super::load_shared;
 use super::load_team;
@@ -14,7 +14,7 @@ use crate::eventbridge::quota;
 use crate::model::ids::IdError;
 use crate::model::settings::Settings;
 use crate::model::topology::{Access, HubGrant};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -70,7 +70,14 @@ pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
 /// What the topology files say.
 pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
     let mut raw = RawTopology::default();
+    let mut texts: BTreeMap<&str, &SourceFile> = BTreeMap::new();
     for file in files.topology() {
+        let first = *texts.entry(&*file.text).or_insert(file);
+        let is_bare = file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        if first.path != file.path && !is_bare {
+            copied(file, first, sink, &mut raw);
+            continue;
+        }
         parse(file, sink, |context, table, is_whole| {
             let is_teams = owner::is_in_teams_folder(&file.path);
             let is_empty = is_whole && table.get_ref().is_empty();
@@ -80,11 +87,27 @@ pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
         });
     }
     let mut names = BTreeSet::new();
-    if !raw.teams.iter().all(|team| names.insert(team.text.as_str())) {
-        // One of the two files is probably another team's.
-        raw.teams_have_holes = true;
+    let twice: BTreeSet<String> =
+        raw.teams.iter().filter(|team| !names.insert(&team.text)).map(|team| team.text.clone()).collect();
+    // One of the two files is probably another team's: what either says is not held against anybody.
+    raw.teams_have_holes |= !twice.is_empty();
+    for team in raw.teams.iter_mut().filter(|team| twice.contains(&team.text)) {
+        team.body = team.body.take().map(|body| RawTeam { has_holes: true, ..body });
     }
     raw
+}
+
+/// Reports a file that says what another says, to the letter: a folder that was copied into the topology, a spare copy.
+/// One mistake, and not one for each name in it.
+fn copied(file: &SourceFile, first: &SourceFile, sink: &Sink, raw: &mut RawTopology) {
+    let place = Lines::new(file).place(0..0);
+    sink.push(
+        Diagnostic::error(DiagnosticCode::DuplicateName, &place, format!("this file is a copy of `{}`", first.path))
+            .label("to the letter")
+            .help("take one of the two out of `topology/`: every file in it counts, in whatever folder it is"),
+    );
+    let owner = raw.owners.get(&first.path).cloned().unwrap_or(FileOwner::Platform);
+    raw.owners.insert(file.path.clone(), owner);
 }
 
 /// Parses `file`, reports what is not TOML in it, and reads the rest; `read` is told whether that is all of it.
@@ -103,6 +126,7 @@ fn read_file(file: &Fields<'_>, source: &SourceFile, is_whole: bool, raw: &mut R
     if file.has("organization") {
         let id = file.table("organization", ORGANIZATION_KEYS).and_then(|fields| {
             raw.tags = values::tags(&fields, "tags");
+            raw.tags_place = fields.key_place("tags");
             let id = fields.required_text("id", "\"o-a1b2c3d4e5\"")?;
             values::check(&fields, DiagnosticCode::BadOrganizationId, &id, quota::valid_organization_id).then_some(id)
         });
@@ -128,7 +152,7 @@ fn add_holes(owner: &FileOwner, teams_before: usize, file: &Fields<'_>, raw: &mu
     raw.platform_has_holes |= *owner == FileOwner::Platform;
     raw.teams_have_holes |= !matches!(owner, FileOwner::Team(_));
     if let FileOwner::Team(name) = owner
-        && raw.teams.len() == teams_before
+        && !raw.teams.iter().skip(teams_before).any(|team| team.text == *name)
     {
         // Its `[team]` was not understood, and can be guessed.
         let place = file.place().clone();

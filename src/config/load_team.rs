@@ -44,13 +44,14 @@ pub(super) const OF_A_TEAM: [&str; 5] = ["spoke", "publish", "collect", "subscri
 
 /// Reads what a file says of its team, if it has one.
 pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
+    let example = file.own_name_example();
     if !file.has("team") {
         let first = OF_A_TEAM.iter().filter_map(|key| file.key_place(key).map(|place| (place, key)));
         if let Some((place, key)) = first.min_by_key(|(place, _)| place.span.start) {
             file.fail(
                 Diagnostic::error(DiagnosticCode::TeamMissing, &place, "this file does not say whose it is")
                     .label(format!("`{key}` belongs to a team"))
-                    .help("begin the file with `[team]` and `name = \"…\"`"),
+                    .help(format!("begin the file with `[team]` and `name = {example}`")),
             );
             // What is in it is read all the same, so that its own mistakes show in this run too.
             entries(file);
@@ -63,7 +64,7 @@ pub(super) fn read(file: &Fields<'_>, raw: &mut RawTopology) {
         raw.teams_have_holes = true;
         return;
     };
-    let name = fields.required_text("name", "\"payments\"");
+    let name = fields.required_text("name", &example);
     let contact = fields.text("contact").map_or_else(String::new, |contact| contact.value);
     let tags = values::tags(&fields, "tags");
     let Some(text) = name else {
@@ -272,10 +273,14 @@ fn deliver(fields: &Fields<'_>) -> Option<Written<RawDestination>> {
                 [(kind, name)] => Some(name.with(RawDestination::Direct(*kind, name.value.clone()))),
                 _ if !table.sound() => None,
                 _ => {
+                    let (label, help) = match given.len() {
+                        0 => ("this names none".to_owned(), "leave `deliver` out for the spoke's bus"),
+                        count => (format!("this names {count}"), "write a subscription for each destination"),
+                    };
                     fields.fail(
                         Diagnostic::error(DiagnosticCode::BadDestination, &place, "`deliver` takes one destination")
-                            .label(format!("this names {}", given.len()))
-                            .help("write a subscription for each destination"),
+                            .label(label)
+                            .help(help),
                     );
                     None
                 }

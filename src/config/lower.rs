@@ -74,8 +74,7 @@ fn hub(
     resolver: &Resolver<'_>,
     topology: &Topology,
 ) -> Option<Hub> {
-    let account =
-        resolver.find("account", DiagnosticCode::UnknownAccount, &raw.account, &topology.accounts, &index.accounts)?;
+    let account = resolver.find_account(&raw.account, topology, index)?;
     if account.access == Access::None {
         let message = format!("hub `{name}` is in an account that may not be touched");
         let written = index.accounts.get(raw.account.value.as_str()).map(|entry| &entry.place);
@@ -98,7 +97,7 @@ fn hub(
     let scope = Scope { account: account.id, region: raw.region.value.clone() };
     let audit_queue = match &raw.audit_queue {
         None => None,
-        Some(queue) => Some(destination(DirectKind::Queue, queue, &scope, &scope, resolver.sink)?),
+        Some(queue) => Some(destination(DirectKind::Queue, queue, &scope, &scope, Purpose::Audit, resolver.sink)?),
     };
     let written = format!("hub `{name}`");
     let bus_options = bus_options(&raw.bus_options, Some(raw.bus.value.as_str()), &scope, &written, resolver.sink);
@@ -148,7 +147,7 @@ pub(super) fn bus_options(
         dead_letter: raw
             .dead_letter
             .as_ref()
-            .and_then(|queue| destination(DirectKind::Queue, queue, scope, scope, sink)),
+            .and_then(|queue| destination(DirectKind::Queue, queue, scope, scope, Purpose::DeadLetters, sink)),
         log: raw.log.as_ref().map(|log| log.value).unwrap_or_default(),
     }
 }
@@ -163,6 +162,10 @@ fn kms_key(key: &Written<String>, scope: &Scope, sink: &Sink) -> Option<String> 
         Ok(arn) if arn.region != scope.region.as_str() => {
             format!("this is in {}, the bus in {}", arn.region, scope.region)
         }
+        Ok(arn) if arn.partition != scope.region.partition() => {
+            format!("this is in partition `{}`, {} in `{}`", arn.partition, scope.region, scope.region.partition())
+        }
+        Ok(arn) if quota::valid_account_id(&arn.account).is_err() => "it names no account of 12 digits".to_owned(),
         Ok(_) => return Some(key.value.clone()),
     };
     sink.push(
@@ -177,6 +180,17 @@ fn kms_key(key: &Written<String>, scope: &Scope, sink: &Sink) -> Option<String> 
     None
 }
 
+/// What a destination is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// What a subscription gets.
+    Route,
+    /// A copy of everything at a hub.
+    Audit,
+    /// What could not be delivered, or not be encrypted.
+    DeadLetters,
+}
+
 /// A direct destination's ARN: the one that is written, or `name` in the scope `own`. The hub at `hub` has to be in its
 /// Region: EventBridge delivers to other accounts' queues, functions, topics, streams and APIs in one Region only
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html>).
@@ -185,6 +199,7 @@ pub(super) fn destination(
     name: &Written<String>,
     own: &Scope,
     hub: &Scope,
+    purpose: Purpose,
     sink: &Sink,
 ) -> Option<String> {
     let arn = if name.value.starts_with("arn:") {
@@ -192,16 +207,31 @@ pub(super) fn destination(
     } else {
         named_destination(kind, name, own, sink)?
     };
-    if arn.region == hub.region.as_str() && arn.partition == hub.region.partition() {
+    if arn.partition != hub.region.partition() {
+        let message = format!("nothing in partition `{}` of AWS can be reached from {}", arn.partition, hub.region);
+        sink.push(
+            Diagnostic::error(DiagnosticCode::CrossPartition, &name.place, message)
+                .label(format!("this is in `{}`, {} in `{}`", arn.partition, hub.region, hub.region.partition()))
+                .help(format!("ARNs in {} begin with `arn:{}:`", hub.region, hub.region.partition())),
+        );
+        return None;
+    }
+    if arn.region == hub.region.as_str() {
         return Some(arn.to_string());
     }
-    let message = format!("the hub cannot deliver to {} from {}", arn.region, hub.region);
-    sink.push(
-        Diagnostic::error(DiagnosticCode::DestinationRegion, &name.place, message)
-            .label(format!("this is in {}, the hub in {}", arn.region, hub.region))
-            .help(format!("name one in {}", hub.region))
-            .help("or deliver to the spoke's bus, which may be in another Region, and go on from there"),
-    );
+    let message = match purpose {
+        Purpose::Route | Purpose::Audit => format!("the hub cannot deliver to {} from {}", arn.region, hub.region),
+        Purpose::DeadLetters => format!("dead letters of {} cannot be kept in {}", hub.region, arn.region),
+    };
+    let diagnostic = Diagnostic::error(DiagnosticCode::DestinationRegion, &name.place, message)
+        .label(format!("this is in {}, not in {}", arn.region, hub.region))
+        .help(format!("name one in {}", hub.region));
+    sink.push(match purpose {
+        Purpose::Route => {
+            diagnostic.help("or deliver to the spoke's bus, which may be in another Region, and go on from there")
+        }
+        Purpose::Audit | Purpose::DeadLetters => diagnostic,
+    });
     None
 }
 
@@ -247,7 +277,11 @@ fn named_destination(kind: DirectKind, name: &Written<String>, own: &Scope, sink
         return Some(Arn { partition, service: service.to_owned(), region, account, resource });
     }
     let message = format!("`{}` is not the name of {what}", name.value);
-    sink.push(Diagnostic::error(DiagnosticCode::BadDestination, &name.place, message).label(rule));
+    let diagnostic = Diagnostic::error(DiagnosticCode::BadDestination, &name.place, message);
+    sink.push(match name.value.strip_prefix("https://").and_then(|url| url.rsplit_once('/')) {
+        Some((_, last)) => diagnostic.label("this is a URL").help(format!("write its name, `\"{last}\"`, or its ARN")),
+        None => diagnostic.label(rule),
+    });
     None
 }
 

@@ -15,11 +15,26 @@ pub(super) struct Renames<'r> {
 }
 
 impl<'r> Renames<'r> {
-    /// The renames that the files tell. Of two to one name the first counts.
+    /// The renames that the files tell and that make sense; of two of one thing, or to one name, the first counts. What is
+    /// refused is not followed either: two things with one rule would each undo the other's.
     pub(super) fn of(index: &Index<'r>) -> Self {
         let mut renames = Self { subscriptions: BTreeMap::new(), publications: BTreeMap::new() };
+        let mut from: BTreeSet<(bool, String)> = BTreeSet::new();
         for moved in &index.raw.moved {
-            renames.of_kind_mut(moved.is_publication).entry(moved.to.value.to_string()).or_insert(moved);
+            let RawMoved { from: old, to, is_publication, .. } = moved;
+            let (old, to) = (old.value.to_string(), to.value.to_string());
+            let still_there = match is_publication {
+                true => index.publications.contains_key(&old),
+                false => index.subscriptions.contains_key(&old),
+            };
+            let known = renames.of_kind_mut(*is_publication);
+            if !still_there
+                && not_theirs(moved, index).is_none()
+                && !known.contains_key(&to)
+                && from.insert((*is_publication, old))
+            {
+                known.insert(to, moved);
+            }
         }
         renames
     }
@@ -83,10 +98,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
         true => index.publications.get(name).map(|entry| &entry.place),
         false => index.subscriptions.get(name).map(|entry| &entry.place),
     };
-    let is_theirs = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
-    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
-    if is_theirs(&to.value) || is_theirs(&from.value) && old_team_is_there {
-        let other = if is_theirs(&to.value) { to } else { from };
+    if let Some(other) = not_theirs(moved, index) {
         resolver.sink.push(
             Diagnostic::error(DiagnosticCode::NotYours, &other.place, "a rename of something that is another team's")
                 .label(format!("this is team `{}`'s", other.value.team))
@@ -113,7 +125,18 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             true => Resolver::unknown(kind, code, &to.place, &text, &index.publications),
             false => Resolver::unknown(kind, code, &to.place, &text, &index.subscriptions),
         };
-        resolver.sink.push(concerning_its_team(unknown, to, index));
+        let other_kind = match is_publication {
+            true if index.subscriptions.contains_key(&text) => Some("it is a subscription: leave `kind` out"),
+            false if index.publications.contains_key(&text) => {
+                Some("it is a publication: add `kind = \"publication\"`")
+            }
+            _ => None,
+        };
+        let unknown = match other_kind {
+            Some(help) => Diagnostic { help: vec![help.to_owned()], ..unknown },
+            None => unknown,
+        };
+        resolver.sink.push(concerning(unknown, to, team.as_deref(), index));
     }
     let winner = renames.of_kind(*is_publication).get(&to.value.to_string());
     match winner {
@@ -121,11 +144,30 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             let message = format!("two things were renamed to `{}`", to.value);
             twice(resolver, &to.place, &other.to.place, &message);
         }
-        _ if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
-            twice(resolver, &to.place, &from.place, "these renames go in a circle");
+        Some(_) if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
+            // Each of the circle's links comes here: the first one tells it.
+            let links = index.raw.moved.iter().filter(|link| link.is_publication == *is_publication);
+            let next = links.clone().find(|link| link.to.value == from.value);
+            let is_first = links
+                .take_while(|link| link.to.place != to.place)
+                .all(|link| first(renames.of_kind(*is_publication), &link.to.value.to_string()).is_some());
+            if let Some(next) = next.filter(|_| is_first) {
+                twice(resolver, &to.place, &next.to.place, "these renames go in a circle");
+            }
         }
         _ => {}
     }
+}
+
+/// What of a rename in a team's file is another team's. A team that is there no more may have left something to it.
+fn not_theirs<'r>(moved: &'r RawMoved, index: &Index<'_>) -> Option<&'r Written<SubscriptionId>> {
+    let RawMoved { from, to, is_publication: _, team } = moved;
+    let is_others = |name: &SubscriptionId| team.as_ref().is_some_and(|team| team != name.team.as_str());
+    let old_team_is_there = index.teams.contains_key(from.value.team.as_str());
+    if is_others(&to.value) {
+        return Some(to);
+    }
+    (is_others(&from.value) && old_team_is_there).then_some(from)
 }
 
 fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
@@ -139,9 +181,18 @@ fn twice(resolver: &Resolver<'_>, place: &Place, first: &Place, message: &str) {
 
 /// What the platform team says of something that a team has not, or has no more, concerns that team: it must not stop
 /// everybody that a team took out a subscription which was held off.
-fn concerning_its_team(diagnostic: Diagnostic, named: &Written<SubscriptionId>, index: &Index<'_>) -> Diagnostic {
+fn concerning(
+    diagnostic: Diagnostic,
+    named: &Written<SubscriptionId>,
+    written_by: Option<&str>,
+    index: &Index<'_>,
+) -> Diagnostic {
     let team = &named.value.team;
-    if index.teams.contains_key(team.as_str()) { diagnostic.concerning(team) } else { diagnostic }
+    match written_by {
+        Some(_) => diagnostic.resting_on(team),
+        None if index.teams.contains_key(team.as_str()) => diagnostic.concerning([team.clone()]).resting_on(team),
+        None => diagnostic.resting_on_all(),
+    }
 }
 
 /// The stop of each subscription that is held off: of several, the one that lasts the longest.
@@ -167,7 +218,7 @@ pub(super) fn stops(index: &Index<'_>, resolver: &Resolver<'_>) -> BTreeMap<Subs
             if !index.has_holes(id.team.as_str()) {
                 let code = DiagnosticCode::UnknownSubscription;
                 let unknown = Resolver::unknown("subscription", code, &subscription.place, &text, &index.subscriptions);
-                resolver.sink.push(concerning_its_team(unknown, subscription, index));
+                resolver.sink.push(concerning(unknown, subscription, team.as_deref(), index));
             }
             continue;
         }

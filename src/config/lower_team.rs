@@ -2,12 +2,12 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::index::{Index, Resolver};
-use super::lower::{bus_options, destination};
+use super::lower::{Purpose, bus_options, destination};
 use super::lower_shared::{self, Renames};
 use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
 use super::source::{Place, Written};
 use crate::model::ids::{
-    HubName, PublicationId, PublicationName, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
+    HubName, PublicationId, PublicationName, Region, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
 use crate::model::topology::{
     Collect, Destination, Publication, Spoke, Stop, Subscribers, Subscription, Team, Topology, Via,
@@ -74,36 +74,13 @@ fn spoke(
     resolver: &Resolver<'_>,
     topology: &Topology,
 ) -> Option<Spoke> {
-    let hub = resolver.find("hub", DiagnosticCode::UnknownHub, &raw.hub, &topology.hubs, &index.hubs);
-    let account =
-        resolver.find("account", DiagnosticCode::UnknownAccount, &raw.account, &topology.accounts, &index.accounts);
+    let hub = resolver.find_hub(&raw.hub, topology, index);
+    let account = resolver.find_account(&raw.account, topology, index);
     let (hub, account) = (hub?, account?);
     let region = raw.region.as_ref().map_or_else(|| hub.scope.region.clone(), |region| region.value.clone());
-    if region.partition() != hub.scope.region.partition() {
-        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
-        let message = format!("spoke `{name}` and its hub are in different partitions of AWS");
-        resolver.sink.push(
-            Diagnostic::error(DiagnosticCode::CrossPartition, place, message)
-                .label(format!("{region} is in `{}`", region.partition()))
-                .help(format!(
-                    "hub `{}` is in {}, in `{}`: give the spoke a hub in its own partition",
-                    raw.hub.value,
-                    hub.scope.region,
-                    hub.scope.region.partition()
-                )),
-        );
-        return None;
-    }
-    // Neither of China's Regions takes events from another Region
-    // (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html>).
-    if region != hub.scope.region && region.partition() == "aws-cn" {
-        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
-        let message = format!("EventBridge does not deliver between {} and {region}", hub.scope.region);
-        resolver.sink.push(
-            Diagnostic::error(DiagnosticCode::CrossRegion, place, message)
-                .label("buses in China take events from their own Region alone")
-                .help(format!("give {region} a hub of its own")),
-        );
+    let at = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
+    let written = Written { value: region.clone(), place: at.clone() };
+    if !reaches(&written, &hub.scope.region, &format!("spoke `{name}`"), resolver) {
         return None;
     }
     let scope = Scope { account: account.id, region };
@@ -118,6 +95,34 @@ fn spoke(
         tags: raw.tags.clone(),
         origin: place.origin(&format!("spoke.{name}")),
     })
+}
+
+/// Whether buses in `region` and in the hub's deliver to each other; reports it if not. Neither of China's Regions takes
+/// events from another (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html>).
+fn reaches(region: &Written<Region>, hub: &Region, what: &str, resolver: &Resolver<'_>) -> bool {
+    let Written { value: region, place } = region;
+    if region.partition() != hub.partition() {
+        let message = format!("{what} and the hub are in different partitions of AWS");
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossPartition, place, message)
+                .label(format!("{region} is in `{}`", region.partition()))
+                .help(format!(
+                    "the hub is in {hub}, in `{}`: {region} needs a hub in its own partition",
+                    hub.partition()
+                )),
+        );
+        return false;
+    }
+    if region != hub && region.partition() == "aws-cn" {
+        let message = format!("EventBridge does not deliver between {hub} and {region}");
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossRegion, place, message)
+                .label("buses in China take events from their own Region alone")
+                .help(format!("give {region} a hub of its own")),
+        );
+        return false;
+    }
+    true
 }
 
 struct Lowering<'a> {
@@ -152,13 +157,7 @@ impl<'a> Lowering<'a> {
         let subscribers = self.subscribers(raw);
         let mut accounts = BTreeSet::new();
         for name in &raw.accounts {
-            let found = self.resolver.find(
-                "account",
-                DiagnosticCode::UnknownAccount,
-                name,
-                &self.topology.accounts,
-                &self.index.accounts,
-            );
+            let found = self.resolver.find_account(name, self.topology, self.index);
             match found {
                 Some(account) => {
                     accounts.insert(account.id);
@@ -183,6 +182,11 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let hubs = self.publication_hubs(entry, raw)?;
+        for region in raw.collect.iter().flatten() {
+            let scopes = hubs.keys().filter_map(|hub| self.topology.hubs.get(hub)).map(|hub| &hub.scope);
+            sound &=
+                scopes.fold(true, |sound, hub| sound & reaches(region, &hub.region, "these events", self.resolver));
+        }
         let id = PublicationId { team: self.name.clone(), name: name.clone() };
         let kind = if raw.collect.is_some() { "collect" } else { "publish" };
         let publication = Publication {
@@ -238,13 +242,7 @@ impl<'a> Lowering<'a> {
             }
             Some(at) => {
                 for hub in at {
-                    self.resolver.find(
-                        "hub",
-                        DiagnosticCode::UnknownHub,
-                        hub,
-                        &self.topology.hubs,
-                        &self.index.hubs,
-                    )?;
+                    self.resolver.find_hub(hub, self.topology, self.index)?;
                     let spokes: BTreeSet<SpokeName> = team
                         .spokes
                         .iter()
@@ -316,7 +314,7 @@ impl<'a> Lowering<'a> {
             }
             RawDestination::Direct(kind, text) => {
                 let written = raw.deliver.with(text.clone());
-                let arn = destination(*kind, &written, &spoke.scope, &hub.scope, self.resolver.sink)?;
+                let arn = destination(*kind, &written, &spoke.scope, &hub.scope, Purpose::Route, self.resolver.sink)?;
                 match kind {
                     DirectKind::Queue => Destination::Queue(arn),
                     DirectKind::Function => Destination::Function(arn),
@@ -328,7 +326,10 @@ impl<'a> Lowering<'a> {
         };
         let dead_letter = match &raw.dead_letter {
             None => None,
-            Some(queue) => Some(destination(DirectKind::Queue, queue, &hub.scope, &hub.scope, self.resolver.sink)?),
+            Some(queue) => {
+                let (kind, purpose) = (DirectKind::Queue, Purpose::DeadLetters);
+                Some(destination(kind, queue, &hub.scope, &hub.scope, purpose, self.resolver.sink)?)
+            }
         };
         if let Some(queue) = raw.dead_letter.as_ref().filter(|_| dead_letter.as_deref() == deliver.arn()) {
             self.resolver.sink.push(
@@ -380,13 +381,13 @@ impl<'a> Lowering<'a> {
             &self.topology.teams,
             &self.index.teams,
         )?;
-        let publication = self.resolver.find(
-            "publication",
-            DiagnosticCode::UnknownPublication,
-            &raw.from,
-            &publisher.publications,
-            &self.index.publications,
-        )?;
+        let text = raw.from.value.to_string();
+        if !self.index.publications.contains_key(&text) {
+            let (code, known) = (DiagnosticCode::UnknownPublication, &self.index.publications);
+            let unknown = Resolver::unknown("publication", code, &raw.from.place, &text, known);
+            self.resolver.sink.push(unknown.resting_on(team));
+        }
+        let publication = publisher.publications.get(&raw.from.value)?;
         Some((publication, self.index.publication(&raw.from.value).map(|(_, raw)| raw)))
     }
 
@@ -397,7 +398,8 @@ impl<'a> Lowering<'a> {
         let message = format!("`{}` is not offered to team `{}`", raw.from.value, self.name);
         let diagnostic = Diagnostic::error(DiagnosticCode::NotOffered, &raw.from.place, message)
             .label("wanted here")
-            .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name));
+            .help(format!("ask team `{}` to add \"{}\" to its `subscribers`", raw.from.value.team, self.name))
+            .resting_on(&raw.from.value.team);
         self.resolver.sink.push(match written {
             Some(written) if written.subscribers.as_ref().is_some_and(Vec::is_empty) => {
                 diagnostic.also(&written.subscribers_place, "offered to no other team")
@@ -416,7 +418,7 @@ impl<'a> Lowering<'a> {
     ) -> Option<(&'a SpokeName, &'a Spoke)> {
         let team = self.team()?;
         if let Some(at) = &raw.at {
-            self.resolver.find("hub", DiagnosticCode::UnknownHub, at, &self.topology.hubs, &self.index.hubs)?;
+            self.resolver.find_hub(at, self.topology, self.index)?;
         }
         if let Some(spoke) = &raw.spoke
             && !team.spokes.contains_key(&spoke.value)
@@ -458,7 +460,8 @@ impl<'a> Lowering<'a> {
                 }
                 let diagnostic = diagnostic
                     .help(format!("add `spoke = \"{}\"` or `spoke = \"{}\"`", first.0, second.0))
-                    .help("for both, write a subscription for each");
+                    .help("for both, write a subscription for each")
+                    .resting_on(&raw.from.value.team);
                 self.resolver.sink.push(diagnostic);
                 None
             }
@@ -482,7 +485,8 @@ impl<'a> Lowering<'a> {
         self.resolver.sink.push(
             diagnostic
                 .help(format!("add a spoke of team `{}` at {published}", self.name))
-                .help(format!("or ask team `{}` to publish it at {wanted} too", raw.from.value.team)),
+                .help(format!("or ask team `{}` to publish it at {wanted} too", raw.from.value.team))
+                .resting_on(&raw.from.value.team),
         );
     }
 }

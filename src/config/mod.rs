@@ -84,13 +84,14 @@ pub fn load(files: &SourceFiles) -> Loaded {
     let raw = load::topology(files, &sink);
     let index = index::Index::new(&raw, &sink);
     let topology = lower::lower(&index, &sink);
+    let told = || sink.sorted(|path| index.team_of(path));
     let topology = check::check(&topology, &index, &settings, &sink)
-        .then(|| kept::sound_part(&topology, &index, &sink.sorted()))
+        .then(|| kept::sound_part(&topology, &index, &told()))
         .flatten()
         .and_then(|sound| {
             // A team whose expectation fails is one with an error as well.
             let fails = check::expectations(&sound, &index, &settings, &sink);
-            if fails { kept::sound_part(&topology, &index, &sink.sorted()) } else { Some(sound) }
+            if fails { kept::sound_part(&topology, &index, &told()) } else { Some(sound) }
         });
-    Loaded { settings, topology, diagnostics: sink.sorted() }
+    Loaded { settings, topology, diagnostics: told() }
 }

@@ -19,9 +19,9 @@ pub(super) fn of(tables: &Fields<'_>, file: &SourceFile, team: Option<&str>, is_
     if PLATFORM.into_iter().any(has) {
         return FileOwner::Platform;
     }
-    let is_name = |text: &&str| text.parse::<TeamName>().is_ok();
-    let guessed = if is_whole { None } else { written_name(&file.text) };
-    if let Some(name) = team.or(guessed).filter(is_name) {
+    // In a text that is not TOML the parser may have taken a part of a name for all of it.
+    let name = if is_whole { team } else { written_name(&file.text) };
+    if let Some(name) = name.filter(|name| name.parse::<TeamName>().is_ok()) {
         return FileOwner::Team(name.to_owned());
     }
     if has("team") || OF_A_TEAM.into_iter().any(has) {
@@ -39,12 +39,16 @@ pub(super) fn is_in_teams_folder(path: &str) -> bool {
 
 /// The tables that a text's lines begin: `hub` of `[hub.us]`, of `[[hub`, of `hub.us = …`.
 fn headers(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter_map(|line| {
+    let mut is_top = true;
+    text.lines().filter_map(move |line| {
         let line = line.trim_start_matches(['\u{feff}', ' ', '\t']);
         let inside = line.trim_start_matches(['[', ' ', '\t', '"']);
         let end = inside.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(inside.len());
         let (word, rest) = inside.split_at(end);
-        (line.starts_with('[') || rest.starts_with('.')).then_some(word)
+        let rest = rest.trim_start_matches(['"', ' ', '\t']);
+        let is_header = line.starts_with('[') && (rest.is_empty() || rest.starts_with(['.', ']']));
+        is_top &= !line.starts_with('[');
+        (is_header || is_top && rest.starts_with('.')).then_some(word)
     })
 }
 
@@ -53,7 +57,16 @@ fn written_name(text: &str) -> Option<&str> {
     let after = text.lines().skip_while(|line| !line.trim_start().starts_with("[team")).skip(1);
     let mut own = after.take_while(|line| !line.trim_start().starts_with('['));
     let value = own.find_map(|line| line.trim_start().strip_prefix("name")?.trim_start().strip_prefix('='))?;
-    value.trim_start().strip_prefix('"')?.split_once('"').map(|(name, _)| name)
+    let value = value.trim();
+    let Some(quote) = value.chars().next().filter(|c| *c == '"' || *c == '\'') else {
+        return value.split([' ', '\t', '#']).next();
+    };
+    let value = value.strip_prefix(quote)?;
+    match value.split_once(quote) {
+        Some((name, _)) => Some(name),
+        // A quote that was forgotten; at the end of the text it may be the text's other half that is missing.
+        None => (!text.ends_with(value)).then_some(value),
+    }
 }
 
 #[cfg(test)]
@@ -63,13 +76,14 @@ mod tests {
     #[test]
     fn lines_tell_whose_a_file_is_that_is_not_toml() {
         let found = |text: &'static str| headers(text).collect::<Vec<_>>();
-        assert_eq!(
-            found("[team\nname = \n\u{feff}[spoke.us]\n account = \"a\"\n[[ moved ]]\nhub.us = {"),
-            ["team", "spoke", "moved", "hub"]
-        );
+        let text = "hub.us = {\n[team\nname = \n\u{feff}[spoke.us]\n account = \"a\"\n[account = \"a\"\naccount.\n[[ moved ]]\n[\"collect\".x";
+        assert_eq!(found(text), ["hub", "team", "spoke", "moved", "collect"]);
         assert_eq!(found("team:\n  name: a\n{ \"hub\": {} }\n"), [""; 0]);
         assert_eq!(written_name("[team]\n# who\nname = \"ledger\" oops\n"), Some("ledger"));
-        assert_eq!(written_name("[team]\nname = ledger\n"), None);
+        assert_eq!(written_name("[team]\nname = ledger # who\n"), Some("ledger"));
+        assert_eq!(written_name("[team]\nname = \"ledger\n"), Some("ledger"));
+        assert_eq!(written_name("[team]\nname = 'ledger"), None);
+        assert_eq!(written_name("[team]\n[[stop]]\nname = 'ledger'"), None);
         assert_eq!(written_name("[team]\n[spoke.us]\nname = \"ledger\"\n"), None);
     }
 

@@ -49,6 +49,8 @@ pub(super) struct RawTopology {
     pub(super) moved: Vec<RawMoved>,
     /// `[organization] tags`.
     pub(super) tags: Tags,
+    /// Where those were written.
+    pub(super) tags_place: Option<Place>,
     /// Whose each file is.
     pub(super) owners: BTreeMap<Arc<str>, FileOwner>,
 }

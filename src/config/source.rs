@@ -66,14 +66,15 @@ fn utf16(bytes: &[u8]) -> Option<String> {
         let every_second = bytes.iter().skip(from).step_by(2).take(64);
         bytes.len() > 1 && every_second.clone().count() > 0 && every_second.clone().all(|byte| *byte == 0)
     };
-    let (rest, join): (&[u8], fn([u8; 2]) -> u16) = match bytes {
-        [0xff, 0xfe, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => (rest, u16::from_be_bytes),
-        _ if zeros(1) => (bytes, u16::from_le_bytes),
-        _ if zeros(0) => (bytes, u16::from_be_bytes),
+    let (rest, is_little) = match bytes {
+        [0xff, 0xfe, rest @ ..] => (rest, true),
+        [0xfe, 0xff, rest @ ..] => (rest, false),
+        _ if zeros(1) => (bytes, true),
+        _ if zeros(0) => (bytes, false),
         _ => return None,
     };
-    let units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(join));
+    let unit = |pair: [u8; 2]| if is_little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) };
+    let units = rest.chunks_exact(2).filter_map(|pair| pair.try_into().ok().map(unit));
     Some(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
 }
 

@@ -47,8 +47,22 @@ pub(super) fn report(file: &SourceFile, lines: &Lines, is_bare: bool, errors: &[
             sink.not_understood_from(&file.path, header_before(text, span.start));
         }
         let at = lines.place(span.clone());
+        if let Some(open) = unclosed(message, text, span.start) {
+            if told.last().is_some_and(|line| *line >= lines.place(open..open).line) {
+                return false; // What keeps it open was told.
+            }
+            sink.not_understood_from(&file.path, header_before(text, open));
+            sink.push(
+                Diagnostic::error(DiagnosticCode::Syntax, &lines.place(open..open + 1), "this is not TOML")
+                    .label("what begins here is not closed")
+                    .also(&at, "this cannot stand in it")
+                    .help("close it before the next line: `]` ends a list, `}` a table in a line"),
+            );
+            return false; // All that follows was taken for a part of it.
+        }
         if told.insert(at.line) {
-            let diagnostic = Diagnostic::error(DiagnosticCode::Syntax, &at, "this is not TOML").label(label(message));
+            let diagnostic =
+                Diagnostic::error(DiagnosticCode::Syntax, &at, "this is not TOML").label(label(message, text, &span));
             sink.push(match help(message, text, &span) {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic,
@@ -68,7 +82,7 @@ pub(super) fn report_empty(file: &SourceFile, lines: &Lines, is_teams: bool, sin
     sink.push(
         Diagnostic::error(DiagnosticCode::EmptyFile, &lines.place(0..0), "this file says nothing")
             .label(label)
-            .help("if nothing is meant, take the file away: an empty one may be half a checkout, and is not obeyed"),
+            .help("to give a team up, take its file away; an empty one may be half a checkout, and takes nothing away"),
     );
     true
 }
@@ -163,7 +177,11 @@ fn twice(lines: &Lines, text: &str, span: &Range<usize>) -> Diagnostic {
 /// Where a mistake is. A text of many lines that never ends is reported at the end of the file: where it begins is what
 /// has to be looked at.
 fn place(text: &str, error: &Error) -> Range<usize> {
-    let span = error.span().unwrap_or(0..0);
+    let span = error.span().unwrap_or_else(|| {
+        // Keys within keys have no place of their own.
+        let deep = line_that(text, |line| line.matches('.').count() > 40);
+        deep.map_or(0..0, |line| line.start..line.start)
+    });
     let quotes = match error.message() {
         message if message.contains("multi-line literal") => "'''",
         message if message.contains("multi-line basic") => "\"\"\"",
@@ -176,12 +194,57 @@ fn place(text: &str, error: &Error) -> Range<usize> {
 }
 
 /// The parser's words, as a label.
-fn label(message: &str) -> String {
+fn label(message: &str, text: &str, span: &Range<usize>) -> String {
     match message {
         "recursion limit" => "this is nested too deep".to_owned(),
         message if message.starts_with("cannot recurse") => "this is nested too deep".to_owned(),
+        message if message.starts_with("string values must be quoted") => "a text is written in quotes".to_owned(),
+        message if message.starts_with("invalid basic string, expected `\"`") => "this text is not closed".to_owned(),
+        message if message.starts_with("invalid literal string, expected") => "this text is not closed".to_owned(),
+        message if message.starts_with("unexpected leading zero") => "a number does not begin with a zero".to_owned(),
+        message if message.starts_with("missing escaped value") => "`\\` and what follows it mean nothing".to_owned(),
+        message if message.starts_with("invalid unquoted key") => match text.get(span.clone()).unwrap_or_default() {
+            here if here.chars().any(is_invisible) => "a character that is not seen".to_owned(),
+            here => format!("`{here}` cannot be in a key"),
+        },
         message => message.replace('\n', "; "),
     }
+}
+
+/// Where a list or table in a line begins that goes on into what was not meant to be in it.
+fn unclosed(message: &str, text: &str, at: usize) -> Option<usize> {
+    let line = line_of(text, at);
+    let of_another_line = is_header(line) || line.contains('=');
+    let starts = |start: &str| message.starts_with(start);
+    let is_open = starts("unclosed array")
+        || starts("unclosed inline table")
+        || of_another_line && (starts("missing comma") || starts("missing key for inline") || starts("string values"));
+    let open = open_bracket(text.get(..at)?)?;
+    (is_open && !text.get(open..at)?.is_empty() && text.get(open..at)?.contains('\n')).then_some(open)
+}
+
+/// The first bracket of `text`, beside tables' names, that is open at its end.
+fn open_bracket(text: &str) -> Option<usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if !(open.is_empty() && is_header(line)) {
+            let mut quote = None;
+            for (at, c) in line.char_indices() {
+                match (quote, c) {
+                    (Some(end), c) if end == c => quote = None,
+                    (Some(_), _) => {}
+                    (None, '"' | '\'') => quote = Some(c),
+                    (None, '#') => break,
+                    (None, '[' | '{') => open.push(start + at),
+                    (None, ']' | '}') => _ = open.pop(),
+                    (None, _) => {}
+                }
+            }
+        }
+        start += line.len();
+    }
+    open.first().copied()
 }
 
 /// What to do about it, where that is not in the parser's words.
@@ -190,22 +253,31 @@ fn help(message: &str, text: &str, span: &Range<usize>) -> Option<String> {
     let rest = text.get(span.start..).unwrap_or_default();
     let starts = |start: &str| message.starts_with(start);
     if let Some(hidden) = rest.chars().next().filter(|c| is_invisible(*c)) {
-        return Some(format!("a character that is not seen stands here (U+{:04X}): delete it", u32::from(hidden)));
+        return Some(format!("it is U+{:04X}: delete it, and type what should be there", u32::from(hidden)));
+    }
+    let line = line_of(text, span.start).trim();
+    if line.contains("{{") || line.contains("${") || rest.starts_with('$') {
+        return Some("files are read as they are: no templates, no variables".to_owned());
     }
     if here.contains(['“', '”', '„', '‘', '’']) {
         return Some("these are typographic quotes, as word processors and chats make them: type `\"`".to_owned());
     }
     if starts("string values must be quoted") {
-        return Some(format!("write it in quotes: `\"{here}\"`"));
+        let value = if rest.starts_with('#') { rest.lines().next().unwrap_or_default().trim() } else { here };
+        let why = if rest.starts_with('#') { "outside quotes `#` begins a comment: " } else { "" };
+        return Some(format!("{why}write `\"{value}\"`"));
+    }
+    if starts("unclosed table") || starts("unclosed array table") {
+        return Some(format!("write `{line}{}`", if line.starts_with("[[") { "]]" } else { "]" }));
+    }
+    if starts("invalid basic string") || starts("invalid literal string") {
+        return Some("end it with the quote that it begins with".to_owned());
     }
     if starts("unexpected leading zero") {
         return Some("account ids are written in quotes: `id = \"012345678901\"`".to_owned());
     }
-    if starts("key with no value") {
-        return Some(match rest.starts_with(':') || line_of(text, span.start).contains(':') {
-            true => "TOML has `key = value`, with `=`".to_owned(),
-            false => "a line is `[table]`, `key = value` or a `# comment`".to_owned(),
-        });
+    if starts("key with no value") || starts("invalid unquoted key") {
+        return Some("a line is `[table]`, `key = value` (with `=`) or a `# comment`".to_owned());
     }
     if starts("missing escaped value") {
         return Some("a backslash begins an escape: write `\\\\`, or the text in single quotes: '…'".to_owned());
@@ -214,9 +286,6 @@ fn help(message: &str, text: &str, span: &Range<usize>) -> Option<String> {
         return Some(
             "it begins here and ends nowhere; a text of one line has one quote at each end: `\"…\"`".to_owned(),
         );
-    }
-    if starts("unclosed array") {
-        return Some("a list that begins above is not closed by `]`".to_owned());
     }
     (starts("cannot recurse") || starts("recursion limit"))
         .then(|| "no topology needs more than a few levels".to_owned())

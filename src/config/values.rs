@@ -39,8 +39,21 @@ pub(super) fn check(
 
 /// The Region at `key`.
 pub(super) fn region(fields: &Fields<'_>, key: &str) -> Option<Written<Region>> {
-    let text = checked(fields, key, DiagnosticCode::BadRegion, quota::valid_region)?;
-    Some(text.with(Region::new(&text.value)))
+    as_region(fields, &fields.text(key)?)
+}
+
+fn as_region(fields: &Fields<'_>, text: &Written<String>) -> Option<Written<Region>> {
+    let zone_of = text.value.strip_suffix(|last: char| last.is_ascii_lowercase());
+    if let Some(region) = zone_of.filter(|region| quota::valid_region(region).is_ok()) {
+        let message = format!("`{}` is not a Region", text.value);
+        fields.fail(
+            Diagnostic::error(DiagnosticCode::BadRegion, &text.place, message)
+                .label("this is an availability zone")
+                .help(format!("its Region is `{region}`")),
+        );
+        return None;
+    }
+    check(fields, DiagnosticCode::BadRegion, text, quota::valid_region).then(|| text.with(Region::new(&text.value)))
 }
 
 /// The bus name at `key`.
@@ -78,8 +91,10 @@ pub(super) fn source(fields: &Fields<'_>, key: &str) -> Option<Written<String>> 
     let source = fields.required_text(key, "\"com.example.orders\"")?;
     let fault = if source.value.starts_with("aws.") {
         Some(("sources that start with `aws.` are AWS's own", "PutEvents refuses this source"))
-    } else if source.value.is_empty() || source.value.chars().count() > 256 {
-        Some(("a source has 1 to 256 characters", "this has none, or more"))
+    } else if source.value.is_empty() {
+        Some(("events have a source", "nothing is said here"))
+    } else if source.value.chars().count() > 256 {
+        Some(("a source has at most 256 characters", "this has more"))
     } else {
         None
     };
@@ -105,8 +120,7 @@ pub(super) fn aws_source(fields: &Fields<'_>, key: &str) -> Option<Written<Strin
 /// The Regions of the list at `key`.
 pub(super) fn regions(fields: &Fields<'_>, key: &str) -> Vec<Written<Region>> {
     let written = fields.texts(key).map(|list| list.value).unwrap_or_default();
-    let valid = |text: &Written<String>| check(fields, DiagnosticCode::BadRegion, text, quota::valid_region);
-    written.into_iter().filter(valid).map(|text| text.with(Region::new(&text.value))).collect()
+    written.iter().filter_map(|text| as_region(fields, text)).collect()
 }
 
 /// The tags at `key`; none if there are none.

@@ -263,7 +263,7 @@ impl FindingCode {
                 "A Region of an account could not be read, in which the topology asks for nothing; another Region of the same account could. Often an organisation denies Regions that are not used. Should something of ours be left over there, it is not seen."
             }
             Self::TeamKept => {
-                "A team's file has errors. Until they are mended its routes, and those of others that take its events, stay exactly as they are: nothing of theirs is made, changed or taken away, and no grant at all is removed. Other teams go on."
+                "A team's file has errors. Until they are mended its routes, and those of others that take its events, stay exactly as they are: nothing of theirs is made, changed or taken away. What it asks for is not known, so some things of others stay as well: no grant is removed, no audit and nothing that brings events to a hub takes less, and what belongs to a team that no sound file is of is left (a broken file may be that team's, with its name misspelt). Other teams go on."
             }
             Self::RouteStopped => {
                 "A [stop] holds a route off: its rule is disabled, its target and its grant are kept. Events that it would have taken are dropped meanwhile, not queued. It goes on by itself at the time that is told; take the [stop] out to let it go on before."

@@ -4,6 +4,7 @@
 use super::diff::{Asked, Diff};
 use crate::model::desired::{Desired, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
+use crate::model::ids::TeamName;
 use crate::model::mark::{TEAM_TAG, rule_name, rule_stem};
 use crate::model::resource::{ResourceId, RuleId, RuleSpec};
 use crate::model::topology::Kept;
@@ -34,7 +35,7 @@ pub(super) fn why(desired: &Desired, rule: &RuleId, live: &LiveRule) -> Option<S
             Some(team) => format!("no file that can be read is of team `{team}`, and one with errors may be"),
         });
     };
-    let needs = |(team, name): &&(crate::model::ids::TeamName, String)| {
+    let needs = |(team, name): &&(TeamName, String)| {
         rule_stem(&rule_name(team.as_str(), name, &[])).is_some_and(|kept| kept == stem)
     };
     let (_, name) = kept.entries.iter().find(needs)?;
@@ -47,7 +48,7 @@ fn team_by_name<'a>(kept: &'a Kept, stem: &str) -> Option<&'a str> {
     // A long name is cut, so that more than one team may be meant: then all of them are.
     let is_team =
         |team: &&str| *team == written_as || written_as.len() >= TEAM_CHARACTERS_KEPT && team.starts_with(written_as);
-    kept.teams.keys().map(|team| team.as_str()).find(is_team)
+    kept.teams.keys().map(TeamName::as_str).find(is_team)
 }
 
 /// Why these targets of a rule that stays are not taken away yet; none if they may go.
@@ -81,7 +82,7 @@ pub(super) fn tell(diff: &mut Diff<'_>) {
     let Some((bus, _)) = desired.buses.iter().find(|(_, wanted)| wanted.team.is_none()) else { return };
     let resource = ResourceId::Scope(bus.scope.clone());
     for (team, error) in &desired.kept.teams {
-        let detail = format!("the file of team `{team}` has errors ({error}): its routes stay as they are");
+        let detail = format!("team `{team}` has errors ({error}): its routes stay as they are");
         let asked = Asked { team: Some(team.clone()), ..Asked::default() };
         diff.find(resource.clone(), FindingCode::TeamKept, Outcome::Waiting, detail, &asked);
     }

@@ -418,9 +418,11 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 /// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
 fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
     // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
-    // puts events there has to put them elsewhere, unless another rule on the same bus brings them.
+    // puts events there has to put them elsewhere, unless another rule on the same bus brings them. AWS services put their
+    // events where they always did.
+    let by_people = !diff.world.rule(rule).is_some_and(narrow::takes_aws_events_alone);
     let brings = |target: &LiveTarget| diff.index.is_hub(&target.spec.arn) && !is_brought(diff, rule, &target.spec.arn);
-    let to_hub = !asked.routes.is_empty() && surplus.values().any(brings);
+    let to_hub = by_people && !asked.routes.is_empty() && surplus.values().any(brings);
     let leaves_bus = asked
         .routes
         .iter()
@@ -432,7 +434,7 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         seen: Seen::Targets { targets: surplus },
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::TargetSurplus]),
-        held_by: (to_hub || leaves_bus).then_some(Guard::PublishersMove),
+        held_by: (to_hub || by_people && leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
 }

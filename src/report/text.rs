@@ -132,11 +132,13 @@ pub fn kept(kept: &Kept) -> String {
     }
     let names: Vec<String> = teams.keys().map(|team| format!("`{team}`")).collect();
     let others = match entries.len() {
-        0 => String::new(),
-        number => format!(" (and {} of others that needs theirs)", count(number, "entry")),
+        0 => "",
+        1 => ", and with them what one entry of another team needs",
+        _ => ", and with them what entries of other teams need",
     };
+    let (team, their) = if names.len() == 1 { ("team", "its") } else { ("teams", "their") };
     format!(
-        "Errors in the files of {}: their routes stay exactly as they are{others}; everybody else's go on.",
+        "The routes of {team} {} stay exactly as they are until {their} errors are mended{others}; everybody else's go on.",
         names.join(", ")
     )
 }

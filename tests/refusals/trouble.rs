@@ -206,6 +206,11 @@ fn answers() -> Vec<Row> {
         ),
         row("an empty answer", |server| server.fault(books(HttpFault::EmptyBody)), &["books us-east-1", "not-aws"]),
         row(
+            "an answer without its fields",
+            |server| server.fault(books(HttpFault::NoFields)),
+            &["books us-east-1", "not-aws", "no list of buses"],
+        ),
+        row(
             "an answer of another shape",
             |server| server.fault(books(HttpFault::WrongShape)),
             &["books us-east-1", "not-aws"],

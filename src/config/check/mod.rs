@@ -33,13 +33,14 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings,
     forwards::check(&understood, index, sink);
     patterns::check(&understood, index, sink);
     quotas::check(&understood, &expanded(&understood, settings), index, sink);
+    expect::check_names(&understood, index, sink);
     true
 }
 
 /// Runs the topology's own unit tests on what can be used of it; whether one of them fails.
 pub(super) fn expectations(sound: &Topology, index: &Index<'_>, settings: &Settings, sink: &Sink) -> bool {
     let before = sink.errors();
-    expect::check(sound, &expanded(sound, settings), index, sink);
+    expect::run(sound, &expanded(sound, settings), index, sink);
     sink.errors() > before
 }
 

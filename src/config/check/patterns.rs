@@ -19,12 +19,42 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, sink: &Sink) {
         let place = raw.filter_places.get(&path).or_else(|| nearest_place(raw, &path)).unwrap_or(&raw.filter_place);
         let message = format!("EventBridge would refuse the pattern of `{id}`");
         let wrong = if path.is_empty() { String::new() } else { format!("`{}`: ", path.join(".")) };
-        sink.push(
-            Diagnostic::error(DiagnosticCode::BadPattern, place, message)
-                .label(format!("{wrong}{reason}"))
-                .help("operators are objects in a list: `[{ prefix = \"…\" }]`, `[{ numeric = [\">\", 5] }]`"),
-        );
+        let diagnostic =
+            Diagnostic::error(DiagnosticCode::BadPattern, place, message).label(format!("{wrong}{reason}"));
+        sink.push(way_out(diagnostic, &reason, path.last().map_or("", String::as_str)));
     }
+}
+
+/// What to do about EventBridge's reason for refusing the field `field`, where that can be told.
+fn way_out(diagnostic: Diagnostic, reason: &str, field: &str) -> Diagnostic {
+    let says = |part: &str| reason.contains(part);
+    if let Some(word) = reason.strip_prefix("Unrecognized match type ") {
+        let diagnostic = diagnostic.did_you_mean(word, OPERATORS);
+        let known: Vec<String> = OPERATORS.iter().map(|operator| format!("`{operator}`")).collect();
+        return diagnostic.help(format!("the operators are {}", known.join(", ")));
+    }
+    let help = if says("must be an object or an array") {
+        format!("values stand in a list: `{field} = [\"…\"]`")
+    } else if says("Unrecognized numeric range operator") {
+        "`numeric` compares by `<`, `<=`, `=`, `>=` and `>`".to_owned()
+    } else if says("must be numeric") {
+        "write the number without quotes".to_owned()
+    } else if says("Empty arrays") {
+        format!("leave `{field}` out to take every value; `[{{ exists = true }}]` takes any that is there")
+    } else if says("Only one key allowed") {
+        "one operator in each `{ }`; alternatives stand beside each other in the list, all of them in a `$or` of fields"
+            .to_owned()
+    } else if says("too complex") && says("$or") {
+        "write a subscription for each of some alternatives".to_owned()
+    } else if says("too complex") {
+        "write `prefix` or `suffix` where they do, or a subscription for each".to_owned()
+    } else if says("Match value must be") || says("must be a string") || says("must be either") {
+        "operators are objects in a list: `[{ prefix = \"…\" }]`, `[{ numeric = [\">\", 5] }]`, `[{ exists = true }]`"
+            .to_owned()
+    } else {
+        return diagnostic;
+    };
+    diagnostic.help(help)
 }
 
 /// EventBridge reads `{ numeric = […] }` outside a list as a field that is called so, and takes it.

@@ -6,26 +6,37 @@ use crate::config::source::Place;
 use crate::eventbridge::quota;
 use crate::expand::grants::{hub_grantees, policy_characters};
 use crate::model::desired::Desired;
+use crate::model::ids::TeamName;
 use crate::model::mark::PEOPLES_TAGS_MAX;
 use crate::model::resource::{BusId, RuleId};
-use crate::model::topology::{HubQuotas, Tags, Topology};
-use std::collections::BTreeMap;
+use crate::model::topology::{HubQuotas, Tags, Team, Topology};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn check(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Sink) {
     rules(desired, index, sink);
     policies(topology, desired, index, sink);
     patterns(desired, index, sink);
-    tags(desired, index, sink);
+    tags(topology, index, sink);
+}
+
+/// Whose the rules on a bus are, and those of them that have wildcards; none for a hub's own.
+#[derive(Default)]
+struct OnBus<'d> {
+    rules: Vec<Option<&'d TeamName>>,
+    wildcards: Vec<Option<&'d TeamName>>,
 }
 
 fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let mut by_bus: BTreeMap<&BusId, (usize, usize)> = BTreeMap::new();
+    let mut by_bus: BTreeMap<&BusId, OnBus<'_>> = BTreeMap::new();
     for (rule, wanted) in &desired.rules {
-        let (all, wildcards) = by_bus.entry(&rule.bus).or_default();
-        *all += 1;
-        *wildcards += usize::from(wanted.spec.pattern.wildcard_count() > 0);
+        let on_bus = by_bus.entry(&rule.bus).or_default();
+        on_bus.rules.push(wanted.team.as_ref());
+        on_bus.wildcards.extend((wanted.spec.pattern.wildcard_count() > 0).then_some(wanted.team.as_ref()));
     }
-    for (bus, (all, wildcards)) in by_bus {
+    // Which of them is one too many the files do not say: those whose rules they are stay as they are.
+    let teams = |rules: &[Option<&TeamName>]| rules.iter().flatten().map(|team| (*team).clone()).collect::<Vec<_>>();
+    for (bus, on_bus) in by_bus {
+        let (all, wildcards) = (on_bus.rules.len(), on_bus.wildcards.len());
         let Some(place) = bus_place(bus, desired, index) else { continue };
         let quotas = quotas(bus, desired);
         if all > quotas.rules_max {
@@ -34,7 +45,8 @@ fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
                 Diagnostic::error(DiagnosticCode::TooManyRules, &place, message)
                     .label(format!("in {}", bus.scope.region))
                     .help("ask AWS to raise the quota `Rules` for this account and Region, then write it down: `quotas = { rules-max = … }`")
-                    .help("or spread the teams over two hubs"),
+                    .help("or spread the teams over two hubs")
+                    .concerning(teams(&on_bus.rules)),
             );
         }
         if wildcards > quota::WILDCARD_RULES_PER_BUS {
@@ -46,7 +58,8 @@ fn rules(desired: &Desired, index: &Index<'_>, sink: &Sink) {
             sink.push(
                 Diagnostic::error(DiagnosticCode::TooManyWildcards, &place, message)
                     .label("AWS does not raise this one")
-                    .help("use `prefix` and `suffix` instead of `wildcard` where they do"),
+                    .help("use `prefix` and `suffix` instead of `wildcard` where they do")
+                    .concerning(teams(&on_bus.wildcards)),
             );
         }
     }
@@ -71,8 +84,13 @@ fn policies(topology: &Topology, desired: &Desired, index: &Index<'_>, sink: &Si
         if topology.organization.is_none() && grantees.len() > 1 {
             diagnostic = diagnostic.help("add `[organization]` with `id = \"o-…\"`: one statement then lets all its accounts in, and rules stay pinned to who publishes");
         }
+        let publishes =
+            |team: &&Team| team.publications.values().any(|publication| publication.hubs.contains_key(name));
+        let teams = topology.teams.iter().filter(|(_, team)| publishes(team)).map(|(team, _)| team.clone());
         sink.push(
-            diagnostic.help("ask AWS to raise the quota, then write it down: `quotas = { policy-characters-max = … }`"),
+            diagnostic
+                .help("ask AWS to raise the quota, then write it down: `quotas = { policy-characters-max = … }`")
+                .concerning(teams),
         );
     }
 }
@@ -98,22 +116,42 @@ fn patterns(desired: &Desired, index: &Index<'_>, sink: &Sink) {
     }
 }
 
-fn tags(desired: &Desired, index: &Index<'_>, sink: &Sink) {
-    let report = |tags: &Tags, place: Option<Place>, what: &str| {
-        let count = tags.keys().filter(|key| !key.starts_with("wheelwright:")).count();
-        let Some(place) = place.filter(|_| count > PEOPLES_TAGS_MAX) else { return };
+/// Tags that come together on one thing, told where they are one too many: at the organisation, or else at a hub, or else at
+/// a team, and not at each thing that bears them.
+fn tags(topology: &Topology, index: &Index<'_>, sink: &Sink) {
+    let count = |sets: &[&Tags]| sets.iter().flat_map(|set| set.keys()).collect::<BTreeSet<_>>().len();
+    let report = |place: Option<&Place>, what: &str, count: usize, whose: &str| {
+        let Some(place) = place.filter(|_| count > PEOPLES_TAGS_MAX) else { return false };
         let message = format!("{what} would bear {count} tags, {PEOPLES_TAGS_MAX} are allowed");
-        sink.push(
-            Diagnostic::error(DiagnosticCode::BadTag, &place, message)
-                .label("the organisation's, the hub's, the team's and the spoke's tags come together here")
-                .help("take some tags out"),
-        );
+        let label = format!("the tags of {whose}");
+        sink.push(Diagnostic::error(DiagnosticCode::BadTag, place, message).label(label).help("take some of them out"));
+        true
     };
-    for (bus, wanted) in &desired.buses {
-        report(&wanted.spec.tags, bus_place(bus, desired, index), "this bus");
+    let of_all = &topology.tags;
+    if report(index.raw.tags_place.as_ref(), "everything", count(&[of_all]), "the organisation, on everything") {
+        return;
     }
-    for (rule, wanted) in &desired.rules {
-        report(&wanted.spec.tags, rule_place(rule, desired, index), "this rule");
+    for (name, hub) in &topology.hubs {
+        let place = index.hubs.get(name.as_str()).map(|entry| &entry.place);
+        report(place, "this bus", count(&[of_all, &hub.tags]), "the organisation and of this hub together");
+    }
+    for (name, team) in &topology.teams {
+        let place = index.teams.get(name.as_str()).map(|entry| &entry.place);
+        if report(place, "its rules", count(&[of_all, &team.tags]), "the organisation and of this team together") {
+            continue;
+        }
+        for (spoke_name, spoke) in &team.spokes {
+            let place = index.spokes.get(&format!("{name}.{spoke_name}")).map(|entry| &entry.place);
+            let count = count(&[of_all, &team.tags, &spoke.tags]);
+            report(place, "this bus", count, "the organisation, the team and of this spoke together");
+        }
+        let hubs: BTreeSet<_> = team.subscriptions.values().map(|subscription| &subscription.hub).collect();
+        for (hub_name, hub) in hubs.into_iter().filter_map(|name| Some((name, topology.hubs.get(name)?))) {
+            if count(&[of_all, &hub.tags]) <= PEOPLES_TAGS_MAX {
+                let whose = format!("the organisation, of hub `{hub_name}` and of this team together");
+                report(place, "its rules", count(&[of_all, &hub.tags, &team.tags]), &whose);
+            }
+        }
     }
 }
 

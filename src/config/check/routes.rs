@@ -94,7 +94,7 @@ fn report_second_hop(
             subscription.from
         ));
     }
-    sink.push(diagnostic);
+    sink.push(diagnostic.resting_on(&forwarded.team));
 }
 
 /// A subscription to what its publication never says would match nothing, for ever.
@@ -123,6 +123,6 @@ fn detail_types(
         if diagnostic.help.is_empty() {
             diagnostic = diagnostic.help(format!("it has {}", known.join(", ")));
         }
-        sink.push(diagnostic);
+        sink.push(diagnostic.resting_on(&subscription.from.team));
     }
 }
