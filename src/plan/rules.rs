@@ -418,11 +418,11 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 /// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
 fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
     // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
-    // puts events there has to put them elsewhere.
-    // AWS services put their events where they always did.
+    // puts events there has to put them elsewhere, unless another rule on the same bus brings them. AWS services put their
+    // events where they always did.
     let by_people = !diff.world.rule(rule).is_some_and(narrow::takes_aws_events_alone);
-    let to_hub =
-        by_people && !asked.routes.is_empty() && surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
+    let brings = |target: &LiveTarget| diff.index.is_hub(&target.spec.arn) && !is_brought(diff, rule, &target.spec.arn);
+    let to_hub = by_people && !asked.routes.is_empty() && surplus.values().any(brings);
     let leaves_bus = asked
         .routes
         .iter()
@@ -437,6 +437,18 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         held_by: (to_hub || by_people && leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
+}
+
+/// Whether another rule that the topology asks for brings all that `rule` takes from the same bus to the same hub.
+fn is_brought(diff: &Diff<'_>, rule: &RuleId, hub_arn: &str) -> bool {
+    let live = diff.world.rule(rule).and_then(|live| live.pattern.as_ref()?.parsed.as_ref());
+    let Some(live) = live else { return false };
+    diff.desired.rules.iter().any(|(other, wanted)| {
+        other.bus == rule.bus
+            && other != rule
+            && wanted.spec.targets.values().any(|target| target.arn == hub_arn)
+            && wanted.spec.pattern.covers(live)
+    })
 }
 
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.

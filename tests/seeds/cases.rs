@@ -69,6 +69,29 @@ fn a_subscription_is_split_without_a_gap() {
     assert_none(&violations);
 }
 
+/// A publication that is forwarded, and that only the audit takes, is renamed and nobody says so; the rule under the new
+/// name cannot be made. The old one must go on forwarding.
+#[test]
+fn a_forwarding_rule_stays_while_its_successor_cannot_be_made() {
+    let mut old = small();
+    old.hubs[0].audit = Some("audit-log".into());
+    old.teams[0].publications[0].way = Way::Spoke;
+    old.teams[1].subscriptions.clear();
+    let mut new = old.clone();
+    new.teams[0].publications[0].name = "pub-renamed".into();
+    let violations = crate::in_paused_time(async {
+        let mut run = settled(&old, &new).await;
+        run.watch(&old, &new);
+        let spoke = old.accounts[1].id.clone();
+        run.oracle.deny(&mut run.fleet.world(), Some((spoke, "events:PutRule")));
+        run.sweep(&new, 2, Trouble::none()).await;
+        run.oracle.deny(&mut run.fleet.world(), None);
+        run.settle_down(&old, &new, 2).await;
+        run.oracle.violations()
+    });
+    assert_none(&violations);
+}
+
 fn assert_none(violations: &[Violation]) {
     let checks: Vec<Check> = violations.iter().map(|violation| violation.check).collect();
     assert!(checks.is_empty(), "{violations:#?}");
@@ -80,6 +103,8 @@ async fn settled(old: &Spec, new: &Spec) -> Run {
     run.watch(old, old);
     run.settle_down(old, old, 1).await;
     assert_none(&run.oracle.violations());
+    // What was written has taken effect.
+    run.next_hour();
     run
 }
 

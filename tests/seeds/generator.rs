@@ -3,9 +3,10 @@
 use crate::rng::Rng;
 use crate::samples::{FILTERS, KINDS};
 use crate::spec::{
-    Account, DESTINATIONS, Deliver, Hub, Options, Publication, REGIONS, Spec, Spoke, Subscription, TAG_KEYS, Tags,
-    Team, Way,
+    Account, DESTINATIONS, Deliver, Hub, Kind, Options, Publication, REGIONS, Spec, Spoke, Subscription, TAG_KEYS,
+    Tags, Team, Way,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An hour, in milliseconds: what a run's phases begin at, so that no stop ends in the middle of a sweep.
 pub const HOUR_MS: u64 = 3_600_000;
@@ -219,4 +220,58 @@ pub fn until(rng: &mut Rng) -> u64 {
 pub fn has_subscription(team: &Team, name: &str) -> bool {
     let is = |subscription: &Subscription| subscription.name == name || subscription.first.as_deref() == Some(name);
     team.subscriptions.iter().any(is)
+}
+
+/// What of the language a topology has: so that it can be told that seeds have tried all of it.
+pub fn features(spec: &Spec) -> BTreeMap<&'static str, bool> {
+    let subscriptions = || spec.teams.iter().flat_map(|team| &team.subscriptions);
+    let publications = || spec.teams.iter().flat_map(|team| &team.publications);
+    let options = || spec.hubs.iter().map(|hub| &hub.options).chain(spec.spokes().map(|spoke| &spoke.options));
+    let delivers =
+        |wanted: Kind| subscriptions().any(|found| matches!(&found.deliver, Deliver::To(kind, _) if *kind == wanted));
+    let pairs = |team: &Team, same: fn(&Spoke, &Spoke) -> bool| {
+        let spokes = &team.spokes;
+        (1..spokes.len()).any(|at| spokes[..at].iter().any(|other| same(&spokes[at], other)))
+    };
+    let owners: BTreeSet<(usize, &str)> = spec
+        .teams
+        .iter()
+        .flat_map(|team| team.spokes.iter().map(|spoke| (spoke.account, team.name.as_str())))
+        .collect();
+    let accounts: BTreeSet<usize> = owners.iter().map(|(account, _)| *account).collect();
+    BTreeMap::from([
+        ("stops", subscriptions().any(|found| found.stop.is_some())),
+        ("told renames", subscriptions().any(|found| found.first.is_some())),
+        ("told renames of publications", publications().any(|found| found.first.is_some())),
+        ("collections", publications().any(|found| matches!(found.way, Way::Collect { .. }))),
+        (
+            "collections from a Region",
+            publications().any(|found| matches!(&found.way, Way::Collect { regions, .. } if !regions.is_empty())),
+        ),
+        ("forwarding spokes", publications().any(|found| found.way == Way::Spoke)),
+        ("partners", publications().any(|found| found.gateways.iter().any(|account| !spec.accounts[*account].managed))),
+        ("queues", delivers(Kind::Queue)),
+        ("functions", delivers(Kind::Function)),
+        ("topics", delivers(Kind::Topic)),
+        ("streams", delivers(Kind::Stream)),
+        ("APIs", delivers(Kind::Api)),
+        ("retries", subscriptions().any(|found| found.retry.is_some())),
+        ("dead letters of one's own", subscriptions().any(|found| found.dead_letters.is_some())),
+        ("replays", subscriptions().any(|found| found.replays)),
+        ("keys", options().any(|options| options.key)),
+        ("bus dead letters", options().any(|options| options.dead_letters.is_some())),
+        ("logs", options().any(|options| options.log.is_some())),
+        ("tags", options().any(|options| !options.tags.is_empty())),
+        ("tags of the organisation", !spec.tags.is_empty()),
+        ("descriptions", spec.hubs.iter().any(|hub| hub.description.is_some())),
+        ("spokes in another Region", spec.spokes().any(|spoke| spoke.region != spec.hubs[spoke.hub].region)),
+        ("teams at several hubs", spec.teams.iter().any(|team| Spec::hubs_of(team).len() > 1)),
+        (
+            "two buses in one account",
+            spec.teams
+                .iter()
+                .any(|team| pairs(team, |one, other| one.account == other.account && one.hub == other.hub)),
+        ),
+        ("accounts that teams share", accounts.len() < owners.len()),
+    ])
 }

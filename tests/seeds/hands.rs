@@ -107,8 +107,12 @@ impl Run {
                 }
             }
         });
+        // What somebody deleted after that, or made anew, bears it no more.
+        let live = oracle::items(&self.fleet.world(), |_| true);
         for path in tagged {
-            self.oracle.others_tagged(path);
+            if live.get(&path).is_some_and(|thing| thing["Tags"].to_string().contains(PEOPLES_TAG)) {
+                self.oracle.others_tagged(path);
+            }
         }
     }
 }
@@ -168,9 +172,11 @@ fn change_bus(rng: &mut Rng, aws: &mut SimulatedAws, mended: bool) {
 /// A tag of ours lost or given another value, on a bus or a rule. Who takes the second mark off something that the
 /// topology then leaves behind, leaves it standing there.
 fn change_tags(rng: &mut Rng, aws: &mut SimulatedAws, mended: bool) {
-    let Some((_, place, arn)) = something_of_ours(rng, aws) else { return };
+    let Some((path, place, arn)) = something_of_ours(rng, aws) else { return };
     let key = *rng.pick(&["cost-center", "data-class", "stage", "wheelwright:team", "wheelwright:owner"]);
-    if key == "wheelwright:owner" && !mended {
+    let is_marked = || oracle::items(aws, |_| true)[&path]["Description"].to_string().contains("[ww1:wheelwright:");
+    // Without either mark nobody knows it for ours.
+    if key == "wheelwright:owner" && !(mended && is_marked()) {
         return;
     }
     if rng.chance(50) && key != "wheelwright:owner" {

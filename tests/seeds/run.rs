@@ -36,6 +36,8 @@ pub struct Report {
     pub faults: usize,
     /// Whether a quota left no room, so that the end was not asked for.
     pub no_room: bool,
+    /// What of the language one of the topologies has.
+    pub features: BTreeMap<&'static str, bool>,
 }
 
 /// Runs a seed to its end, or to the first thing that does not hold.
@@ -48,6 +50,10 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
         lower_quotas(&mut rng, &mut old, &mut new);
     }
     let mut run = Run::new(rng, seed, mutant, [&old, &new]);
+    run.report.features = generator::features(&old);
+    for (feature, has) in generator::features(&new) {
+        *run.report.features.entry(feature).or_default() |= has;
+    }
     if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
         for (path, text) in old.files().into_iter().chain(new.files()) {
             println!("--- {path}\n{text}");
