@@ -4,6 +4,8 @@
 //! recorder and the fault injector are decorators around them. What is not here cannot be done: there is no
 //! call that replaces a whole resource policy. Only `wheelwright retire`, a person's command, deletes a bus or an archive.
 
+mod mend;
+
 use crate::model::ids::Scope;
 use crate::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
 use crate::model::topology::Tags;
@@ -83,28 +85,9 @@ impl CallKind {
             Self::DeleteArchive { .. } => "events:DeleteArchive",
         }
     }
-}
-
-impl Call {
-    /// Every IAM action that a call can need: what `deploy/` must grant, and all of it.
-    #[allow(clippy::indexing_slicing)] // In a constant, a bad index does not compile.
-    pub const ACTIONS: [&str; CallKind::VARIANTS.len()] = {
-        let mut actions = [""; CallKind::VARIANTS.len()];
-        let mut next = 0;
-        while next < actions.len() {
-            actions[next] = CallKind::VARIANTS[next].action();
-            next += 1;
-        }
-        actions
-    };
-
-    /// The IAM action that the caller needs.
-    pub fn action(&self) -> &'static str {
-        CallKind::from(self).action()
-    }
 
     /// Whether it changes anything.
-    pub fn is_write(&self) -> bool {
+    pub const fn is_write(self) -> bool {
         match self {
             Self::ListEventBuses { .. }
             | Self::ListRules { .. }
@@ -131,6 +114,30 @@ impl Call {
             | Self::UpdateArchive { .. }
             | Self::DeleteArchive { .. } => true,
         }
+    }
+}
+
+impl Call {
+    /// Every IAM action that a call can need: what `deploy/` must grant, and all of it.
+    #[allow(clippy::indexing_slicing)] // In a constant, a bad index does not compile.
+    pub const ACTIONS: [&str; CallKind::VARIANTS.len()] = {
+        let mut actions = [""; CallKind::VARIANTS.len()];
+        let mut next = 0;
+        while next < actions.len() {
+            actions[next] = CallKind::VARIANTS[next].action();
+            next += 1;
+        }
+        actions
+    };
+
+    /// The IAM action that the caller needs.
+    pub fn action(&self) -> &'static str {
+        CallKind::from(self).action()
+    }
+
+    /// Whether it changes anything.
+    pub fn is_write(&self) -> bool {
+        CallKind::from(self).is_write()
     }
 }
 
@@ -237,6 +244,10 @@ pub struct ArchiveSummary {
     pub retention_days: u32,
     /// Its state as AWS writes it.
     pub state: String,
+    /// Events in it, as AWS counted them within the last day.
+    pub events: u64,
+    /// Their size in bytes, likewise.
+    pub bytes: u64,
 }
 
 /// A target that PutTargets or RemoveTargets failed on. AWS answers 200 all the same.
@@ -304,7 +315,11 @@ impl ErrorClass {
     /// The class of an AWS error by its code, and by its HTTP status where the code is none that we know.
     pub fn of_code(code: &str, status: u16) -> Self {
         match code.trim_end_matches("Exception") {
-            "ResourceNotFound" | "NotFound" => Self::NotFound,
+            "ResourceNotFound"
+            | "NotFound"
+            | "NoSuchEntity"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue" => Self::NotFound,
             "ResourceAlreadyExists" => Self::AlreadyExists,
             "AccessDenied" | "NotAuthorized" | "KMSAccessDenied" => Self::Denied,
             "UnrecognizedClient"
@@ -320,12 +335,15 @@ impl ErrorClass {
             | "Throttled"
             | "TooManyRequests"
             | "RequestLimitExceeded"
+            | "RequestThrottled"
             | "SlowDown" => Self::Throttled,
             "ConcurrentModification" => Self::ConcurrentModification,
             "LimitExceeded" | "PolicyLengthExceeded" => Self::LimitExceeded,
             "Validation"
             | "ValidationError"
             | "InvalidEventPattern"
+            | "InvalidAttributeName"
+            | "InvalidAddress"
             | "IllegalStatus"
             | "InvalidState"
             | "OperationDisabled"
@@ -382,7 +400,9 @@ impl ErrorClass {
             Self::ManagedRule => "an AWS service manages this rule: choose another name",
             Self::ServerError => "AWS is in trouble; the next sweep tries again",
             Self::NoAnswer => "look at the network, the Region and the endpoint; the next sweep tries again",
-            Self::NotAws => "something between here and AWS answered instead of it: look at proxies and the endpoint",
+            Self::NotAws => {
+                "something between here and AWS answered instead of it, or cut the answer off: look at proxies and the endpoint; the next sweep tries again"
+            }
             Self::Other => "the message is all that is known",
         }
     }

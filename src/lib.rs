@@ -2,12 +2,13 @@
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
 //! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan) and [`report`] → [`call`] and
-//! [`port`] → [`reconcile`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
+//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
 pub mod call;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod eventbridge;
 pub mod expand;
 pub mod model;

@@ -27,6 +27,26 @@ impl<F: Fleet> Fleet for std::sync::Arc<F> {
     }
 }
 
+/// What came of signing in to an account: its role was assumed, and STS says that the session is that account's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// How far our clock is ahead of AWS's, in milliseconds; behind it, if negative. To the second, and as exact as half
+    /// of the call's time.
+    pub clock_ahead_ms: i64,
+}
+
+/// Signing in, for who wants to know whether it works and nothing else.
+pub trait SignIn: Send + Sync {
+    /// Signs in to the account of `scope` and makes sure whose session it is.
+    fn sign_in(&self, scope: &Scope) -> impl Future<Output = Result<SignedIn, CallError>> + Send;
+}
+
+impl<F: SignIn> SignIn for &F {
+    fn sign_in(&self, scope: &Scope) -> impl Future<Output = Result<SignedIn, CallError>> + Send {
+        (**self).sign_in(scope)
+    }
+}
+
 /// The time of day, and waiting.
 pub trait Clock: Send + Sync {
     /// Now.

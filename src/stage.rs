@@ -4,7 +4,7 @@
 //! queues that they subscribe with and, once their bus is there, rules of their own on it. For the demo, for
 //! `wheelwright sim` and for tests.
 
-use crate::eventbridge::Arn;
+use crate::eventbridge::{Arn, partition_of_region};
 use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::resource::BusId;
@@ -12,7 +12,7 @@ use crate::model::route::Consumer;
 use crate::model::settings::Settings;
 use crate::model::topology::{Access, Topology};
 use crate::sim::call_door::{Operator, SimFleet};
-use crate::sim::{AwsError, Bootstrap, Caller, Service, SimulatedAws};
+use crate::sim::{AwsError, Bootstrap, Caller, Permission, Service, SimulatedAws};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -24,18 +24,19 @@ pub const OPERATOR_ACCOUNT: &str = "100000000001";
 pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> SimulatedAws {
     let mut aws = SimulatedAws::default();
     aws.create_account(OPERATOR_ACCOUNT);
-    let bootstrap = Bootstrap {
-        operator_account: OPERATOR_ACCOUNT.to_owned(),
-        external_id: settings.operator.external_id.clone().unwrap_or_default(),
-        operator_role: settings.operator.role_name.clone(),
-        delivery_role: settings.delivery.role_name.clone(),
-        dead_letter_queue: settings.delivery.dead_letter_queue.clone(),
-        operator_permissions: None,
-    };
     for account in topology.accounts.values() {
         let id = account.id.to_string();
         let scopes = desired.scopes.iter().filter(|scope| scope.account == account.id);
         let regions: Vec<&str> = scopes.map(|scope| scope.region.as_str()).collect();
+        let partition = regions.first().map_or("aws", |region| partition_of_region(region));
+        let bootstrap = Bootstrap {
+            operator_account: OPERATOR_ACCOUNT.to_owned(),
+            external_id: settings.operator.external_id.clone().unwrap_or_default(),
+            operator_role: settings.operator.role_name.clone(),
+            delivery_role: settings.delivery.role_name.clone(),
+            dead_letter_queue: settings.delivery.dead_letter_queue.clone(),
+            operator_permissions: Some(operator_permissions(&id, partition, settings)),
+        };
         match account.access {
             Access::Managed => aws.bootstrap_account(&id, &regions, &bootstrap),
             Access::None => aws.create_account(&id),
@@ -48,6 +49,18 @@ pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> Sim
         create_queue(&mut aws, &queue);
     }
     aws
+}
+
+/// What the template gives the operator role, as far as the simulated AWS tells actions apart: EventBridge whole, and to look
+/// at what delivers.
+fn operator_permissions(account: &str, partition: &str, settings: &Settings) -> Vec<Permission> {
+    let delivery = Arn::role(partition, account, &settings.delivery.role_name).to_string();
+    let queues = format!("arn:{partition}:sqs:*:{account}:{}", settings.delivery.dead_letter_queue);
+    vec![
+        Permission::on_everything(&["events:*"]),
+        Permission::on(&["iam:PassRole", "iam:GetRole"], &[&delivery]),
+        Permission::on(&["sqs:GetQueueAttributes"], &[&queues]),
+    ]
 }
 
 /// The operator, as the simulated AWS knows it.

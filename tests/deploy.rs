@@ -35,11 +35,12 @@ const REQUIRED: [(&str, &str); 3] = [
 ];
 
 /// Actions that no call is named after, and why the operator role has them all the same.
-const DEPENDENTS: [(&str, &str); 4] = [
+const DEPENDENTS: [(&str, &str); 5] = [
     ("iam:PassRole", "PutTargets names the delivery role: the caller must be allowed to hand it to EventBridge"),
     ("kms:Decrypt", "the rules of a bus with a key of its own are read in the caller's name"),
     ("kms:DescribeKey", "the key of such a bus is looked up in the caller's name"),
     ("kms:GenerateDataKey", "the rules of such a bus are written in the caller's name"),
+    ("kms:GenerateDataKeyWithoutPlaintext", "a bus is given a key in the caller's name, as was captured"),
 ];
 
 /// What deletes what no rule can bring back.

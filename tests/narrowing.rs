@@ -219,3 +219,30 @@ async fn a_team_that_leaves_altogether_is_no_publisher_that_must_move() {
     let swept = bench.sweep_with(&bench.clock, &allow(Guard::TooManyBreaks)).await.unwrap();
     bench.assert_in_step(&swept);
 }
+
+/// The bus forwards what it forwarded before, by a rule of another name.
+#[tokio::test(start_paused = true)]
+async fn nobody_has_to_move_for_another_name_of_a_forwarded_publication() {
+    let example = Example::worked();
+    let rename = |path, from| (path, from, "orders.checkout\"");
+    let edits = [
+        ("topology/teams/orders.toml", "[publish.checkout-steps]", "[publish.checkout]"),
+        rename("topology/teams/analytics.toml", "orders.checkout-steps\""),
+    ];
+    let mut texts = example.texts.clone();
+    for (path, from, to) in edits {
+        let text = texts.get_mut(path).unwrap();
+        *text = text.replace(from, to);
+    }
+    let fraud = texts.get_mut("topology/teams/fraud.toml").unwrap();
+    *fraud = fraud.replace("orders.checkout-steps", "orders.checkout");
+    let first = Bench::by_call(&example, example.stage());
+    first.assert_in_step(&first.sweep().await);
+    let next = Example::of(texts, example.desired.revision.sequence + 1);
+    let aws = first.aws().clone();
+    let bench = Bench::by_call(&next, aws);
+    let (_, plan) = bench.plan().await;
+    assert_eq!(plan.holds, [], "{}", bench.shown(&plan));
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+}

@@ -20,6 +20,7 @@ use aws_smithy_http_client::Builder as HttpClientBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::ServiceConfigKey;
 use std::time::{Duration, SystemTime};
 
 /// How the operator signs in to each account, and how long it waits. The external id is not printed anywhere.
@@ -107,6 +108,23 @@ impl Connection {
         self.base.time_source().unwrap_or_else(|| SharedTimeSource::new(SystemTimeSource::new())).now()
     }
 
+    /// The shared HTTP client, time source and way of waiting.
+    pub(super) fn shared(&self) -> &SdkConfig {
+        &self.base
+    }
+
+    /// Where a service is, if the settings or the surroundings (`AWS_ENDPOINT_URL`, the profile) say so: as the service's own
+    /// SDK would find it, whose name for the service is `service_id`.
+    pub(super) fn endpoint_url(&self, settings: &AwsSettings, service_id: &str) -> Option<String> {
+        let of_service = || {
+            let key =
+                ServiceConfigKey::builder().service_id(service_id).env("AWS_ENDPOINT_URL").profile("endpoint_url");
+            self.base.service_config()?.load_config(key.build().ok()?)
+        };
+        let of_all = || self.base.endpoint_url().map(str::to_owned);
+        settings.endpoint_url.clone().or_else(of_service).or_else(of_all)
+    }
+
     /// The Region of the surroundings, if they name one.
     pub(super) fn region(&self) -> Option<&str> {
         self.base.region().map(AsRef::as_ref)
@@ -152,23 +170,12 @@ impl Connection {
         region: &str,
         credentials: Option<SharedCredentialsProvider>,
     ) -> SdkConfig {
-        let attempts_max = settings.attempts_max.max(1);
         let mut builder = self
             .base
             .to_builder()
             .region(SdkRegion::new(region.to_owned()))
-            .retry_config(
-                RetryConfig::standard()
-                    .with_max_attempts(attempts_max)
-                    .with_use_static_exponential_base(!settings.retry_jitter),
-            )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT.min(settings.call_timeout))
-                    .operation_attempt_timeout(settings.call_timeout / attempts_max)
-                    .operation_timeout(settings.call_timeout)
-                    .build(),
-            )
+            .retry_config(retry_config(settings))
+            .timeout_config(timeout_config(settings))
             // Answers are one small JSON document each; the attempt's timeout bounds a stalled one.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(credentials) = credentials {
@@ -177,6 +184,22 @@ impl Connection {
         }
         builder.build()
     }
+}
+
+/// How often a call is tried, and how long is waited in between.
+pub(super) fn retry_config(settings: &AwsSettings) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(settings.attempts_max.max(1))
+        .with_use_static_exponential_base(!settings.retry_jitter)
+}
+
+/// How long a connection, an attempt and a call may take.
+pub(super) fn timeout_config(settings: &AwsSettings) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(settings.call_timeout))
+        .operation_attempt_timeout(settings.call_timeout / settings.attempts_max.max(1))
+        .operation_timeout(settings.call_timeout)
+        .build()
 }
 
 /// How long one call may take unless the settings say otherwise: three attempts of about seven seconds.
@@ -189,7 +212,7 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPTS_MAX_DEFAULT: u32 = 3;
 
 /// The SDK's defaults as of a day, so that an SDK update does not change them.
-fn behavior() -> BehaviorVersion {
+pub(super) fn behavior() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 

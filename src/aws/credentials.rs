@@ -10,7 +10,9 @@
 
 use super::connection::{AwsSettings, Connection};
 use super::errors::Failure;
-use crate::call::{CallError, ErrorClass};
+use super::inspect;
+use crate::call::{Answer, Call, CallError, ErrorClass};
+use crate::eventbridge::Arn;
 use crate::model::ids::{AccountId, Region, Scope};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -48,6 +50,8 @@ pub(super) struct Session {
     credentials: SharedCredentialsProvider,
     refresh_at: SystemTime,
     expires_at: SystemTime,
+    /// How far our clock was ahead of STS's when it was made.
+    pub(super) clock_ahead_ms: i64,
     clients: Mutex<BTreeMap<Region, eventbridge::Client>>,
     /// Whether STS says that these are the account's credentials; empty until the first write.
     proof: OnceCell<Result<(), Failure>>,
@@ -132,6 +136,11 @@ impl Sessions {
         lock(&session.clients).entry(scope.region.clone()).or_insert_with(make).clone()
     }
 
+    /// Makes a read of IAM's or SQS's with the session.
+    pub(super) async fn inspect(&self, scope: &Scope, session: &Session, call: &Call) -> Result<Answer, Failure> {
+        inspect::send(&self.connection, &self.settings, scope, &session.credentials, call).await
+    }
+
     async fn assume_role(&self, scope: &Scope) -> Result<Session, Failure> {
         let AwsSettings { role_name, external_id, session_name, .. } = &self.settings;
         let role_arn = format!("arn:{}:iam::{}:role/{role_name}", scope.region.partition(), scope.account);
@@ -140,6 +149,7 @@ impl Sessions {
             .entry(region.clone())
             .or_insert_with(|| self.connection.sts_client(&self.settings, &region, None))
             .clone();
+        let asked_at = self.connection.now();
         let answer = client
             .assume_role()
             .role_arn(&role_arn)
@@ -149,6 +159,15 @@ impl Sessions {
             .send()
             .await
             .map_err(|error| refused(error.into(), &role_arn, external_id.is_some()))?;
+        // Nothing is read with another account's credentials either: what is there would be taken for this account's.
+        let of_account =
+            answer.assumed_role_user().and_then(|user| user.arn().parse::<Arn>().ok()).map(|arn| arn.account);
+        if let Some(other) = of_account.filter(|account| *account != scope.account.to_string()) {
+            let message = format!(
+                "{role_arn} was asked for, and the credentials that came are account {other}'s; nothing was sent with them"
+            );
+            return Err(Failure::new(ErrorClass::WrongAccount, message));
+        }
         let answered = answer.credentials.as_ref();
         let (Some(given), Some(expires_at)) =
             (answered, answered.and_then(|credentials| SystemTime::try_from(*credentials.expiration()).ok()))
@@ -162,12 +181,14 @@ impl Sessions {
             Some(expires_at),
             "wheelwright-assumed-role",
         );
-        let lifetime = expires_at.duration_since(self.connection.now()).unwrap_or_default();
+        let answered_at = self.connection.now();
+        let lifetime = expires_at.duration_since(answered_at).unwrap_or_default();
         let early = (REFRESH_BEFORE_EXPIRY + spread(scope.account)).min(lifetime / 2);
         Ok(Session {
             credentials: SharedCredentialsProvider::new(credentials),
             refresh_at: expires_at - early,
             expires_at,
+            clock_ahead_ms: clock_ahead_ms(asked_at, answered_at, expires_at),
             clients: Mutex::default(),
             proof: OnceCell::new(),
         })
@@ -198,6 +219,19 @@ fn refused(failure: Failure, role_arn: &str, with_external_id: bool) -> Failure 
         _ => format!("{} (for {role_arn})", failure.message),
     };
     Failure { class, message, ..failure }
+}
+
+/// How far our clock is ahead of STS's: a session ends [`ROLE_SESSION_SECONDS`] after STS made it, about halfway between
+/// question and answer.
+fn clock_ahead_ms(asked_at: SystemTime, answered_at: SystemTime, expires_at: SystemTime) -> i64 {
+    let millis = |time: SystemTime| {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    };
+    let (asked, answered) = (millis(asked_at), millis(answered_at));
+    let ours = asked + answered.saturating_sub(asked) / 2;
+    let theirs = millis(expires_at).saturating_sub(i64::from(ROLE_SESSION_SECONDS) * 1_000);
+    ours.saturating_sub(theirs)
 }
 
 /// How much earlier than others this account refreshes: always the same for one account, without random numbers.

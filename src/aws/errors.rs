@@ -28,6 +28,11 @@ impl Failure {
         Self { class, code: None, message: message.into(), request_id: None }
     }
 
+    /// Whether AWS said that the session is over.
+    pub(super) fn is_expired_session(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| code.starts_with("ExpiredToken"))
+    }
+
     /// The failure of `action` in `scope`.
     pub(super) fn at(self, scope: &Scope, action: &str) -> CallError {
         let Self { class, code, message, request_id } = self;
@@ -114,6 +119,9 @@ fn not_aws(raw: &HttpResponse) -> String {
     let body = raw.body().bytes().unwrap_or_default();
     let start: String = String::from_utf8_lossy(body).split_whitespace().collect::<Vec<_>>().join(" ");
     let start: String = start.chars().take(ANSWER_CHARACTERS_MAX).collect();
+    if start.is_empty() {
+        return format!("HTTP status {status} and no answer in it, or one that broke off");
+    }
     format!("HTTP status {status} with an answer that is not the AWS API's: `{start}`")
 }
 

@@ -3,12 +3,12 @@
 //! Knows the order: address, session, proof, send. It does not know how any of them is done.
 
 use super::connection::{AwsSettings, Connection};
-use super::credentials::Sessions;
+use super::credentials::{Session, Sessions};
 use super::errors::Failure;
 use super::translate_request::send;
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
-use crate::port::Fleet;
+use crate::port::{Fleet, SignIn, SignedIn};
 
 /// Every account's EventBridge through one HTTP client, each with the operator's role there.
 pub struct AwsFleet {
@@ -19,6 +19,17 @@ impl AwsFleet {
     /// A fleet with these settings over `connection`. Sends nothing yet.
     pub fn new(settings: AwsSettings, connection: Connection) -> Self {
         Self { sessions: Sessions::new(settings, connection) }
+    }
+}
+
+impl AwsFleet {
+    async fn send(&self, scope: &Scope, session: &Session, call: Call) -> Result<Answer, Failure> {
+        match call {
+            Call::GetRole { .. } | Call::GetQueueAttributes { .. } => {
+                self.sessions.inspect(scope, session, &call).await
+            }
+            _ => send(&self.sessions.client(scope, session), call).await,
+        }
     }
 }
 
@@ -35,11 +46,28 @@ impl Fleet for AwsFleet {
         if call.is_write() {
             self.sessions.prove(scope, &session).await?;
         }
-        let outcome = send(&self.sessions.client(scope, &session), call).await;
-        if let Err(Failure { class: ErrorClass::Credentials, .. }) = &outcome {
+        let mut outcome = self.send(scope, &session, call.clone()).await;
+        if let Err(failure @ Failure { class: ErrorClass::Credentials, .. }) = &outcome {
             self.sessions.forget(scope, &session).await;
+            // A session that was revoked, or that our clock thought valid: AWS did nothing, so a new one may ask again.
+            if failure.is_expired_session() {
+                let session = self.sessions.session(scope).await?;
+                if call.is_write() {
+                    self.sessions.prove(scope, &session).await?;
+                }
+                outcome = self.send(scope, &session, call).await;
+            }
         }
         outcome.map_err(|failure| failure.at(scope, action))
+    }
+}
+
+impl SignIn for AwsFleet {
+    /// Assumes the role, or takes the session that there is, and asks STS whose it is.
+    async fn sign_in(&self, scope: &Scope) -> Result<SignedIn, CallError> {
+        let session = self.sessions.session(scope).await?;
+        self.sessions.prove(scope, &session).await?;
+        Ok(SignedIn { clock_ahead_ms: session.clock_ahead_ms })
     }
 }
 

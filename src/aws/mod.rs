@@ -1,4 +1,4 @@
-//! The AWS edge: every account's EventBridge API through the AWS SDK.
+//! The AWS edge: every account's EventBridge API through the AWS SDK, and two reads of IAM's and SQS's beside it.
 //!
 //! Layer 5. Knows the SDK, [`crate::call`], [`crate::port`] and the model; knows nothing of topologies, plans or
 //! the other edges. It only translates: a [`crate::call::Call`] to one SDK call and its outcome back to an
@@ -22,6 +22,7 @@ mod connection;
 mod credentials;
 mod errors;
 mod fleet;
+mod inspect;
 mod target;
 mod translate_answer;
 mod translate_request;

@@ -20,7 +20,7 @@ use aws_sdk_eventbridge::operation::remove_targets::RemoveTargetsOutput;
 use aws_sdk_eventbridge::types;
 
 pub(super) fn buses(output: ListEventBusesOutput) -> Result<Answer, Failure> {
-    page(output.event_buses, output.next_token, |bus: types::EventBus| {
+    page(output.event_buses, output.next_token, "buses", |bus: types::EventBus| {
         bus_summary(bus.name, bus.description, bus.policy)
     })
     .map(Answer::Buses)
@@ -30,14 +30,14 @@ pub(super) fn bus(output: DescribeEventBusOutput) -> Result<Answer, Failure> {
     let settings = BusSettings {
         description: output.description.clone().unwrap_or_default(),
         kms_key: output.kms_key_identifier.filter(|key| !key.is_empty()),
-        dead_letter_arn: output.dead_letter_config.and_then(|config| config.arn),
+        dead_letter_arn: output.dead_letter_config.and_then(|config| config.arn).filter(|arn| !arn.is_empty()),
         log: output.log_config.as_ref().map(bus_log).unwrap_or_default(),
     };
     Ok(Answer::Bus(bus_summary(output.name, output.description, output.policy)?, settings))
 }
 
 pub(super) fn rules(output: ListRulesOutput) -> Result<Answer, Failure> {
-    page(output.rules, output.next_token, |rule: types::Rule| {
+    page(output.rules, output.next_token, "rules", |rule: types::Rule| {
         rule_summary(rule.name, rule.description, rule.event_pattern, rule.state, rule.managed_by)
     })
     .map(Answer::Rules)
@@ -48,14 +48,15 @@ pub(super) fn rule(output: DescribeRuleOutput) -> Result<Answer, Failure> {
     Ok(Answer::Rule(RuleSummary { created_by: output.created_by, ..rule }))
 }
 
-pub(super) fn targets(output: ListTargetsByRuleOutput) -> Answer {
-    let items = output.targets.unwrap_or_default().into_iter().map(live_target).collect();
-    Answer::Targets(Page { items, next_token: output.next_token })
+pub(super) fn targets(output: ListTargetsByRuleOutput) -> Result<Answer, Failure> {
+    page(output.targets, output.next_token, "targets", |target| Ok(live_target(target))).map(Answer::Targets)
 }
 
 pub(super) fn archives(output: ListArchivesOutput) -> Result<Answer, Failure> {
-    page(output.archives, output.next_token, |archive: types::Archive| named(archive.archive_name, "an archive"))
-        .map(Answer::Archives)
+    page(output.archives, output.next_token, "archives", |archive: types::Archive| {
+        named(archive.archive_name, "an archive")
+    })
+    .map(Answer::Archives)
 }
 
 pub(super) fn archive(output: DescribeArchiveOutput) -> Result<Answer, Failure> {
@@ -68,11 +69,14 @@ pub(super) fn archive(output: DescribeArchiveOutput) -> Result<Answer, Failure> 
         retention_days: u32::try_from(days)
             .map_err(|_| Failure::new(ErrorClass::NotAws, format!("an archive that keeps events {days} days")))?,
         state: output.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        events: u64::try_from(output.event_count).unwrap_or_default(),
+        bytes: u64::try_from(output.size_bytes).unwrap_or_default(),
     }))
 }
 
-pub(super) fn tags(output: ListTagsForResourceOutput) -> Answer {
-    Answer::Tags(output.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect())
+pub(super) fn tags(output: ListTagsForResourceOutput) -> Result<Answer, Failure> {
+    let Page { items, .. } = page(output.tags, None, "tags", |tag: types::Tag| Ok((tag.key, tag.value)))?;
+    Ok(Answer::Tags(items.into_iter().collect()))
 }
 
 pub(super) fn put_failures(output: PutTargetsOutput) -> Answer {
@@ -143,12 +147,18 @@ fn bus_log(config: &types::LogConfig) -> BusLog {
     BusLog { level, detail }
 }
 
+/// A page of a listing. One that has no list in it, not even an empty one, is not AWS's: taken for empty, it would make
+/// everything in the account look taken away.
 fn page<From, To>(
     entries: Option<Vec<From>>,
     next_token: Option<String>,
+    what: &str,
     translate: impl Fn(From) -> Result<To, Failure>,
 ) -> Result<Page<To>, Failure> {
-    let items = entries.unwrap_or_default().into_iter().map(translate).collect::<Result<_, _>>()?;
+    let Some(entries) = entries else {
+        return Err(Failure::new(ErrorClass::NotAws, format!("the answer holds no list of {what}")));
+    };
+    let items = entries.into_iter().map(translate).collect::<Result<_, _>>()?;
     Ok(Page { items, next_token })
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure>
         Call::DescribeArchive { archive } => describe_archive(client, archive).await,
         Call::ListTagsForResource { arn } => list_tags(client, arn).await,
         Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
-        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not EventBridge's")),
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not a call of EventBridge's")),
         Call::CreateEventBus { bus, settings, tags } => create_event_bus(client, bus, settings, tags).await,
         Call::UpdateEventBus { bus, settings } => update_event_bus(client, bus, settings).await,
         Call::DeleteEventBus { bus } => delete_event_bus(client, bus).await,
@@ -72,7 +72,7 @@ async fn list_targets(
     next_token: Option<String>,
 ) -> Result<Answer, Failure> {
     let request = client.list_targets_by_rule().event_bus_name(bus).rule(rule);
-    Ok(answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?))
+    answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?)
 }
 
 async fn list_archives(client: &Client, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
@@ -87,7 +87,7 @@ async fn describe_archive(client: &Client, archive: String) -> Result<Answer, Fa
 }
 
 async fn list_tags(client: &Client, arn: String) -> Result<Answer, Failure> {
-    Ok(answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?))
+    answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?)
 }
 
 async fn describe_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
@@ -99,17 +99,19 @@ async fn create_event_bus(client: &Client, bus: String, settings: BusSettings, t
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
     let request = client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
     let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
-    request.set_log_config(log_config(log)).send().await?;
+    request.log_config(log_config(log)).send().await?;
     Ok(Answer::Done)
 }
 
-/// What is left out is cleared: UpdateEventBus replaces all of it
-/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>).
+/// Every field is sent, empty ones too: the API reference reads as if what is left out were cleared
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>), and captures show it kept, so
+/// only an empty text clears it for certain.
 async fn update_event_bus(client: &Client, bus: String, settings: BusSettings) -> Result<Answer, Failure> {
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
     let request = client.update_event_bus().name(bus).description(description);
-    let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
-    request.set_log_config(log_config(log)).send().await?;
+    let request = request.kms_key_identifier(kms_key.unwrap_or_default());
+    let request = request.dead_letter_config(dead_letter(dead_letter_arn.unwrap_or_default()));
+    request.log_config(log_config(log)).send().await?;
     Ok(Answer::Done)
 }
 
@@ -122,16 +124,15 @@ fn dead_letter(arn: String) -> types::DeadLetterConfig {
     types::DeadLetterConfig::builder().arn(arn).build()
 }
 
-/// A bus that logs nothing is sent no configuration: that is how a new one is.
-fn log_config(log: BusLog) -> Option<types::LogConfig> {
+fn log_config(log: BusLog) -> types::LogConfig {
     let level = match log.level {
-        LogLevel::Off => return None,
+        LogLevel::Off => types::Level::Off,
         LogLevel::Error => types::Level::Error,
         LogLevel::Info => types::Level::Info,
         LogLevel::Trace => types::Level::Trace,
     };
     let detail = if log.detail { types::IncludeDetail::Full } else { types::IncludeDetail::None };
-    Some(types::LogConfig::builder().level(level).include_detail(detail).build())
+    types::LogConfig::builder().level(level).include_detail(detail).build()
 }
 
 /// The two shapes that the parameters of PutPermission can say: an account, or everybody of an organisation

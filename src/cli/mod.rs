@@ -8,9 +8,11 @@ mod apply;
 mod clock;
 mod context;
 mod demo;
+mod doctor;
 mod offline;
 mod plan;
 mod progress;
+mod retire;
 mod simulate;
 
 use crate::model::plan::Guard;
@@ -52,6 +54,11 @@ enum Command {
     Plan(PlanArgs),
     /// Do what the plan says, as far as no guard holds it, then look again.
     Apply(ApplyArgs),
+    /// Look whether every account has what others bring: roles, permissions, queues, quotas, the clock; and print what owners
+    /// of destinations and partners have to add. Writes nothing.
+    Doctor(DoctorArgs),
+    /// List the buses and archives of ours that nobody needs any more, which no plan takes away; or take one of them away.
+    Retire(RetireArgs),
     /// Explain a code of a mistake, a finding or a guard: what it means, why, what to do.
     Explain {
         /// The code, as `second-hop`; without one, every code in a line each.
@@ -81,8 +88,8 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct AwsArgs {
-    /// Where STS and EventBridge are, instead of AWS's endpoints (AWS_ENDPOINT_URL is honoured too).
-    #[arg(long, value_name = "URL")]
+    /// Where STS, EventBridge, IAM and SQS are, instead of AWS's endpoints (AWS_ENDPOINT_URL is honoured too).
+    #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
 }
 
@@ -111,6 +118,60 @@ struct ApplyArgs {
     /// Let what this guard holds go: too-many-breaks, too-many-changes or adopt. May be given more than once.
     #[arg(long, value_name = "GUARD")]
     allow: Vec<Guard>,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// Look at this account alone: its name in the roster, or its id. May be given more than once.
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Vec<String>,
+    /// Look at this scope alone. May be given more than once.
+    #[arg(long, value_name = "ACCOUNT/REGION")]
+    scope: Vec<String>,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+    format: DoctorFormat,
+    /// Prove permissions to write as well, by writes on a bus, a rule and an archive that are not there.
+    #[arg(long)]
+    prove_writes: bool,
+}
+
+#[derive(Debug, Args)]
+struct RetireArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    #[command(subcommand)]
+    what: Option<RetireWhat>,
+}
+
+#[derive(Debug, Subcommand)]
+enum RetireWhat {
+    /// Delete a bus that the topology does not name, that bears both our marks and has no rules left.
+    Bus(RetireOne),
+    /// Delete an archive of ours that the topology does not name, with all events in it.
+    Archive(RetireOne),
+    /// Let an archive keep events only for as long as the topology asks; AWS deletes older ones.
+    Retention(RetireOne),
+}
+
+#[derive(Debug, Args)]
+struct RetireOne {
+    /// Which: one, by its name.
+    #[arg(value_name = "ACCOUNT/REGION/NAME")]
+    place: String,
+    /// Its name once more, instead of being asked for it.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DoctorFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -194,6 +255,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Graph { format } => offline::graph(&cli.config, screen, *format),
         Command::Plan(args) => plan::run(&cli.config, screen, args).await,
         Command::Apply(args) => apply::run(&cli.config, screen, args).await,
+        Command::Doctor(args) => doctor::run(&cli.config, screen, args).await,
+        Command::Retire(args) => retire::run(&cli.config, screen, args).await,
         Command::Demo { once } => demo::run(screen, *once).await,
         Command::Sim { listen } => simulate::run(&cli.config, screen, *listen).await,
     }

@@ -41,6 +41,15 @@ impl<'a> Progress<'a> {
         Self { screen, names, bar, told: Mutex::default() }
     }
 
+    /// A scope was examined, with so many troubles.
+    pub(super) fn examined(&self, scope: &Scope, troubles: usize) {
+        self.bar.inc(1);
+        self.bar.set_message(scope_name(scope, self.names));
+        if troubles > 0 && self.screen.is_terminal {
+            self.line(&format!("{} {}", self.screen.talk.bad("!"), scope_name(scope, self.names)));
+        }
+    }
+
     fn line(&self, text: &str) {
         if self.screen.is_terminal { self.bar.println(text) } else { self.screen.say(text) }
     }
@@ -79,7 +88,7 @@ impl Listener for Progress<'_> {
                 format!("{} {place}: {what}: not written, it changed meanwhile: {why}", style.bad("conflict"))
             }
             StepOutcome::Failed(error) => {
-                format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.class.mend())
+                format!("{} {place}: {what}: {error}; {}", style.bad("failed "), error.mend())
             }
             StepOutcome::NotVerified(why) => {
                 format!("{} {place}: {what}: written, but reads otherwise: {why}", style.bad("unverified"))

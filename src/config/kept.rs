@@ -54,7 +54,12 @@ fn leave_out(topology: &mut Topology, index: &Index<'_>, kept: &mut Kept) {
     kept.sound = topology.teams.keys().cloned().collect();
     for (name, team) in &mut topology.teams {
         let Some(raw) = index.teams.get(name.as_str()).and_then(|entry| entry.body.as_ref()) else { continue };
-        team.subscriptions.retain(|_, subscription| kept.sound.contains(&subscription.from.team));
+        // What has the name of a broken team's rule would be planned in its place.
+        let is_kept = |team: &TeamName| team != name && kept.teams.contains_key(team);
+        team.subscriptions.retain(|_, subscription| {
+            kept.sound.contains(&subscription.from.team) && !is_kept(&subscription.rule_identity.team)
+        });
+        team.publications.retain(|_, publication| !is_kept(&publication.rule_identity.team));
         // What a sound team declares and what could not be resolved needs something that is broken: its own mistakes
         // would have made the team a broken one.
         for entry in raw.subscriptions.iter().filter_map(|entry| entry.name.as_ref()) {

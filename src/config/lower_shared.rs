@@ -15,11 +15,26 @@ pub(super) struct Renames<'r> {
 }
 
 impl<'r> Renames<'r> {
-    /// The renames that the files tell. Of two to one name the first counts.
+    /// The renames that the files tell and that make sense; of two of one thing, or to one name, the first counts. What is
+    /// refused is not followed either: two things with one rule would each undo the other's.
     pub(super) fn of(index: &Index<'r>) -> Self {
         let mut renames = Self { subscriptions: BTreeMap::new(), publications: BTreeMap::new() };
-        for moved in index.raw.moved.iter().filter(|moved| not_theirs(moved, index).is_none()) {
-            renames.of_kind_mut(moved.is_publication).entry(moved.to.value.to_string()).or_insert(moved);
+        let mut from: BTreeSet<(bool, String)> = BTreeSet::new();
+        for moved in &index.raw.moved {
+            let RawMoved { from: old, to, is_publication, .. } = moved;
+            let (old, to) = (old.value.to_string(), to.value.to_string());
+            let still_there = match is_publication {
+                true => index.publications.contains_key(&old),
+                false => index.subscriptions.contains_key(&old),
+            };
+            let known = renames.of_kind_mut(*is_publication);
+            if !still_there
+                && not_theirs(moved, index).is_none()
+                && !known.contains_key(&to)
+                && from.insert((*is_publication, old))
+            {
+                known.insert(to, moved);
+            }
         }
         renames
     }
@@ -129,7 +144,7 @@ fn check_rename(moved: &RawMoved, renames: &Renames<'_>, index: &Index<'_>, reso
             let message = format!("two things were renamed to `{}`", to.value);
             twice(resolver, &to.place, &other.to.place, &message);
         }
-        _ if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
+        Some(_) if first(renames.of_kind(*is_publication), &to.value.to_string()).is_none() => {
             // Each of the circle's links comes here: the first one tells it.
             let links = index.raw.moved.iter().filter(|link| link.is_publication == *is_publication);
             let next = links.clone().find(|link| link.to.value == from.value);

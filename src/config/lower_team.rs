@@ -7,7 +7,7 @@ use super::lower_shared::{self, Renames};
 use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
 use super::source::{Place, Written};
 use crate::model::ids::{
-    HubName, PublicationId, PublicationName, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
+    HubName, PublicationId, PublicationName, Region, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
 use crate::model::topology::{
     Collect, Destination, Publication, Spoke, Stop, Subscribers, Subscription, Team, Topology, Via,
@@ -78,31 +78,9 @@ fn spoke(
     let account = resolver.find_account(&raw.account, topology, index);
     let (hub, account) = (hub?, account?);
     let region = raw.region.as_ref().map_or_else(|| hub.scope.region.clone(), |region| region.value.clone());
-    if region.partition() != hub.scope.region.partition() {
-        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
-        let message = format!("spoke `{name}` and its hub are in different partitions of AWS");
-        resolver.sink.push(
-            Diagnostic::error(DiagnosticCode::CrossPartition, place, message)
-                .label(format!("{region} is in `{}`", region.partition()))
-                .help(format!(
-                    "hub `{}` is in {}, in `{}`: give the spoke a hub in its own partition",
-                    raw.hub.value,
-                    hub.scope.region,
-                    hub.scope.region.partition()
-                )),
-        );
-        return None;
-    }
-    // Neither of China's Regions takes events from another Region
-    // (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html>).
-    if region != hub.scope.region && region.partition() == "aws-cn" {
-        let place = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
-        let message = format!("EventBridge does not deliver between {} and {region}", hub.scope.region);
-        resolver.sink.push(
-            Diagnostic::error(DiagnosticCode::CrossRegion, place, message)
-                .label("buses in China take events from their own Region alone")
-                .help(format!("give {region} a hub of its own")),
-        );
+    let at = raw.region.as_ref().map_or(&raw.hub.place, |region| &region.place);
+    let written = Written { value: region.clone(), place: at.clone() };
+    if !reaches(&written, &hub.scope.region, &format!("spoke `{name}`"), resolver) {
         return None;
     }
     let scope = Scope { account: account.id, region };
@@ -117,6 +95,34 @@ fn spoke(
         tags: raw.tags.clone(),
         origin: place.origin(&format!("spoke.{name}")),
     })
+}
+
+/// Whether buses in `region` and in the hub's deliver to each other; reports it if not. Neither of China's Regions takes
+/// events from another (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-region.html>).
+fn reaches(region: &Written<Region>, hub: &Region, what: &str, resolver: &Resolver<'_>) -> bool {
+    let Written { value: region, place } = region;
+    if region.partition() != hub.partition() {
+        let message = format!("{what} and the hub are in different partitions of AWS");
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossPartition, place, message)
+                .label(format!("{region} is in `{}`", region.partition()))
+                .help(format!(
+                    "the hub is in {hub}, in `{}`: {region} needs a hub in its own partition",
+                    hub.partition()
+                )),
+        );
+        return false;
+    }
+    if region != hub && region.partition() == "aws-cn" {
+        let message = format!("EventBridge does not deliver between {hub} and {region}");
+        resolver.sink.push(
+            Diagnostic::error(DiagnosticCode::CrossRegion, place, message)
+                .label("buses in China take events from their own Region alone")
+                .help(format!("give {region} a hub of its own")),
+        );
+        return false;
+    }
+    true
 }
 
 struct Lowering<'a> {
@@ -176,6 +182,11 @@ impl<'a> Lowering<'a> {
             return None;
         }
         let hubs = self.publication_hubs(entry, raw)?;
+        for region in raw.collect.iter().flatten() {
+            let scopes = hubs.keys().filter_map(|hub| self.topology.hubs.get(hub)).map(|hub| &hub.scope);
+            sound &=
+                scopes.fold(true, |sound, hub| sound & reaches(region, &hub.region, "these events", self.resolver));
+        }
         let id = PublicationId { team: self.name.clone(), name: name.clone() };
         let kind = if raw.collect.is_some() { "collect" } else { "publish" };
         let publication = Publication {

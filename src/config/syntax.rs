@@ -80,9 +80,9 @@ pub(super) fn report_empty(file: &SourceFile, lines: &Lines, is_teams: bool, sin
     }
     let label = if is_blank { "there is nothing in it" } else { "there is nothing but comments in it" };
     sink.push(
-        Diagnostic::error(DiagnosticCode::EmptyFile, &lines.place(0..0), "this file says nothing").label(label).help(
-            "to give a team up, take its file away; an empty one may be half a checkout, and takes nothing away",
-        ),
+        Diagnostic::error(DiagnosticCode::EmptyFile, &lines.place(0..0), "this file says nothing")
+            .label(label)
+            .help("to give a team up, take its file away; an empty one may be half a checkout, and takes nothing away"),
     );
     true
 }

@@ -58,7 +58,18 @@ fn as_region(fields: &Fields<'_>, text: &Written<String>) -> Option<Written<Regi
 
 /// The bus name at `key`.
 pub(super) fn bus(fields: &Fields<'_>, key: &str) -> Option<Written<String>> {
-    checked(fields, key, DiagnosticCode::BadBusName, quota::valid_bus_name)
+    let bus = checked(fields, key, DiagnosticCode::BadBusName, quota::valid_bus_name)?;
+    if !bus.value.starts_with("ww.") {
+        return Some(bus);
+    }
+    // On a default bus a rule's ARN names no bus, so that `rule/ww.*`, which the operator role may write, would be every
+    // rule on such a bus, anybody's.
+    fields.fail(
+        Diagnostic::error(DiagnosticCode::BadBusName, &bus.place, "names that start with `ww.` are kept for rules")
+            .label("the operator's rights on its own rules would reach every rule on this bus")
+            .help("give the bus another name"),
+    );
+    None
 }
 
 /// A hub's bus: any but the account's default one.

@@ -19,6 +19,7 @@ pub mod quota;
 pub use arn::{Arn, ArnError, DEFAULT_BUS, partition_of_region};
 pub use pattern::{Pattern, PatternError};
 pub use policy::{
-    ArnOrAccount, BusPolicy, Conditions, Decision, Effect, PolicyError, Principal, PutEventsRequest, Scope, Statement,
+    ArnOrAccount, BusPolicy, Conditions, Decision, Effect, PolicyError, Principal, PutEventsRequest, Scope,
+    ServiceRequest, Statement,
 };
 pub use quota::NameError;

@@ -1,7 +1,9 @@
-//! Resource policies of event buses: reading, writing, comparing and evaluating them.
+//! Resource policies of event buses: reading, writing, comparing and evaluating them; and what the policies of roles and
+//! queues say to EventBridge.
 //!
-//! Knows the IAM policy language as far as bus policies use it, the forms in which AWS returns what was put, and which
-//! `PutEvents` a policy lets through. Does not know which policy a bus should have, nor the callers' own policies.
+//! Knows the IAM policy language as far as these policies use it, the forms in which AWS returns what was put, which
+//! `PutEvents` a policy lets through, and what it lets a service do for a rule. Does not know which policy a bus should
+//! have, nor the callers' own policies.
 //!
 //! ```
 //! use wheelwright::eventbridge::{BusPolicy, Statement};
@@ -18,7 +20,7 @@
 mod evaluate;
 mod text;
 
-pub use evaluate::{ArnOrAccount, Decision, PutEventsRequest};
+pub use evaluate::{ArnOrAccount, Decision, PutEventsRequest, ServiceRequest};
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,14 @@ impl BusPolicy {
     /// Says what is no policy, and in which statement (counted from 0).
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         text::read_policy(text)
+    }
+
+    /// Reads a role's trust policy, whose statements name no resource: they are about the role.
+    ///
+    /// # Errors
+    /// Says what is no policy, and in which statement (counted from 0).
+    pub fn parse_trust(text: &str) -> Result<Self, PolicyError> {
+        text::read_trust_policy(text)
     }
 
     /// The statement with an id.
@@ -63,7 +73,13 @@ impl BusPolicy {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
     #[must_use]
     pub fn evaluate(&self, request: &PutEventsRequest<'_>) -> Decision {
-        evaluate::evaluate(&self.statements, request)
+        evaluate::put_events(&self.statements, request)
+    }
+
+    /// What the policy says to a service that acts for something in an account.
+    #[must_use]
+    pub fn evaluate_service(&self, request: &ServiceRequest<'_>) -> Decision {
+        evaluate::service_call(&self.statements, request)
     }
 }
 
@@ -197,7 +213,7 @@ pub type Conditions = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// A text that is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the bus policy cannot be read: {reason}{}; look at the bus's permissions and correct that statement",
+#[error("the policy cannot be read: {reason}{}; look at the permissions there and correct that statement",
     .statement.map(|index| format!(" (statement {index}, counted from 0)")).unwrap_or_default())]
 pub struct PolicyError {
     /// What is wrong.

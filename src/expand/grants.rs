@@ -1,13 +1,13 @@
 //! Who is let in where: one statement an account, or one for the organisation.
 
-use super::{Context, accounts_at};
+use super::{Context, accounts_at, publishing_accounts};
 use crate::eventbridge::policy::{BusPolicy, Statement};
-use crate::model::desired::{Desired, Wanted};
+use crate::model::desired::{Desired, PublisherSpec, Wanted};
 use crate::model::ids::{AccountId, HubName, Owner};
 use crate::model::mark::statement_id;
 use crate::model::resource::{BusId, Grantee};
 use crate::model::route::{Route, RouteId};
-use crate::model::topology::{Hub, HubGrant, Topology};
+use crate::model::topology::{Hub, HubGrant, Topology, Via};
 use std::collections::BTreeSet;
 
 /// Adds the grants on hubs' and on spokes' buses.
@@ -34,6 +34,30 @@ pub(super) fn add(context: &Context<'_>, desired: &mut Desired) {
             let spec = Grantee::Account(hub.scope.account);
             let wanted = Wanted { spec, origin: spoke.origin.clone(), team: Some(team_name.clone()), routes };
             insert(context, bus, wanted, desired);
+        }
+    }
+}
+
+/// Adds the accounts that call PutEvents on hubs' buses themselves.
+pub(super) fn add_publishers(context: &Context<'_>, desired: &mut Desired) {
+    for (team_name, team) in &context.topology.teams {
+        for publication in team.publications.values().filter(|publication| publication.via == Via::Hub) {
+            for hub_name in publication.hubs.keys() {
+                let Some(hub) = context.topology.hubs.get(hub_name) else { continue };
+                let bus = Context::hub_bus(hub);
+                for account in publishing_accounts(team, publication, hub_name) {
+                    let routes = routes(desired, |route| {
+                        route.hub_bus == bus && route.via == Via::Hub && route.publisher_accounts.contains(&account)
+                    });
+                    let wanted = desired.publishers.entry((bus.clone(), account)).or_insert_with(|| Wanted {
+                        spec: PublisherSpec::default(),
+                        origin: publication.origin.clone(),
+                        team: Some(team_name.clone()),
+                        routes,
+                    });
+                    wanted.spec.sources.insert(publication.source.clone());
+                }
+            }
         }
     }
 }

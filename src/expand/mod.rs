@@ -41,6 +41,7 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now:
         buses: BTreeMap::new(),
         grants: BTreeMap::new(),
         rules: BTreeMap::new(),
+        publishers: BTreeMap::new(),
         archives: BTreeMap::new(),
         routes: BTreeMap::new(),
         quotas: BTreeMap::new(),
@@ -60,6 +61,7 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now:
         }
     }
     grants::add(&context, &mut desired);
+    grants::add_publishers(&context, &mut desired);
     desired
 }
 

@@ -52,6 +52,8 @@ pub struct Desired {
     /// The rules with their targets. Those in a scope of `no_access`, like grants and buses there, are what the
     /// account's people have to add themselves.
     pub rules: BTreeMap<RuleId, Wanted<RuleSpec>>,
+    /// Who puts events on a hub's bus with calls of its own: nothing is written for it but the grant on the bus.
+    pub publishers: BTreeMap<(BusId, AccountId), Wanted<PublisherSpec>>,
     /// The archives.
     pub archives: BTreeMap<ArchiveId, Wanted<ArchiveSpec>>,
     /// The paths that these make up.
@@ -62,6 +64,13 @@ pub struct Desired {
     pub stops: Vec<StoppedRoute>,
     /// What stays as it is because a file has errors (promise 3).
     pub kept: Kept,
+}
+
+/// What an account puts on a hub's bus itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PublisherSpec {
+    /// The `source`s of its events.
+    pub sources: BTreeSet<String>,
 }
 
 /// A route that is held off, or was: its rule is disabled until the time comes, target and grant stay.

@@ -96,6 +96,8 @@ pub enum FindingCode {
     MarkCopied,
     /// A rule of ours has no targets yet.
     Incomplete,
+    /// The bus that a route delivers to could not be read, or is not ours.
+    DestinationUnready,
     /// A newer topology was already applied.
     Superseded,
     /// A scope could not be read, or not all of it.
@@ -127,6 +129,7 @@ impl FindingCode {
             | Self::TargetMissing
             | Self::TargetChanged
             | Self::Incomplete
+            | Self::DestinationUnready
             | Self::ForeignDeny
             | Self::OtherOwner
             | Self::Superseded
@@ -230,7 +233,7 @@ impl FindingCode {
                 "An archive of ours is gone, with the events in it. A new one is created; it is empty."
             }
             Self::ArchiveChanged => {
-                "An archive of ours keeps events for another number of days, or is described otherwise. It is set back, unless that would shorten the time: then AWS would delete events, which no plan does, and it is left for a person."
+                "An archive of ours keeps events for another number of days, or only some of them, or is described otherwise. It is set back, unless that would shorten the time: then AWS would delete events, which no plan does, and it is left for a person. A pattern that somebody gave it is left for a person too."
             }
             Self::Orphaned => {
                 "A bus or an archive bears our mark and the topology does not name it any more. Plans never take these away; a person does, with what stands on them looked at."
@@ -246,6 +249,9 @@ impl FindingCode {
             }
             Self::Incomplete => {
                 "A rule of ours has no targets at all: an apply was cut short between its two calls, or somebody removed them. The route delivers nothing until they are put."
+            }
+            Self::DestinationUnready => {
+                "A route delivers to a bus that could not be read, or that is another's, so it is not known whether events would be let in there. Its target is not put and the old one, if there is one, stays. The finding about that scope or bus says what to mend; the next plan goes on by itself."
             }
             Self::Superseded => {
                 "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."

@@ -278,7 +278,9 @@ pub fn keys_tag(tags: &Tags) -> Option<String> {
 /// The keys of `live` tags that we set, as far as their tag [`KEYS_TAG`] says, and that tag itself.
 pub fn keys_set_by_us(live: &Tags) -> impl Iterator<Item = &String> {
     let ours: Vec<&str> = live.get(KEYS_TAG).map(|keys| keys.split(' ').collect()).unwrap_or_default();
-    live.keys().filter(move |key| *key == KEYS_TAG || ours.contains(&key_digits(key).as_str()))
+    // Nobody but AWS takes its own tags away, whatever a tag of that name says.
+    live.keys()
+        .filter(move |key| *key == KEYS_TAG || !key.starts_with("aws:") && ours.contains(&key_digits(key).as_str()))
 }
 
 fn key_digits(key: &str) -> String {

@@ -225,6 +225,8 @@ pub enum Seen {
     Bus {
         /// Its description.
         description: String,
+        /// Its tags, where they were read.
+        tags: Option<Tags>,
     },
     /// A bus was there with these settings.
     BusSettings {
@@ -261,6 +263,20 @@ pub enum Seen {
         /// Its description.
         description: String,
     },
+}
+
+impl Seen {
+    /// The tags that a bus or a rule had, where they were read.
+    pub fn tags(&self) -> Option<&Tags> {
+        match self {
+            Self::Bus { tags, .. } | Self::Rule { tags, .. } => tags.as_ref(),
+            Self::Absent
+            | Self::BusSettings { .. }
+            | Self::Statement { .. }
+            | Self::Targets { .. }
+            | Self::Archive { .. } => None,
+        }
+    }
 }
 
 fn statement_value<S: serde::Serializer>(statement: &Statement, serializer: S) -> Result<S::Ok, S::Error> {

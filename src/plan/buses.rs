@@ -5,7 +5,7 @@ use super::own::{self, Ownership};
 use super::tags::{self, TagChange};
 use crate::model::desired::{Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, kept_text};
+use crate::model::mark::{Mark, kept_text, keys_set_by_us};
 use crate::model::plan::{Action, Cause, Guard, Seen};
 use crate::model::resource::{BusId, BusLog, BusSettings, BusSpec, ResourceId};
 use crate::model::world::LiveBus;
@@ -40,6 +40,10 @@ pub(super) fn bus(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>) ->
             Footing::Made
         }
     }
+}
+
+fn seen_bus(live: &LiveBus) -> Seen {
+    Seen::Bus { description: live.description.clone(), tags: live.tags.clone() }
 }
 
 fn mark_of(diff: &Diff<'_>, resource: &ResourceId, wanted: &Wanted<BusSpec>) -> Mark {
@@ -80,7 +84,7 @@ fn adopt(
     diff.find(resource.clone(), FindingCode::Adopt, Outcome::Held, detail.clone(), asked);
     let change = Change {
         action: Action::TagBus { bus: bus.clone(), tags: wanted.spec.tags.clone() },
-        seen: Seen::Bus { description: live.description.clone() },
+        seen: seen_bus(live),
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::Adopt]),
         held_by: Some(Guard::Adopt),
@@ -117,7 +121,7 @@ fn compare(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, live: &Li
         set(diff, bus, wanted, &ours, settings, cause, asked);
     }
     if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
-        let seen = Seen::Bus { description: live.description.clone() };
+        let seen = seen_bus(live);
         let key = |tags| Action::TagBus { bus: bus.clone(), tags };
         let untag = |keys| Action::UntagBus { bus: bus.clone(), keys };
         tags::plan(diff, change, &resource, (key, untag), &seen, cause, None, asked);
@@ -135,13 +139,16 @@ fn set(
 ) {
     let resource = ResourceId::Bus(bus.clone());
     let mut settings = settings_of(&wanted.spec, ours);
-    if cause == Cause::Drift && settings.kms_key.is_none() && live.kms_key.is_some() {
+    let is_ours_to_take = diff.world.bus(bus).is_some_and(|bus_now| was_asked_for(bus, bus_now, live));
+    if settings.kms_key.is_none() && live.kms_key.is_some() && !is_ours_to_take {
         let key = live.kms_key.clone().unwrap_or_default();
         let detail = format!(
             "somebody encrypted it with {key} and the topology asks for no key: taking encryption away is not done unasked; write `kms-key` for it"
         );
         diff.find(resource.clone(), FindingCode::KmsKeyChanged, Outcome::Left, detail, asked);
         settings.kms_key.clone_from(&live.kms_key);
+        // Whoever set the key set the queue for what it cannot decrypt beside it.
+        settings.dead_letter_arn = settings.dead_letter_arn.or_else(|| live.dead_letter_arn.clone());
     }
     let mut found = differences(&settings, ours, live, &wanted.spec.description);
     if found.is_empty() && cause == Cause::Intent {
@@ -167,6 +174,23 @@ fn set(
         detail: found.into_iter().map(|(_, detail)| detail).collect(),
     };
     diff.make(change, asked);
+}
+
+/// Whether a bus is, key and all, as the topology once asked for it, by its mark: then nobody but the topology gave it its
+/// key, and the topology may take it back.
+fn was_asked_for(id: &BusId, live: &LiveBus, settings: &BusSettings) -> bool {
+    let (Some(mark), Some(tags)) = (live.mark(id), &live.tags) else { return false };
+    let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
+    let ours: BTreeSet<&String> = keys_set_by_us(tags).collect();
+    let is_ours = |key: &String| ours.contains(key) || key.starts_with("wheelwright:");
+    let once = BusSpec {
+        description: Mark::read(description).0.to_owned(),
+        tags: tags.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
+        kms_key: kms_key.clone(),
+        dead_letter_arn: dead_letter_arn.clone(),
+        log: *log,
+    };
+    once.digest(&ResourceId::Bus(id.clone())) == mark.digest
 }
 
 /// What UpdateEventBus would change, each with its code.

@@ -36,6 +36,8 @@ pub(super) struct Diff<'a> {
     now: Moment,
     /// What live rules may carry of the topology's routes.
     pub(super) index: RouteIndex,
+    /// Scopes that refused us and where nothing is asked for.
+    pub(super) idle: BTreeSet<Scope>,
     draft: Draft,
 }
 
@@ -84,6 +86,7 @@ pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, no
         settings,
         now,
         index: RouteIndex::of(desired),
+        idle: idle_scopes(desired, world),
         draft: Draft::default(),
     };
     diff.scopes();
@@ -141,8 +144,12 @@ impl Diff<'_> {
     /// The same, if these `scopes` were read to the end as well.
     pub(super) fn take_away_resting_on(&mut self, mut scopes: BTreeSet<Scope>, change: Change, asked: &Asked) {
         scopes.insert(change.action.scope());
+        // What brings events to the hub is touched where a hub's rule is to take other accounts' events alone.
+        let narrows = matches!(&change.action, Action::PutRule { .. });
         for route in asked.routes.iter().filter_map(|id| self.desired.routes.get(id)) {
-            scopes.extend(route_scopes(route).filter(|scope| !self.desired.no_access.contains(*scope)).cloned());
+            let forwards = route.forward_rules.iter().map(|rule| &rule.bus.scope).filter(|_| narrows);
+            let through = route_scopes(route).chain(forwards);
+            scopes.extend(through.filter(|scope| !self.desired.no_access.contains(*scope)).cloned());
         }
         match self.world.evidence(scopes, self.now, self.settings.fresh_ms_max) {
             Ok(evidence) => self.push(change, StepKind::Break(evidence), asked),
@@ -181,7 +188,6 @@ impl Diff<'_> {
 
     /// What could not be read, one finding a scope.
     fn scopes(&mut self) {
-        let idle = self.idle_scopes();
         for (scope, observation) in &self.world.scopes {
             let detail = match observation {
                 Observation::Complete { .. } | Observation::NoAccess => continue,
@@ -191,7 +197,7 @@ impl Diff<'_> {
                     format!("not read whole: {}", gaps.join(" / "))
                 }
             };
-            let (code, outcome) = match idle.contains(scope) {
+            let (code, outcome) = match self.idle.contains(scope) {
                 true => (FindingCode::UnreadIdle, Outcome::Left),
                 false => (FindingCode::Unread, Outcome::Waiting),
             };
@@ -207,34 +213,6 @@ impl Diff<'_> {
                 &Asked::default(),
             );
         }
-    }
-
-    /// Scopes where the topology asks for nothing and that refused us, in accounts that answered elsewhere: an organisation
-    /// that denies the Regions which it does not use. They are read for leftovers alone.
-    fn idle_scopes(&self) -> BTreeSet<Scope> {
-        let Diff { desired, world, .. } = self;
-        let buses = desired.buses.keys().chain(desired.grants.keys().map(|(bus, _)| bus));
-        let used: BTreeSet<&Scope> = buses
-            .map(|bus| &bus.scope)
-            .chain(desired.rules.keys().map(|rule| &rule.bus.scope))
-            .chain(desired.archives.keys().map(|archive| &archive.scope))
-            .collect();
-        let read: BTreeSet<AccountId> = world
-            .scopes
-            .iter()
-            .filter(|(_, observation)| matches!(observation, Observation::Complete { .. }))
-            .map(|(scope, _)| scope.account)
-            .collect();
-        let refused = |observation: &Observation| match observation {
-            Observation::Unreachable { why, .. } => {
-                ["denied", "credentials"].iter().any(|class| why.class.starts_with(class))
-            }
-            _ => false,
-        };
-        let is_idle = |(scope, observation): &(&Scope, &Observation)| {
-            !used.contains(*scope) && read.contains(&scope.account) && refused(observation)
-        };
-        world.scopes.iter().filter(is_idle).map(|(scope, _)| scope.clone()).collect()
     }
 
     /// The finding that something of ours is gone, if it was there before.
@@ -284,10 +262,15 @@ impl Diff<'_> {
             let detail = format!("its state is {state}");
             self.find(resource.clone(), FindingCode::ArchiveChanged, Outcome::Left, detail, asked);
         }
-        if spec.source != wanted.spec.source || pattern.is_some() {
-            let detail = "an archive of this name is there, of another bus or with a pattern".to_owned();
+        if spec.source != wanted.spec.source {
+            let detail = format!("an archive of this name is there, of bus {}", spec.source);
             self.find(resource, FindingCode::OtherOwner, Outcome::Left, detail, asked);
             return;
+        }
+        if let Some(pattern) = pattern {
+            // Ours have none, and what UpdateArchive leaves out stays.
+            let detail = format!("somebody gave it the pattern {pattern}: it keeps only what matches");
+            self.find(resource.clone(), FindingCode::ArchiveChanged, Outcome::Left, detail, asked);
         }
         let mut detail = Vec::new();
         if spec.retention_days != wanted.spec.retention_days {
@@ -373,13 +356,19 @@ impl Diff<'_> {
             let asked =
                 Asked { team: Some(team.clone()), origin: Some(stop.origin.clone()), routes: [route.clone()].into() };
             let (code, detail) = match is_active {
-                true => (
-                    FindingCode::RouteStopped,
-                    format!("{route} is held off until {}, and its events are dropped: {}", stop.until, stop.reason),
-                ),
-                false => {
-                    (FindingCode::StopExpired, format!("{route} goes on since {}: take the entry out", stop.until))
+                true => {
+                    // What is asked for is not always done yet: a step may be held, or a scope unread.
+                    let is_off = self.world.rule(rule).is_some_and(|live| live.state == "DISABLED");
+                    let so = match is_off {
+                        true => "is held off, and its events are dropped,",
+                        false => "is to be held off, and is not yet,",
+                    };
+                    (FindingCode::RouteStopped, format!("{route} {so} until {}: {}", stop.until, stop.reason))
                 }
+                false => (
+                    FindingCode::StopExpired,
+                    format!("{route}: the time of the stop came at {}: take the entry out", stop.until),
+                ),
             };
             self.find(ResourceId::Rule(rule.clone()), code, Outcome::Left, detail, &asked);
         }
@@ -393,15 +382,41 @@ impl Diff<'_> {
     }
 }
 
-/// Every scope that a route passes through.
-pub(super) fn route_scopes(route: &Route) -> impl Iterator<Item = &Scope> {
+/// Scopes where the topology asks for nothing and that refused us, in accounts that answered elsewhere: an organisation
+/// that denies the Regions which it does not use. They are read for leftovers alone.
+fn idle_scopes(desired: &Desired, world: &World) -> BTreeSet<Scope> {
+    let buses = desired.buses.keys().chain(desired.grants.keys().map(|(bus, _)| bus));
+    let used: BTreeSet<&Scope> = buses
+        .map(|bus| &bus.scope)
+        .chain(desired.rules.keys().map(|rule| &rule.bus.scope))
+        .chain(desired.archives.keys().map(|archive| &archive.scope))
+        .collect();
+    let read: BTreeSet<AccountId> = world
+        .scopes
+        .iter()
+        .filter(|(_, observation)| matches!(observation, Observation::Complete { .. }))
+        .map(|(scope, _)| scope.account)
+        .collect();
+    let refused = |observation: &Observation| match observation {
+        Observation::Unreachable { why, .. } => {
+            ["denied", "credentials"].iter().any(|class| why.class.starts_with(class))
+        }
+        _ => false,
+    };
+    let is_idle = |(scope, observation): &(&Scope, &Observation)| {
+        !used.contains(*scope) && read.contains(&scope.account) && refused(observation)
+    };
+    world.scopes.iter().filter(is_idle).map(|(scope, _)| scope.clone()).collect()
+}
+
+/// The scopes that a route passes through from its hub on.
+fn route_scopes(route: &Route) -> impl Iterator<Item = &Scope> {
     let destination = route.destination_bus.iter().map(|bus| &bus.scope);
-    let forwards = route.forward_rules.iter().map(|rule| &rule.bus.scope);
-    std::iter::once(&route.hub_bus.scope).chain(destination).chain(forwards)
+    std::iter::once(&route.hub_bus.scope).chain(destination)
 }
 
 /// Whether `live` days keep events longer than `wanted` days; 0 is for ever.
-fn keeps_longer(live: u32, wanted: u32) -> bool {
+pub(super) fn keeps_longer(live: u32, wanted: u32) -> bool {
     match (live, wanted) {
         (0, wanted) => wanted != 0,
         (_, 0) => false,

@@ -24,6 +24,15 @@ pub fn statement(bus: &BusId, sid: &str, grantee: &Grantee) -> Statement {
     }
 }
 
+/// The identity policy that lets a role of another account put events on `bus`, which has to let that account in as well
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>).
+pub fn publisher_policy(bus: &BusId) -> serde_json::Value {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus.arn()}],
+    })
+}
+
 pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     let mut added: BTreeMap<BusId, usize> = BTreeMap::new();
     let desired = diff.desired;
@@ -32,6 +41,14 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
             partner_must_add(diff, bus, sid, wanted);
         } else if footing.get(bus).is_some_and(|footing| *footing != Footing::None) {
             wanted_grant(diff, bus, sid, wanted, &mut added);
+        }
+    }
+    for ((bus, account), wanted) in &desired.publishers {
+        let scope = Scope { account: *account, region: bus.scope.region.clone() };
+        if desired.no_access.contains(&scope) {
+            let detail =
+                format!("the partner lets those who publish do so, by this identity policy: {}", publisher_policy(bus));
+            diff.find(ResourceId::Scope(scope), FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         }
     }
     let world = diff.world;
@@ -171,6 +188,10 @@ fn unwanted_grants(diff: &mut Diff<'_>, bus: &BusId, live: &LiveBus) {
 /// Whether a statement speaks of every account in the world and nothing but its content or its sender's word limits it.
 /// A condition on the organisation, an account or the sending rule does; one on `events:source` anybody can meet.
 fn lets_everybody_in(statement: &Statement) -> bool {
+    let puts = match &statement.actions {
+        StatementScope::Only(actions) => actions.iter().any(|action| covers_put_events(action)),
+        StatementScope::AllBut(actions) => !actions.iter().any(|action| covers_put_events(action)),
+    };
     let everybody = match &statement.principals {
         StatementScope::Only(principals) => principals.contains(&Principal::Everyone),
         StatementScope::AllBut(_) => true,
@@ -179,7 +200,19 @@ fn lets_everybody_in(statement: &Statement) -> bool {
         let key = key.to_ascii_lowercase();
         ["aws:principal", "aws:source", "aws:vpcsource", "aws:userid"].iter().any(|prefix| key.starts_with(prefix))
     };
-    everybody && !statement.conditions.values().flat_map(BTreeMap::keys).any(limits)
+    // A condition that leaves some out lets the rest of the world in.
+    let positive = statement.conditions.iter().filter(|(operator, _)| !operator.contains("Not"));
+    puts && everybody && !positive.flat_map(|(_, keys)| keys.keys()).any(limits)
+}
+
+/// Whether an action, which may have stars, is PutEvents.
+fn covers_put_events(action: &str) -> bool {
+    let (action, meant) = (action.to_ascii_lowercase(), "events:putevents");
+    match action.split_once('*') {
+        None => action == meant,
+        // One star as people write it (`*`, `events:*`, `events:Put*`); of more than one, the first tells enough.
+        Some((before, _)) => meant.starts_with(before),
+    }
 }
 
 fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
@@ -219,7 +252,9 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
         let meant = !matches!(&grantee, Some(Grantee::Account(granted)) if *granted != scope.account);
         meant && !is_let_in_otherwise(diff, bus, scope.account)
     };
-    let could_use: BTreeSet<Scope> = diff.desired.scopes.iter().filter(could_use).cloned().collect();
+    // A Region that an organisation denies, and where nothing is asked for, would keep it for ever.
+    let could_use: BTreeSet<Scope> =
+        diff.desired.scopes.iter().filter(could_use).filter(|scope| !diff.idle.contains(*scope)).cloned().collect();
     let change = Change {
         action: Action::RemoveGrant { bus: bus.clone(), statement_id: sid.to_owned() },
         seen: Seen::Statement { statement: live.clone() },

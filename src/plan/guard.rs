@@ -4,64 +4,84 @@ use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{statement_prefix, target_prefix};
 use crate::model::plan::{Action, Guard, Hold, PlanSettings, RulePart, Seen, Step};
-use crate::model::resource::{BusId, RuleId};
+use crate::model::resource::{BusId, ResourceId, RuleId, RuleState};
 use crate::model::world::World;
 use std::collections::BTreeMap;
 
 /// Holds what is over a share (and a floor) of what we own, and tells of every guard that holds steps.
 pub(super) fn guard(steps: &mut [Step], desired: &Desired, world: &World, settings: &PlanSettings) -> Vec<Hold> {
     let owned = owned(&desired.owner, world);
-    let owned_in_all: usize = owned.values().sum();
     let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, fresh_ms_max: _ } =
         settings;
     let mut holds = Vec::new();
-    let checks: [(Guard, Count, u32, u32); 2] = [
-        (Guard::TooManyBreaks, breaks, *breaks_percent_max, *breaks_floor),
-        (Guard::TooManyChanges, changes, *changes_percent_max, *changes_floor),
-    ];
-    for (guard, count, percent_max, floor) in checks {
-        let mut counts: BTreeMap<Scope, usize> = BTreeMap::new();
-        for step in steps.iter() {
-            *counts.entry(step.action.scope()).or_default() += count(step);
-        }
-        let limit = Limit { guard, percent_max, floor };
-        let in_all = counts.values().sum();
-        if limit.is_over(in_all, owned_in_all) {
-            holds.push(limit.hold(None, in_all, owned_in_all, steps, count));
-            continue;
-        }
-        for (scope, found) in counts {
-            let owned = owned.get(&scope).copied().unwrap_or_default();
-            if limit.is_over(found, owned) {
-                holds.push(limit.hold(Some(scope), found, owned, steps, count));
-            }
-        }
-    }
+    let (percent_max, floor) = (*breaks_percent_max, *breaks_floor);
+    let limit = Limit { guard: Guard::TooManyBreaks, percent_max, floor, counts: breaks, of: |owned| owned.parts };
+    holds.extend(limit.holds(steps, &owned));
+    let (percent_max, floor) = (*changes_percent_max, *changes_floor);
+    let limit = Limit { guard: Guard::TooManyChanges, percent_max, floor, counts: changes, of: |owned| owned.things };
+    holds.extend(limit.holds(steps, &owned));
     holds.extend(told(steps, &holds));
     holds
 }
 
-/// How many things of ours a step counts for.
-type Count = fn(&Step) -> usize;
+/// What bears our marks in a scope.
+#[derive(Clone, Copy, Default)]
+struct Owned {
+    /// Rules, targets and statements, each by itself: what can be taken away.
+    parts: usize,
+    /// Rules with their targets, statements and buses: what can be changed.
+    things: usize,
+}
 
 struct Limit {
     guard: Guard,
     percent_max: u32,
     floor: u32,
+    /// How many things of ours a step counts for.
+    counts: fn(&Step) -> usize,
+    /// Of how many.
+    of: fn(&Owned) -> usize,
 }
 
 impl Limit {
+    /// What the limit holds: everything at once, or what is over it in single scopes.
+    fn holds(&self, steps: &mut [Step], owned: &BTreeMap<Scope, Owned>) -> Vec<Hold> {
+        // What is changed in two ways is one thing that changes.
+        let mut counted: BTreeMap<ResourceId, usize> = BTreeMap::new();
+        for step in steps.iter() {
+            let count = (self.counts)(step);
+            let so_far = counted.entry(step.action.resource()).or_default();
+            *so_far = if self.guard == Guard::TooManyChanges { count.max(*so_far) } else { *so_far + count };
+        }
+        let mut by_scope: BTreeMap<Scope, usize> = BTreeMap::new();
+        for (resource, count) in counted {
+            *by_scope.entry(resource.scope().clone()).or_default() += count;
+        }
+        let (in_all, owned_in_all) = (by_scope.values().sum(), owned.values().map(self.of).sum());
+        if self.is_over(in_all, owned_in_all) {
+            return vec![self.hold(None, in_all, owned_in_all, steps)];
+        }
+        let mut holds = Vec::new();
+        for (scope, found) in by_scope {
+            let owned = owned.get(&scope).map(self.of).unwrap_or_default();
+            if self.is_over(found, owned) {
+                holds.push(self.hold(Some(scope), found, owned, steps));
+            }
+        }
+        holds
+    }
+
     fn is_over(&self, count: usize, owned: usize) -> bool {
         count > self.floor as usize && count * 100 > owned * self.percent_max as usize
     }
 
     /// Holds the steps that are counted, in `scope` or everywhere.
-    fn hold(&self, scope: Option<Scope>, count: usize, owned: usize, steps: &mut [Step], counted: Count) -> Hold {
-        let Self { guard, percent_max, floor } = self;
+    fn hold(&self, scope: Option<Scope>, count: usize, owned: usize, steps: &mut [Step]) -> Hold {
+        let Self { guard, percent_max, floor, counts, of: _ } = self;
         let mut held = 0;
         for step in steps.iter_mut() {
             let here = scope.as_ref().is_none_or(|scope| step.action.scope() == *scope);
-            if here && counted(step) > 0 {
+            if here && counts(step) > 0 {
                 step.held_by.insert(*guard);
                 held += 1;
             }
@@ -117,14 +137,20 @@ fn breaks(step: &Step) -> usize {
         Action::RemoveTargets { target_ids, .. } => target_ids.len(),
         Action::RemoveGrant { .. } | Action::DeleteRule { .. } => 1,
         Action::PutRule { part: RulePart::Narrow, .. } => 1,
+        Action::PutRule { state: RuleState::Disabled, .. } if is_enabled(&step.seen) => 1,
         _ => 0,
     }
+}
+
+/// Whether a rule matched events when the plan saw it: disabling it stops its routes as deleting it would.
+fn is_enabled(seen: &Seen) -> bool {
+    matches!(seen, Seen::Rule { state, .. } if state != "DISABLED")
 }
 
 /// How many live things of ours a step sets to something else.
 fn changes(step: &Step) -> usize {
     match (&step.action, &step.seen) {
-        (Action::PutTargets { .. }, Seen::Targets { targets }) => targets.len(),
+        (Action::PutTargets { .. }, Seen::Targets { targets }) => usize::from(!targets.is_empty()),
         (Action::PutRule { part: RulePart::Whole | RulePart::Widen, .. }, Seen::Rule { .. })
         | (Action::PutGrant { .. }, Seen::Statement { .. })
         | (Action::UpdateBus { .. }, Seen::BusSettings { .. })
@@ -133,29 +159,33 @@ fn changes(step: &Step) -> usize {
     }
 }
 
-/// How many rules, targets and statements bear our marks, by scope.
-fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, usize> {
+/// What bears our marks, by scope.
+fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, Owned> {
     let (statements, targets) = (statement_prefix(owner), target_prefix(owner));
-    let mut owned = BTreeMap::new();
+    let mut by_scope = BTreeMap::new();
     for scope in world.scopes.keys() {
         let Some(view) = world.view(scope) else { continue };
-        let mut count = 0;
+        let mut owned = Owned::default();
         for (name, bus) in &view.buses {
             let id = BusId { scope: scope.clone(), name: name.clone() };
             if let Some(Ok(policy)) = &bus.policy {
                 let sids = policy.statements.iter().filter_map(|statement| statement.sid.as_deref());
-                count += sids.filter(|sid| sid.starts_with(&statements)).count();
+                let ours = sids.filter(|sid| sid.starts_with(&statements)).count();
+                owned.parts += ours;
+                owned.things += ours;
             }
+            owned.things += usize::from(bus.mark(&id).is_some_and(|mark| mark.owner == *owner));
             let marked = bus.rules.iter().filter(|(name, rule)| {
                 let id = RuleId { bus: id.clone(), name: (*name).clone() };
                 rule.mark(&id).is_some_and(|mark| mark.owner == *owner)
             });
             for (_, rule) in marked {
                 let ids = rule.targets.iter().flat_map(BTreeMap::keys);
-                count += 1 + ids.filter(|id| id.starts_with(&targets)).count();
+                owned.parts += 1 + ids.filter(|id| id.starts_with(&targets)).count();
+                owned.things += 1;
             }
         }
-        owned.insert(scope.clone(), count);
+        by_scope.insert(scope.clone(), owned);
     }
-    owned
+    by_scope
 }

@@ -13,10 +13,9 @@ use std::collections::BTreeSet;
 /// Holds every step that would take the last destination of a route that stays.
 pub(super) fn lint(steps: &mut [Step], desired: &Desired, mut wheel: Wheel) -> Vec<Hold> {
     let carried = |wheel: &Wheel, route: &Route| wheel.carries(route, desired) || wheel.delivers(route, desired);
-    // A route that is held off is to deliver nothing.
-    let stopped: BTreeSet<&RouteId> =
-        desired.stops.iter().filter(|stop| stop.is_active).map(|stop| &stop.route).collect();
-    let route = |id: &RouteId| desired.routes.get(id).filter(|_| !stopped.contains(id));
+    // A route that is held off has to deliver again when its time comes: it is looked at as if it were not.
+    wheel.ignore_stops(desired);
+    let route = |id: &RouteId| desired.routes.get(id);
     let breaks = steps.iter().filter(|step| step.is_break());
     let at_risk: BTreeSet<RouteId> = breaks.flat_map(|step| step.routes.iter().cloned()).collect();
     let mut delivering: BTreeSet<RouteId> =

@@ -18,6 +18,7 @@ mod narrow;
 mod order;
 mod own;
 mod replaced;
+pub mod retire;
 mod routes;
 mod rules;
 mod stamp;
@@ -25,7 +26,7 @@ mod tags;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
-pub use grants::statement;
+pub use grants::{publisher_policy, statement};
 pub use guard::reason as guard_reason;
 
 use crate::model::desired::Desired;
@@ -33,7 +34,7 @@ use crate::model::finding::{Finding, FindingCode, Outcome};
 use crate::model::ids::{Moment, Scope};
 use crate::model::mark::long_digest;
 use crate::model::plan::{Cause, Guard, Hold, Plan, PlanSettings, Step};
-use crate::model::resource::ResourceId;
+use crate::model::resource::{BusId, ResourceId};
 use crate::model::world::World;
 
 /// Plans what takes `world` to `desired`, as of `now`.
@@ -50,7 +51,8 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
         draft.steps.clear();
         holds = vec![hold];
     }
-    let mut steps = order::order(draft.steps);
+    let is_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
+    let mut steps = order::order(draft.steps, is_hub);
     holds.extend(guard::guard(&mut steps, desired, world, settings));
     let wheel = wheel::Wheel::of(desired, world);
     holds.extend(lint::lint(&mut steps, desired, wheel.clone()));

@@ -12,7 +12,7 @@ use crate::model::desired::{Digested as _, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{Digest, Mark};
 use crate::model::plan::{Action, Cause, Guard, RulePart};
-use crate::model::resource::{ResourceId, RuleId, RuleSpec};
+use crate::model::resource::{ResourceId, RuleId, RuleSpec, RuleState};
 use crate::model::route::Consumer;
 use crate::model::world::LiveRule;
 use serde_json::{Map, Value, json};
@@ -86,6 +86,11 @@ pub(super) fn narrow(
             Some(both) => widen(diff, rule, wanted, live, &both, halfway, amiss, asked),
             // It delivers nothing today, so nothing is lost by doing it at once.
             None if live.state == "DISABLED" && !waits => return at_once(diff, rule, wanted, live, asked),
+            // It is to be held off, and that waits for no room.
+            None if wanted.spec.state == RuleState::Disabled => {
+                widen(diff, rule, wanted, live, before, halfway, amiss, asked);
+                held_by = Some(Guard::NoRoom);
+            }
             None => held_by = Some(Guard::NoRoom),
         }
     }
@@ -228,7 +233,8 @@ fn cuts_publishers(
     let (old, new) = (texts(before, "account"), texts(after, "account"));
     let gone: BTreeSet<String> = old.difference(&new).cloned().collect();
     let (old_sources, new_sources) = (texts(before, "source"), texts(after, "source"));
-    if gone.is_empty() || new.is_empty() || old_sources.is_disjoint(&new_sources) {
+    let by_aws = !old_sources.is_empty() && old_sources.iter().all(|source| source.starts_with("aws."));
+    if gone.is_empty() || new.is_empty() || by_aws || old_sources.is_disjoint(&new_sources) {
         return false;
     }
     let audit = asked.routes.iter().all(|id| matches!(id.consumer, Consumer::Audit(_)));
@@ -245,6 +251,12 @@ fn staying_rule_takes(diff: &Diff<'_>, rule: &RuleId, accounts: &BTreeSet<String
         let takes = pattern.is_some_and(|pattern| !texts(pattern, "account").is_disjoint(accounts));
         other != *rule && diff.desired.rules.contains_key(&other) && takes
     })
+}
+
+/// Whether a live rule takes AWS services' own events alone, which nobody moves.
+pub(super) fn takes_aws_events_alone(live: &LiveRule) -> bool {
+    let sources = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()).map(|live| texts(live, "source"));
+    sources.is_some_and(|sources| !sources.is_empty() && sources.iter().all(|source| source.starts_with("aws.")))
 }
 
 /// The accounts that a live rule pins; none if it pins none, or its pattern is not understood.

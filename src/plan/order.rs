@@ -6,27 +6,52 @@
 use crate::model::ids::AccountId;
 use crate::model::plan::{Action, Cause, RulePart, Seen, Step, StepKey};
 use crate::model::resource::{BusId, Grantee, RuleId};
+use crate::model::route::RouteId;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// Sets what each step comes after, and returns the steps in an order that keeps it: makes first, and otherwise by
 /// resource, so that the same plan always reads the same.
-pub(super) fn order(mut steps: Vec<Step>) -> Vec<Step> {
+///
+/// `is_hub` tells the hubs' buses: what goes from any other brings events to one.
+pub(super) fn order(mut steps: Vec<Step>, is_hub: impl Fn(&BusId) -> bool) -> Vec<Step> {
     let index = Index::of(&steps);
     for step in &mut steps {
         let mut after = index.required(&step.action);
         if let (Action::PutRule { rule, .. }, Cause::Intent) = (&step.action, step.cause) {
             // The mark says that all of it was written, so it is written last. Drift is mended with or without tags.
-            after.extend(index.tag_rules.get(rule).cloned());
-            after.extend(index.untag_rules.get(rule).cloned());
+            // But where tags go as well: a right to that which is lacking must not keep a route from being held off.
+            after.extend(index.tag_rules.get(rule).filter(|_| !index.untag_rules.contains_key(rule)).cloned());
         }
         if step.is_break() {
-            after.extend(index.replacing(step));
+            after.extend(index.replacing(step, &is_hub));
         }
         after.remove(&step.key());
         step.after = after;
     }
     sorted(steps)
+}
+
+/// What a make is about, as far as it tells whether a break has to wait for it.
+enum Make {
+    /// A rule on this bus, or its targets or tags.
+    Rule(BusId),
+    /// A grant to this account alone.
+    Grant(AccountId),
+    Other,
+}
+
+impl Make {
+    fn of(action: &Action) -> Self {
+        match action {
+            Action::PutRule { rule, .. }
+            | Action::TagRule { rule, .. }
+            | Action::UntagRule { rule, .. }
+            | Action::PutTargets { rule, .. } => Self::Rule(rule.bus.clone()),
+            Action::PutGrant { grantee: Grantee::Account(account), .. } => Self::Grant(*account),
+            _ => Self::Other,
+        }
+    }
 }
 
 /// The steps of a plan by what they write.
@@ -44,7 +69,7 @@ struct Index {
     /// stop delivering to it.
     removals: BTreeMap<String, Vec<StepKey>>,
     /// Makes by route.
-    makes: BTreeMap<crate::model::route::RouteId, BTreeSet<StepKey>>,
+    makes: BTreeMap<RouteId, Vec<(Make, StepKey)>>,
     /// The buses that steps write, by ARN: what a target's destination is looked up in.
     bus_of_arn: BTreeMap<String, BusId>,
 }
@@ -56,7 +81,7 @@ impl Index {
             let key = step.key();
             if !step.is_break() {
                 for route in &step.routes {
-                    index.makes.entry(route.clone()).or_default().insert(key.clone());
+                    index.makes.entry(route.clone()).or_default().push((Make::of(&step.action), key.clone()));
                 }
             }
             index.removal(step, &key);
@@ -114,8 +139,7 @@ impl Index {
             Action::TagBus { bus, .. } => after.extend(self.untag_buses.get(bus).cloned()),
             // The mark says that all of it was written, so it is written last.
             Action::UpdateBus { bus, .. } => {
-                after.extend(self.untag_buses.get(bus).cloned());
-                after.extend(self.buses.get(bus).cloned());
+                after.extend(self.buses.get(bus).filter(|_| !self.untag_buses.contains_key(bus)).cloned());
             }
             Action::PutGrant { bus, .. } => after.extend(self.buses.get(bus).cloned()),
             Action::PutRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),
@@ -152,11 +176,33 @@ impl Index {
             .map(|(_, key)| key.clone())
     }
 
+    /// The makes of the routes that this break touches. Where something goes from a bus that brings events to a hub, what is
+    /// made on, or for, other such buses is none of its business if its own replacement is made there too: a collection
+    /// has a thousand of them.
+    fn makes_before(&self, step: &Step, is_hub: &impl Fn(&BusId) -> bool) -> BTreeSet<StepKey> {
+        let makes = || step.routes.iter().filter_map(|route| self.makes.get(route)).flatten();
+        let everything = || makes().map(|(_, key)| key.clone()).collect();
+        let (Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } | Action::PutRule { rule, .. }) =
+            &step.action
+        else {
+            return everything();
+        };
+        let replaced_here = makes().any(|(make, _)| matches!(make, Make::Rule(bus) if *bus == rule.bus));
+        if is_hub(&rule.bus) || !replaced_here {
+            return everything();
+        }
+        let concerns = |make: &Make| match make {
+            Make::Rule(bus) => *bus == rule.bus || is_hub(bus),
+            Make::Grant(account) => *account == rule.bus.scope.account,
+            Make::Other => true,
+        };
+        makes().filter(|(make, _)| concerns(make)).map(|(_, key)| key.clone()).collect()
+    }
+
     /// What must be in place before this break (promise 1): every make of the routes that stay; new grants before
     /// old ones go; and targets that need a grant go before it does.
-    fn replacing(&self, step: &Step) -> BTreeSet<StepKey> {
-        let mut after: BTreeSet<StepKey> =
-            step.routes.iter().filter_map(|route| self.makes.get(route)).flatten().cloned().collect();
+    fn replacing(&self, step: &Step, is_hub: &impl Fn(&BusId) -> bool) -> BTreeSet<StepKey> {
+        let mut after = self.makes_before(step, is_hub);
         match &step.action {
             Action::RemoveGrant { bus, .. } => {
                 after.extend(self.grants.get(bus).into_iter().flatten().map(|(_, key)| key.clone()));

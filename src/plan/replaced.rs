@@ -42,14 +42,21 @@ impl RouteIndex {
                 _ => true,
             }
         };
+        // An audit takes everything: only its own rule delivers in its place, and only a rule that forwards the same
+        // events brings them in the place of one that does.
+        let is_audit = |id: &RouteId| matches!(id.consumer, Consumer::Audit(_));
+        let brings = |id: &RouteId| {
+            let mut forwards = desired.routes.get(id).into_iter().flat_map(|route| &route.forward_rules);
+            forwards.any(|rule| match (pattern, desired.rules.get(rule)) {
+                (Some(live), Some(wanted)) => live.may_overlap(&wanted.spec.pattern),
+                _ => true,
+            })
+        };
         for target in live.targets.iter().flat_map(BTreeMap::values) {
-            for found in
-                [self.by_destination.get(&target.spec.arn), self.by_hub.get(&target.spec.arn)].into_iter().flatten()
-            {
-                // An audit takes everything: only its own rule replaces it.
-                let takes = |id: &&RouteId| !matches!(id.consumer, Consumer::Audit(_)) && overlaps(id);
-                routes.extend(found.iter().filter(takes).cloned());
-            }
+            let delivered = self.by_destination.get(&target.spec.arn).into_iter().flatten();
+            routes.extend(delivered.filter(|id| !is_audit(id) && overlaps(id)).cloned());
+            let forwarded = self.by_hub.get(&target.spec.arn).into_iter().flatten();
+            routes.extend(forwarded.filter(|id| if is_audit(id) { brings(id) } else { overlaps(id) }).cloned());
         }
         routes
     }

@@ -43,6 +43,17 @@ fn change(
     let publishers_move = steps.iter().any(|step| step.held_by.contains(&Guard::PublishersMove));
     let makes = || steps.iter().filter(|step| !step.is_break());
     let drift = makes().any(|step| step.cause == Cause::Drift);
+    if let Some(stop) = desired.stops.iter().find(|stop| stop.is_active && stop.route == *id) {
+        // Where it delivers nothing already, whatever else is made for it makes no difference now.
+        let detail =
+            format!("held off until {}: {}; its events are dropped, not queued", stop.stop.until, stop.stop.reason);
+        return wheel.delivers(route, desired).then(|| RouteChange {
+            route: id.to_string(),
+            effect: RouteEffect::Stops,
+            detail,
+            duplicates: false,
+        });
+    }
     let effect = if moves || publishers_move {
         RouteEffect::Moves
     } else if !wheel.delivers(route, desired) {

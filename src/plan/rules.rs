@@ -24,7 +24,7 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
             let resource = ResourceId::Rule(rule.clone());
             diff.find(resource, FindingCode::PartnerMustAdd, Outcome::Left, detail, &Asked::by(wanted));
         } else if footing.get(&rule.bus).is_some_and(|footing| *footing != Footing::None) {
-            wanted_rule(diff, rule, wanted, &mut created);
+            wanted_rule(diff, rule, wanted, footing, &mut created);
         }
     }
     let world = diff.world;
@@ -36,23 +36,35 @@ pub(super) fn diff(diff: &mut Diff<'_>, footing: &BTreeMap<BusId, Footing>) {
     }
 }
 
-fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, created: &mut BTreeMap<BusId, Count>) {
+fn wanted_rule(
+    diff: &mut Diff<'_>,
+    rule: &RuleId,
+    wanted: &Wanted<RuleSpec>,
+    footing: &BTreeMap<BusId, Footing>,
+    created: &mut BTreeMap<BusId, Count>,
+) {
     let asked = Asked::by(wanted);
     let resource = ResourceId::Rule(rule.clone());
+    let unready = unready(diff, wanted, footing);
     let bus = diff.world.bus(&rule.bus);
     let Some(live) = bus.and_then(|bus| bus.rules.get(&rule.name)) else {
         // A rule that a cut-short listing did not show may be there all the same.
         if bus.is_none_or(|bus| bus.rules_read) {
-            create(diff, rule, wanted, &resource, &asked, created);
+            match unready.first() {
+                Some(bus) => tell_unready(diff, resource, bus, &asked),
+                None => create(diff, rule, wanted, &resource, &asked, created),
+            }
         }
         return;
     };
     match own::of_rule(&diff.desired.owner, rule, live) {
-        Ownership::Marked(_) | Ownership::MarkLost => compare(diff, rule, wanted, live, &asked, None),
+        Ownership::Marked(_) | Ownership::MarkLost => {
+            compare(diff, rule, wanted, live, &unready, &asked, None);
+        }
         Ownership::Unmarked | Ownership::Copied => {
             let detail = "a rule of this name is there without our mark".to_owned();
             diff.find(resource, FindingCode::Adopt, Outcome::Held, detail, &asked);
-            compare(diff, rule, wanted, live, &asked, Some(Guard::Adopt));
+            compare(diff, rule, wanted, live, &unready, &asked, Some(Guard::Adopt));
         }
         Ownership::Other(owner) | Ownership::Managed(owner) => {
             let detail = format!("it belongs to {owner}; it is not written");
@@ -60,6 +72,28 @@ fn wanted_rule(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, cr
         }
         Ownership::Unknown => {}
     }
+}
+
+/// Those of the topology's buses that the rule is to deliver to and on which nothing can be planned: they were not read, or
+/// are not ours. A partner's own are taken to be let in.
+fn unready(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, footing: &BTreeMap<BusId, Footing>) -> Vec<BusId> {
+    let arns: BTreeSet<&str> = wanted.spec.targets.values().map(|target| target.arn.as_str()).collect();
+    let route_buses = wanted
+        .routes
+        .iter()
+        .filter_map(|id| diff.desired.routes.get(id))
+        .flat_map(|route| std::iter::once(&route.hub_bus).chain(&route.destination_bus));
+    let is_unready = |bus: &&BusId| {
+        let ready = footing.get(*bus).is_none_or(|footing| *footing != Footing::None);
+        arns.contains(bus.arn().as_str()) && !ready && !diff.desired.no_access.contains(&bus.scope)
+    };
+    route_buses.filter(is_unready).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn tell_unready(diff: &mut Diff<'_>, resource: ResourceId, bus: &BusId, asked: &Asked) {
+    let detail =
+        format!("it is to deliver to {bus}, which was not read or is not ours: it stays as it is until that is mended");
+    diff.find(resource, FindingCode::DestinationUnready, Outcome::Waiting, detail, asked);
 }
 
 fn create(
@@ -149,6 +183,7 @@ fn compare(
     rule: &RuleId,
     wanted: &Wanted<RuleSpec>,
     live: &LiveRule,
+    unready: &[BusId],
     asked: &Asked,
     held_by: Option<Guard>,
 ) {
@@ -163,7 +198,14 @@ fn compare(
         None if held_by.is_some() => Cause::Intent,
         _ => Cause::Drift,
     };
-    let targets = Targets::of(diff, wanted, live);
+    let mut targets = Targets::of(diff, wanted, live);
+    // A target that would be put where nobody may be let in waits, and what it replaces stays with it.
+    if let (Some(bus), Some(found)) = (unready.first(), &targets)
+        && !found.puts.is_empty()
+    {
+        tell_unready(diff, ResourceId::Rule(rule.clone()), bus, asked);
+        targets = None;
+    }
     let mut differences = differences(&wanted.spec, &ours, live);
     if differences.is_empty() && cause == Cause::Intent && held_by.is_none() && targets.is_some() {
         // The mark says what was asked for; left as it is, later drift would be taken for intent.
@@ -376,8 +418,11 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 /// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
 fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
     // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
-    // puts events there has to put them elsewhere.
-    let to_hub = !asked.routes.is_empty() && surplus.values().any(|target| diff.index.is_hub(&target.spec.arn));
+    // puts events there has to put them elsewhere, unless another rule on the same bus brings them. AWS services put their
+    // events where they always did.
+    let by_people = !diff.world.rule(rule).is_some_and(narrow::takes_aws_events_alone);
+    let brings = |target: &LiveTarget| diff.index.is_hub(&target.spec.arn) && !is_brought(diff, rule, &target.spec.arn);
+    let to_hub = by_people && !asked.routes.is_empty() && surplus.values().any(brings);
     let leaves_bus = asked
         .routes
         .iter()
@@ -389,9 +434,21 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         seen: Seen::Targets { targets: surplus },
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::TargetSurplus]),
-        held_by: (to_hub || leaves_bus).then_some(Guard::PublishersMove),
+        held_by: (to_hub || by_people && leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
+}
+
+/// Whether another rule that the topology asks for brings all that `rule` takes from the same bus to the same hub.
+fn is_brought(diff: &Diff<'_>, rule: &RuleId, hub_arn: &str) -> bool {
+    let live = diff.world.rule(rule).and_then(|live| live.pattern.as_ref()?.parsed.as_ref());
+    let Some(live) = live else { return false };
+    diff.desired.rules.iter().any(|(other, wanted)| {
+        other.bus == rule.bus
+            && other != rule
+            && wanted.spec.targets.values().any(|target| target.arn == hub_arn)
+            && wanted.spec.pattern.covers(live)
+    })
 }
 
 /// Rules that nobody asks for: those with both our marks go, others stay; on our buses they are told.

@@ -19,6 +19,8 @@ pub(super) struct Wheel {
     policies: BTreeMap<BusId, BusPolicy>,
     /// Scopes of partners: what AWS took a target for is taken to be let in there.
     unseen: BTreeSet<Scope>,
+    /// Rules that count as enabled whatever they are.
+    taken_as_enabled: BTreeSet<RuleId>,
 }
 
 /// What an action changed, as it was.
@@ -60,6 +62,16 @@ impl Wheel {
         wheel
     }
 
+    /// Takes the rules of routes that are held off as if they were not.
+    pub(super) fn ignore_stops(&mut self, desired: &Desired) {
+        for stop in desired.stops.iter().filter(|stop| stop.is_active) {
+            self.taken_as_enabled.insert(stop.rule.clone());
+            if let Some(rule) = self.rules.get_mut(&stop.rule) {
+                rule.enabled = true;
+            }
+        }
+    }
+
     /// The same as [`Wheel::apply`], with what takes it back.
     pub(super) fn apply_undoable(&mut self, action: &Action) -> Before {
         let before = match action.resource() {
@@ -97,7 +109,7 @@ impl Wheel {
             }
             Action::PutRule { rule, pattern, state, .. } => {
                 let targets = self.rules.remove(rule).map(|rule| rule.targets).unwrap_or_default();
-                let enabled = *state == RuleState::Enabled;
+                let enabled = *state == RuleState::Enabled || self.taken_as_enabled.contains(rule);
                 let pattern = Pattern::parse(pattern).ok();
                 self.rules.insert(rule.clone(), Spinning { enabled, pattern, targets });
             }

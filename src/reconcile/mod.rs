@@ -6,5 +6,6 @@
 pub mod apply;
 pub mod pace;
 pub mod refresh;
+pub mod retire;
 pub mod sweep;
 mod write;

@@ -13,7 +13,7 @@
 
 use crate::call::{Answer, Call, CallError};
 use crate::model::ids::Scope;
-use crate::port::Fleet;
+use crate::port::{Fleet, SignIn, SignedIn};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,6 +86,13 @@ impl<F: Fleet> Fleet for Paced<F> {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
         self.turn(scope).await;
         self.fleet.call(scope, call).await
+    }
+}
+
+impl<F: SignIn> SignIn for Paced<F> {
+    /// STS has a quota of its own: signing in takes no turn.
+    fn sign_in(&self, scope: &Scope) -> impl Future<Output = Result<SignedIn, CallError>> + Send {
+        self.fleet.sign_in(scope)
     }
 }
 

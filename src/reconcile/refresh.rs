@@ -4,7 +4,7 @@
 //! side, each under its own deadline.
 
 use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
-use crate::eventbridge::{Arn, BusPolicy, Pattern};
+use crate::eventbridge::{Arn, BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, Digested as _};
 use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::mark::{archive_prefix, statement_prefix};
@@ -158,7 +158,7 @@ fn gap(error: &CallError) -> Gap {
         action: error.action.clone(),
         class: format!("{}{code}", error.class),
         message: error.message.clone(),
-        mend: error.class.mend().into(),
+        mend: error.mend(),
     }
 }
 
@@ -176,6 +176,11 @@ impl<F: Fleet> Reading<'_, F> {
         if let (true, Some(error)) = (buses.is_empty(), &cut) {
             return Err(error.clone());
         }
+        // Every account has a default bus in every Region: a listing without it is none of AWS's.
+        let cut = match cut {
+            None if !buses.iter().any(|bus| bus.name == DEFAULT_BUS) => return Err(no_default_bus(self.scope)),
+            cut => cut,
+        };
         let mut view = ScopeView { buses_read: cut.is_none(), ..ScopeView::default() };
         gaps.extend(cut.as_ref().map(gap));
         for summary in buses {
@@ -333,7 +338,8 @@ pub(super) async fn pages<F: Fleet, T>(
     let mut items = Vec::new();
     let mut token = None;
     for _ in 0..PAGES_MAX {
-        let ask = call(token.take());
+        let asked: Option<String> = token.take();
+        let ask = call(asked.clone());
         let answer = match fleet.call(scope, ask.clone()).await {
             Ok(answer) => answer,
             Err(error) => return (items, Some(error)),
@@ -341,6 +347,11 @@ pub(super) async fn pages<F: Fleet, T>(
         let Some(page) = take(answer) else { return (items, Some(unexpected(scope, &ask))) };
         items.extend(page.items);
         match page.next_token {
+            Some(next) if asked.as_ref() == Some(&next) => {
+                let mut round = unexpected(scope, &ask);
+                round.message = "the listing did not end: a page names itself as the next one".into();
+                return (items, Some(round));
+            }
             Some(next) => token = Some(next),
             None => return (items, None),
         }
@@ -350,8 +361,17 @@ pub(super) async fn pages<F: Fleet, T>(
     (items, Some(endless))
 }
 
+/// A listing of buses that cannot be true.
+fn no_default_bus(scope: &Scope) -> CallError {
+    CallError {
+        class: ErrorClass::NotAws,
+        message: "the listing has no default bus, which every account has".into(),
+        ..unexpected(scope, &Call::ListEventBuses { next_token: None })
+    }
+}
+
 /// An answer of another kind than the call's: an edge that is at fault.
-pub(super) fn unexpected(scope: &Scope, call: &Call) -> CallError {
+pub(crate) fn unexpected(scope: &Scope, call: &Call) -> CallError {
     CallError {
         class: ErrorClass::Other,
         scope: scope.clone(),

@@ -104,7 +104,7 @@ async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, C
         Action::CreateBus { bus, settings, .. } | Action::UpdateBus { bus, settings } => {
             Ok(judge_bus(bus_now(fleet, scope, bus).await?, settings, &step.seen))
         }
-        Action::TagBus { bus, tags } => look_tags(fleet, scope, bus.arn(), tags).await,
+        Action::TagBus { bus, tags } => look_tags(fleet, scope, bus.arn(), tags, &step.seen).await,
         Action::UntagBus { bus, keys } => look_no_tags(fleet, scope, bus.arn(), keys).await,
         Action::PutGrant { bus, statement_id, grantee } => {
             let live = statement(fleet, scope, bus, statement_id).await?;
@@ -117,7 +117,7 @@ async fn look<F: Fleet>(fleet: &F, scope: &Scope, step: &Step) -> Result<Live, C
         Action::PutRule { rule, description, pattern, state, .. } => {
             Ok(judge_rule(rule_summary(fleet, rule).await?, description, pattern, *state, &step.seen))
         }
-        Action::TagRule { rule, tags } => look_tags(fleet, scope, rule.arn(), tags).await,
+        Action::TagRule { rule, tags } => look_tags(fleet, scope, rule.arn(), tags, &step.seen).await,
         Action::UntagRule { rule, keys } => look_no_tags(fleet, scope, rule.arn(), keys).await,
         Action::PutTargets { rule, targets: asked } => match targets(fleet, rule).await {
             Ok(live) => Ok(judge_targets(&live, asked, &step.seen)),
@@ -148,9 +148,18 @@ fn judge_bus(live: Option<(BusSummary, BusSettings)>, asked: &BusSettings, seen:
     }
 }
 
-async fn look_tags<F: Fleet>(fleet: &F, scope: &Scope, arn: String, asked: &Tags) -> Result<Live, CallError> {
+async fn look_tags<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    arn: String,
+    asked: &Tags,
+    seen: &Seen,
+) -> Result<Live, CallError> {
     let live = tags(fleet, scope, arn).await?;
-    if let Some(owner) = live.get(OWNER_TAG).filter(|owner| asked.get(OWNER_TAG).is_some_and(|asked| asked != *owner)) {
+    let known = [asked.get(OWNER_TAG), seen.tags().and_then(|tags| tags.get(OWNER_TAG))];
+    if let Some(owner) =
+        live.get(OWNER_TAG).filter(|owner| asked.contains_key(OWNER_TAG) && !known.contains(&Some(owner)))
+    {
         return Ok(Live::Other(format!("it now bears the tag of operator `{owner}`")));
     }
     let all = asked.iter().all(|(key, value)| live.get(key) == Some(value));

@@ -19,6 +19,9 @@ use crate::eventbridge::Arn;
 /// Who manages the rules of archives, as DescribeRule shows it.
 pub(super) const ARCHIVE_MANAGER: &str = "prod.vhs.events.aws.internal";
 
+/// The state of every archive here: making and changing them takes no time.
+const STATE: &str = "ENABLED";
+
 impl SimulatedAws {
     pub(super) fn create_archive(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = checked_archive_name(request)?;
@@ -42,6 +45,7 @@ impl SimulatedAws {
             retention_days: request.number("RetentionDays").unwrap_or(0),
             created_ms: self.now_ms,
             events: Vec::new(),
+            size_bytes: 0,
         };
         self.store_managed_rule(request, &bus, &archive)?;
         let answer = created(&archive);
@@ -117,6 +121,7 @@ impl SimulatedAws {
         let items = region
             .archives
             .values()
+            .filter(|_| request.text("State").is_none_or(|state| state == STATE))
             .filter(|archive| archive.name.starts_with(prefix))
             .filter(|archive| source.is_none_or(|source| archive.source_arn == source))
             .map(|archive| Value::Object(summary(archive)))
@@ -237,20 +242,19 @@ fn checked_archive_name<'a>(request: &Request<'a>) -> Result<&'a str, AwsError> 
 fn created(archive: &Archive) -> Value {
     json!({
         "ArchiveArn": archive.arn,
-        "State": "ENABLED",
+        "State": STATE,
         "CreationTime": seconds(archive.created_ms),
     })
 }
 
 fn summary(archive: &Archive) -> Map<String, Value> {
     let mut map = Map::new();
-    let size: usize = archive.events.iter().map(|event| event.to_string().len()).sum();
     for (field, value) in [
         ("ArchiveName", json!(archive.name)),
         ("EventSourceArn", json!(archive.source_arn)),
-        ("State", json!("ENABLED")),
+        ("State", json!(STATE)),
         ("RetentionDays", json!(archive.retention_days)),
-        ("SizeBytes", json!(size)),
+        ("SizeBytes", json!(archive.size_bytes)),
         ("EventCount", json!(archive.events.len())),
         ("CreationTime", seconds(archive.created_ms)),
     ] {

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::SimulatedAws;
+use super::authorization::{Guarded, refusal};
 use super::errors::AwsError;
 use super::paging::page;
+use super::policy_document::Asker;
 use super::request::{BUS_NAME, Constraints, Request};
+use super::settings::BusUpdates;
 use super::state::Bus;
 use super::tags::{read_tags, tags_of};
 use crate::eventbridge::{Arn, DEFAULT_BUS};
@@ -27,6 +30,15 @@ impl SimulatedAws {
         let quotas = self.quotas(request.account());
         let tags = read_tags(request, quotas.tags_per_resource)?;
         let now_ms = self.now_ms;
+        check_log_config(request)?;
+        check_dead_letters(request)?;
+        let exists = self.bus(request.account(), request.region, name).is_ok();
+        let key = match request.non_empty("KmsKeyIdentifier") {
+            Some(identifier) if !exists => {
+                Some(self.check_new_bus_key(request, &own_bus(request, name), &identifier)?)
+            }
+            _ => None,
+        };
         let region = self.region_mut(request.account(), request.region).ok_or_else(AwsError::internal)?;
         if region.buses.contains_key(name) {
             return Err(AwsError::already_exists(format!("Event bus {name} already exists.")));
@@ -35,7 +47,8 @@ impl SimulatedAws {
             return Err(AwsError::limit_exceeded());
         }
         let mut bus = Bus::new(request.account(), request.region, name, now_ms);
-        fill(&mut bus, request);
+        fill(&mut bus, request, BusUpdates::FullReplace);
+        bus.kms_key = key;
         bus.tags = tags;
         let mut answer = attributes(&bus);
         answer.insert("EventBusArn".to_owned(), json!(bus.arn));
@@ -43,16 +56,29 @@ impl SimulatedAws {
         Ok(Value::Object(answer))
     }
 
-    /// A full replace: what the request leaves out is cleared.
+    /// What becomes of what a request leaves out is for [`BusUpdates`] to say.
     pub(super) fn update_event_bus(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = match request.text("Name") {
             Some(_) => checked_name(request, "Name")?,
             None => DEFAULT_BUS,
         };
-        self.authorize(request, "events:UpdateEventBus", &own_bus(request, name))?;
-        let now_ms = self.now_ms;
+        let arn = own_bus(request, name);
+        self.authorize(request, "events:UpdateEventBus", &arn)?;
+        check_log_config(request)?;
+        check_dead_letters(request)?;
+        let (now_ms, updates) = (self.now_ms, self.settings.bus_updates);
+        let bus = self.bus(request.account(), request.region, name)?;
+        let wanted = match request.text("KmsKeyIdentifier") {
+            None if updates == BusUpdates::AsCaptured => bus.kms_key.clone(),
+            None | Some("") => None,
+            Some(identifier) => Some(self.check_new_bus_key(request, &arn, identifier)?),
+        };
+        if wanted != bus.kms_key {
+            self.check_old_bus_key(bus)?;
+        }
         let bus = self.own_bus_mut(request, name)?;
-        fill(bus, request);
+        fill(bus, request, updates);
+        bus.kms_key = wanted;
         bus.modified_ms = now_ms;
         let mut answer = attributes(bus);
         answer.insert("Arn".to_owned(), json!(bus.arn));
@@ -81,8 +107,7 @@ impl SimulatedAws {
         if named.other_region {
             return Err(AwsError::validation("Cross-region api call is not allowed."));
         }
-        self.authorize(request, "events:DescribeEventBus", &arn)?;
-        named.must_be_own(request, "events:DescribeEventBus", &arn)?;
+        self.authorize_on_bus(request, &named, "events:DescribeEventBus", &arn)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let mut answer = summary(bus);
         for (key, value) in attributes(bus) {
@@ -124,6 +149,44 @@ impl SimulatedAws {
         Ok(NamedBus { name, other_region: arn.region != request.region, account: arn.account })
     }
 
+    /// Refuses what the caller or the bus's policy does not allow. The policy counts for buses of other accounts, and
+    /// at home where it denies or names the caller.
+    pub(super) fn authorize_on_bus(
+        &self,
+        request: &Request<'_>,
+        named: &NamedBus,
+        action: &str,
+        resource: &str,
+    ) -> Result<(), AwsError> {
+        let bus = self.bus(&named.account, request.region, &named.name).ok();
+        let policy = bus.and_then(|bus| bus.policy.as_ref());
+        let own = named.account == request.account();
+        if own && !policy.is_some_and(|policy| policy.has_denials()) {
+            let because = self.own_refusal(request, action, resource);
+            if because.is_none() || policy.is_none() {
+                return because.map_or(Ok(()), |because| Err(refusal(request, action, resource, because)));
+            }
+        }
+        let bus_arn = Arn::bus(request.region, &named.account, &named.name).to_string();
+        let resource_arn: Option<Arn> = resource.parse().ok();
+        let rule = resource_arn.as_ref().and_then(Arn::bus_and_rule_name).map(|(_, rule)| rule);
+        let rule_found = rule.and_then(|rule| bus?.rules.get(rule));
+        // Whoever makes a rule counts as its creator already.
+        let creator = rule.map(|_| rule_found.map_or(request.account(), |rule| rule.created_by.as_str()));
+        let asker = self
+            .asker(request.caller)
+            .with_optional("events:creatorAccount", creator)
+            .with_optional("events:ManagedBy", rule_found.and_then(|rule| rule.managed_by.as_deref()));
+        let guarded = Guarded {
+            account: &named.account,
+            // What has no resource of its own, such as ListRules, is allowed on the bus.
+            arn: if resource == "*" { &bus_arn } else { resource },
+            statements: policy.map_or_else(Vec::new, |policy| policy.statements().iter().collect()),
+            asker: with_content(asker, request),
+        };
+        self.authorize_on(request, action, resource, &guarded)
+    }
+
     pub(super) fn bus(&self, account: &str, region: &str, name: &str) -> Result<&Bus, AwsError> {
         self.region(account, region)
             .and_then(|found| found.buses.get(name))
@@ -149,18 +212,24 @@ impl NamedBus {
     fn own(request: &Request<'_>, name: &str) -> Self {
         Self { account: request.account().to_owned(), name: name.to_owned(), other_region: false }
     }
+}
 
-    /// Refuses a bus of another account. Rule management through a bus policy is not simulated: such a call is
-    /// answered as if the policy did not allow it.
-    pub(super) fn must_be_own(&self, request: &Request<'_>, action: &str, resource: &str) -> Result<(), AwsError> {
-        if self.account == request.account() {
-            return Ok(());
+/// What conditions on rules look at: which sources and detail-types a pattern asks for by name, and where targets are.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html>
+fn with_content(mut asker: Asker, request: &Request<'_>) -> Asker {
+    let pattern: Value =
+        request.text("EventPattern").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    for (key, field) in [("events:source", "source"), ("events:detail-type", "detail-type")] {
+        asker = asker.with_optional(key, None);
+        for wanted in pattern.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            asker = asker.with(key, wanted);
         }
-        Err(AwsError::access_denied(format!(
-            "User: {} is not authorized to perform: {action} on resource: {resource} because no resource-based policy allows the {action} action",
-            request.caller.arn()
-        )))
     }
+    asker = asker.with_optional("events:TargetArn", None);
+    for target in request.list("Targets") {
+        asker = asker.with_optional("events:TargetArn", target.get("Arn").and_then(Value::as_str));
+    }
+    asker
 }
 
 /// A bus name in the request, its shape checked. ARNs fail here, for the operations that take a name alone.
@@ -188,13 +257,52 @@ fn own_bus(request: &Request<'_>, name: &str) -> String {
     Arn::bus(request.region, request.account(), name).to_string()
 }
 
-fn fill(bus: &mut Bus, request: &Request<'_>) {
-    bus.description = request.non_empty("Description");
-    bus.kms_key = request.non_empty("KmsKeyIdentifier");
-    bus.dead_letter_config = request
-        .structure("DeadLetterConfig")
-        .filter(|config| config.get("Arn").is_some_and(|arn| arn.as_str() != Some("")));
-    bus.log_config = request.structure("LogConfig");
+/// Takes over what a request says of a bus, but for its key.
+fn fill(bus: &mut Bus, request: &Request<'_>, updates: BusUpdates) {
+    let given = |field: &str| updates == BusUpdates::FullReplace || request.structure(field).is_some();
+    if given("Description") {
+        bus.description = request.non_empty("Description");
+    }
+    if given("DeadLetterConfig") {
+        bus.dead_letter_config =
+            request.structure("DeadLetterConfig").filter(|config| config.get("Arn") != Some(&json!("")));
+    }
+    if given("LogConfig") {
+        bus.log_config = request.structure("LogConfig");
+    }
+}
+
+fn check_log_config(request: &Request<'_>) -> Result<(), AwsError> {
+    let member = |name: &str| request.input.get("LogConfig")?.get(name)?.as_str();
+    let mut constraints = Constraints::default();
+    constraints.one_of("logConfig.includeDetail", member("IncludeDetail"), &["FULL", "NONE"]).one_of(
+        "logConfig.level",
+        member("Level"),
+        &["INFO", "ERROR", "TRACE", "OFF"],
+    );
+    constraints.check()
+}
+
+/// A bus's dead-letter queue is a standard queue in its Region; whether it exists is not looked at.
+fn check_dead_letters(request: &Request<'_>) -> Result<(), AwsError> {
+    let Some(config) = request.structure("DeadLetterConfig") else {
+        return Ok(());
+    };
+    let Some(text) = config.get("Arn").and_then(Value::as_str) else {
+        return Err(AwsError::validation(
+            "Parameter DeadLetterConfig.Arn is not valid. Reason: Provide a valid SQS queue ARN, or an empty string to remove the dead-letter queue configuration.",
+        ));
+    };
+    let queue: Option<Arn> = text.parse().ok();
+    let standard = queue.is_some_and(|arn| {
+        arn.queue_name().is_some_and(|name| !name.ends_with(".fifo")) && arn.region == request.region
+    });
+    if text.is_empty() || standard {
+        return Ok(());
+    }
+    Err(AwsError::access_denied(format!(
+        "Access to the resource {text} is denied. Reason: You must specify a dead letter queue in the same region."
+    )))
 }
 
 /// What Describe, Create and Update echo and List does not.

@@ -7,15 +7,19 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::{AwsError, Caller, Service, SimulatedAws};
-use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, FailedEntry, Page, RuleSummary};
+use crate::call::{
+    Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, FailedEntry, Page, QueueSummary, RoleSummary,
+    RuleSummary,
+};
 use crate::model::ids::Scope;
 use crate::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use crate::model::topology::{Retry, Tags};
 use crate::model::world::LiveTarget;
-use crate::port::Fleet;
+use crate::port::{Fleet, SignIn, SignedIn};
 
 /// Who the operator is, and which role it assumes in each account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,14 +69,19 @@ impl SimFleet {
     pub fn call_now(&self, scope: &Scope, call: &Call) -> Result<Answer, CallError> {
         let mut world = self.world();
         let account = scope.account.to_string();
-        let role_arn = format!("arn:{}:iam::{account}:role/{}", scope.region.partition(), self.operator.role);
-        let Operator { base, external_id, session, .. } = &self.operator;
-        let caller = world
-            .assume(base, &role_arn, external_id.as_deref(), session)
-            .map_err(|error| assume_error(scope, &error))?;
-        let (operation, input) = request_of(call);
-        let region = scope.region.as_str();
-        match world.call(&caller, region, Service::EventBridge, operation, &input) {
+        let caller = self.caller(&world, scope)?;
+        let (service, operation, input) = match call {
+            Call::GetRole { role } => (Service::Iam, "GetRole", json!({"RoleName": role})),
+            Call::GetQueueAttributes { queue } => {
+                let url = format!("https://sqs.{}.amazonaws.com/{account}/{queue}", scope.region);
+                (Service::Sqs, "GetQueueAttributes", json!({"QueueUrl": url, "AttributeNames": ["All"]}))
+            }
+            _ => {
+                let (operation, input) = request_of(call);
+                (Service::EventBridge, operation, input)
+            }
+        };
+        match world.call(&caller, scope.region.as_str(), service, operation, &input) {
             Ok(output) => Ok(answer_of(call, &output)),
             Err(error) => {
                 let class = ErrorClass::of_code(&error.code, error.status);
@@ -82,6 +91,28 @@ impl SimFleet {
                 })
             }
         }
+    }
+
+    /// The operator's role in the scope's account, assumed.
+    fn caller(&self, world: &SimulatedAws, scope: &Scope) -> Result<Caller, CallError> {
+        let account = scope.account.to_string();
+        let role_arn = format!("arn:{}:iam::{account}:role/{}", scope.region.partition(), self.operator.role);
+        let Operator { base, external_id, session, .. } = &self.operator;
+        let caller = world
+            .assume(base, &role_arn, external_id.as_deref(), session)
+            .map_err(|error| assume_error(scope, &error))?;
+        if caller.account() != account {
+            return Err(wrong_account(scope, caller.account()));
+        }
+        Ok(caller)
+    }
+}
+
+/// The simulated AWS has the driver's clock.
+impl SignIn for SimFleet {
+    fn sign_in(&self, scope: &Scope) -> impl Future<Output = Result<SignedIn, CallError>> + Send {
+        let caller = self.caller(&self.world(), scope);
+        std::future::ready(caller.map(|_| SignedIn { clock_ahead_ms: 0 }))
     }
 }
 
@@ -99,6 +130,19 @@ fn assume_error(scope: &Scope, error: &AwsError) -> CallError {
     call_error(scope, "sts:AssumeRole", class, error)
 }
 
+/// The real fleet asks STS whose a session's credentials are before it uses them.
+fn wrong_account(scope: &Scope, answered: &str) -> CallError {
+    let message = format!("the role's credentials are account {answered}'s, not {}'s; nothing was sent", scope.account);
+    CallError {
+        class: ErrorClass::WrongAccount,
+        scope: scope.clone(),
+        action: "sts:GetCallerIdentity".to_owned(),
+        code: None,
+        message,
+        request_id: None,
+    }
+}
+
 fn call_error(scope: &Scope, action: &str, class: ErrorClass, error: &AwsError) -> CallError {
     CallError {
         class,
@@ -110,7 +154,7 @@ fn call_error(scope: &Scope, action: &str, class: ErrorClass, error: &AwsError) 
     }
 }
 
-/// A call as AWS's operation and input. What the SDK would leave out is left out. Buses go by name: account and
+/// A call as EventBridge's operation and input. What the SDK would leave out is left out. Buses go by name: account and
 /// Region are in the address of a call, not in its input.
 fn request_of(call: &Call) -> (&'static str, Value) {
     let (operation, input) = match call {
@@ -126,10 +170,9 @@ fn request_of(call: &Call) -> (&'static str, Value) {
         Call::DescribeArchive { archive } => ("DescribeArchive", json!({"ArchiveName": archive})),
         Call::ListTagsForResource { arn } => ("ListTagsForResource", json!({"ResourceARN": arn})),
         Call::DescribeEventBus { bus } => ("DescribeEventBus", json!({"Name": bus})),
-        Call::GetRole { role } => ("GetRole", json!({"RoleName": role})),
-        Call::GetQueueAttributes { queue } => ("GetQueueAttributes", json!({"QueueName": queue})),
-        Call::CreateEventBus { bus, settings, tags } => ("CreateEventBus", bus_input(bus, settings, tags)),
-        Call::UpdateEventBus { bus, settings } => ("UpdateEventBus", bus_input(bus, settings, &Tags::new())),
+        Call::GetRole { .. } | Call::GetQueueAttributes { .. } => ("", Value::Null), // Other services'.
+        Call::CreateEventBus { bus, settings, tags } => ("CreateEventBus", bus_input(bus, settings, Some(tags))),
+        Call::UpdateEventBus { bus, settings } => ("UpdateEventBus", bus_input(bus, settings, None)),
         Call::DeleteEventBus { bus } => ("DeleteEventBus", json!({"Name": bus})),
         Call::PutPermission { bus, statement_id, grantee } => {
             ("PutPermission", permission_input(bus, statement_id, grantee))
@@ -170,14 +213,17 @@ fn request_of(call: &Call) -> (&'static str, Value) {
     (operation, without_nulls(input))
 }
 
-fn bus_input(bus: &str, settings: &BusSettings, tags: &Tags) -> Value {
+/// A new bus with tags, or the settings of one that is there: then what is not asked for is sent empty, which clears it.
+fn bus_input(bus: &str, settings: &BusSettings, tags: Option<&Tags>) -> Value {
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
-    let dead_letters = dead_letter_arn.as_ref().map(|arn| json!({"Arn": arn}));
+    let cleared = tags.is_none().then(String::new);
+    let kms_key = kms_key.as_ref().or(cleared.as_ref());
+    let dead_letters = dead_letter_arn.as_ref().or(cleared.as_ref()).map(|arn| json!({"Arn": arn}));
     let detail = if log.detail { "FULL" } else { "NONE" };
-    let log = (log.level != LogLevel::Off).then(|| json!({"Level": log.level.to_string(), "IncludeDetail": detail}));
+    let log = json!({"Level": log.level.to_string(), "IncludeDetail": detail});
     json!({
         "Name": bus, "Description": text(description), "KmsKeyIdentifier": kms_key, "DeadLetterConfig": dead_letters,
-        "LogConfig": log, "Tags": tag_list(tags),
+        "LogConfig": log, "Tags": tags.and_then(tag_list),
     })
 }
 
@@ -244,6 +290,8 @@ fn answer_of(call: &Call, output: &Value) -> Answer {
         Call::ListTagsForResource { .. } => Answer::Tags(
             list(output, "Tags").map(|tag| (owned(tag, "Key"), owned(tag, "Value"))).collect::<BTreeMap<_, _>>(),
         ),
+        Call::GetRole { .. } => Answer::Role(role_summary(output)),
+        Call::GetQueueAttributes { .. } => Answer::Queue(queue_summary(output)),
         Call::PutTargets { .. } | Call::RemoveTargets { .. } => Answer::Entries(
             list(output, "FailedEntries")
                 .map(|entry| FailedEntry {
@@ -300,6 +348,24 @@ fn rule_summary(rule: &Value) -> RuleSummary {
     }
 }
 
+/// IAM gives a trust policy percent-encoded.
+fn role_summary(output: &Value) -> RoleSummary {
+    let role = output.get("Role").unwrap_or(output);
+    let trust_policy = owned(role, "AssumeRolePolicyDocument");
+    let trust_policy = percent_decode_str(&trust_policy).decode_utf8_lossy().into_owned();
+    RoleSummary { arn: owned(role, "Arn"), trust_policy }
+}
+
+fn queue_summary(output: &Value) -> QueueSummary {
+    let attributes = output.get("Attributes").unwrap_or(output);
+    QueueSummary {
+        arn: owned(attributes, "QueueArn"),
+        policy: optional(attributes, "Policy"),
+        kms_key: optional(attributes, "KmsMasterKeyId"),
+        messages: owned(attributes, "ApproximateNumberOfMessages").parse().unwrap_or_default(),
+    }
+}
+
 fn archive_summary(archive: &Value) -> ArchiveSummary {
     ArchiveSummary {
         name: owned(archive, "ArchiveName"),
@@ -308,6 +374,8 @@ fn archive_summary(archive: &Value) -> ArchiveSummary {
         pattern: optional(archive, "EventPattern"),
         retention_days: number(archive, "RetentionDays"),
         state: owned(archive, "State"),
+        events: archive.get("EventCount").and_then(Value::as_u64).unwrap_or_default(),
+        bytes: archive.get("SizeBytes").and_then(Value::as_u64).unwrap_or_default(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::SimulatedAws;
 use super::events::policy_lets_in;
-use super::iam::EVENTS_SERVICE;
+use super::iam::{EVENTS_SERVICE, Role};
 use super::input_transform::transformed;
 use super::policy_document::Asker;
 use super::sts::timestamp_text;
@@ -18,11 +18,19 @@ use super::targets::text;
 use super::trace::{DeliveryOutcome, DeliveryRecord};
 use crate::eventbridge::{Arn, ArnOrAccount, BusPolicy, PutEventsRequest};
 
-/// How often rules have forwarded an event already.
-#[derive(Debug, Clone, Copy, Default)]
+/// How often rules have forwarded an event already, and how long its detail was as it was written.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Journey {
     within_region: u32,
     across_regions: u32,
+    detail_bytes: usize,
+}
+
+impl Journey {
+    /// Of an event that was just published.
+    pub(super) fn begin(detail_bytes: usize) -> Self {
+        Self { within_region: 0, across_regions: 0, detail_bytes }
+    }
 }
 
 /// Where an event is, and by which rule it leaves.
@@ -69,6 +77,9 @@ impl SimulatedAws {
         let Ok(found) = self.bus(account, region, bus) else {
             return;
         };
+        if let Some(reason) = self.bus_key_trouble(account, found) {
+            return self.keep_unencrypted(event, account, region, bus, &reason);
+        }
         let bus_arn = found.arn.clone();
         let matched: Vec<(String, Vec<Arc<Value>>)> = found
             .effects
@@ -79,7 +90,7 @@ impl SimulatedAws {
                 pattern.matches(event).then(|| (rule.clone(), effect.targets.clone()))
             })
             .collect();
-        self.archive_event(event, account, region, &bus_arn);
+        self.archive_event(event, journey.detail_bytes, account, region, &bus_arn);
         for (rule, targets) in matched {
             let rule_arn = Arn::rule(region, account, bus, &rule).to_string();
             self.trace.count(&rule_arn, |counters| counters.matched_events += 1);
@@ -104,6 +115,9 @@ impl SimulatedAws {
         let Ok(found) = self.bus(&destination.account, &destination.region, bus) else {
             return BusGrant::NoBus;
         };
+        if self.is_suspended(&destination.account) {
+            return BusGrant::Refused;
+        }
         let asked = PutEventsRequest {
             caller: ArnOrAccount { account: account.to_owned(), arn: Some(role_arn.to_owned()) },
             organization: self.organization(account),
@@ -158,14 +172,13 @@ impl SimulatedAws {
         let refused = || Failure::new("NO_PERMISSIONS", "Lack of permissions to invoke cross account target.");
         let role_arn = text(target, "RoleArn");
         let target_arn = text(target, "Arn");
-        let able = self
-            .role_in_effect(role_arn)
-            .is_some_and(|role| role.trusts_service(EVENTS_SERVICE) && role.allows("events:PutEvents", target_arn));
-        if !able {
+        if self.check_target_role(leg, role_arn, "events:PutEvents", target_arn).is_err() {
             return Err(refused());
         }
-        let grant = self.bus_grant(leg.rule_arn, leg.account, role_arn, arn, bus, Some(event));
-        let foreign = arn.account != leg.account;
+        // The role's account counts, not the rule's: somebody else may have made the rule with a role of their own.
+        let sender = role_arn.parse::<Arn>().map_or_else(|_| leg.account.to_owned(), |role| role.account);
+        let grant = self.bus_grant(leg.rule_arn, &sender, role_arn, arn, bus, Some(event));
+        let foreign = arn.account != sender;
         if grant == BusGrant::Refused || (grant == BusGrant::NoBus && foreign) {
             return Err(refused());
         }
@@ -221,19 +234,19 @@ impl SimulatedAws {
         let queue = self.queue_by_arn(queue_arn).ok_or_else(missing)?;
         let role_arn = text(target, "RoleArn");
         let let_in = if role_arn.is_empty() {
-            queue.lets_send(service_asker(leg))
+            queue.lets_send(&service_asker(leg))
         } else {
-            self.check_target_role(role_arn, "sqs:SendMessage", queue_arn)?;
-            arn.account == leg.account
-                || queue.lets_send(Asker {
-                    principal: role_arn,
-                    account: Some(leg.account),
-                    source_arn: None,
-                    source_account: None,
-                })
+            self.check_target_role(leg, role_arn, "sqs:SendMessage", queue_arn)?;
+            arn.account == leg.account || queue.lets_send(&self.role_asker(leg, role_arn))
         };
-        if !let_in {
+        if !let_in || self.is_suspended(&arn.account) {
             return Err(Failure::no_permission());
+        }
+        if queue.kms_key().is_some() {
+            let asker = if role_arn.is_empty() { service_asker(leg) } else { self.role_asker(leg, role_arn) };
+            if let Some(reason) = self.queue_key_trouble(queue, &asker, role_arn) {
+                return Err(Failure::new("NO_PERMISSIONS", reason));
+            }
         }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         self.enqueue(queue_arn, &body, json!({}));
@@ -247,7 +260,7 @@ impl SimulatedAws {
         if let Some(action) = action
             && !role_arn.is_empty()
         {
-            self.check_target_role(role_arn, action, text(target, "Arn"))?;
+            self.check_target_role(leg, role_arn, action, text(target, "Arn"))?;
         }
         let body = transformed(event, target, leg.rule_arn, leg.rule);
         let received = serde_json::from_str(&body).unwrap_or(Value::String(body));
@@ -255,12 +268,19 @@ impl SimulatedAws {
         Ok(())
     }
 
-    fn check_target_role(&self, role_arn: &str, action: &str, resource: &str) -> Result<(), Failure> {
-        let role =
-            self.role_in_effect(role_arn).filter(|role| role.trusts_service(EVENTS_SERVICE)).ok_or_else(|| {
-                Failure::new("FAILED_TO_ASSUME_ROLE", format!("EventBridge could not assume the role {role_arn}."))
-            })?;
-        if role.allows(action, resource) { Ok(()) } else { Err(Failure::no_permission()) }
+    /// A target's role as a queue's policy sees it.
+    fn role_asker(&self, leg: Leg<'_>, role_arn: &str) -> Asker {
+        Asker::of_account(leg.account, role_arn).with_optional("aws:PrincipalOrgID", self.organization(leg.account))
+    }
+
+    fn check_target_role(&self, leg: Leg<'_>, role_arn: &str, action: &str, resource: &str) -> Result<(), Failure> {
+        let trusting = |role: &&Arc<Role>| role.trusts_service(EVENTS_SERVICE, leg.account);
+        let role = self.role_in_effect(role_arn).filter(trusting).ok_or_else(|| {
+            Failure::new("FAILED_TO_ASSUME_ROLE", format!("EventBridge could not assume the role {role_arn}."))
+        })?;
+        let account = role_arn.parse::<Arn>().map(|arn| arn.account).unwrap_or_default();
+        let kept_back = self.is_suspended(&account) || self.organization_denies(&account, action);
+        if role.allows(action, resource) && !kept_back { Ok(()) } else { Err(Failure::no_permission()) }
     }
 
     /// A failed delivery goes to the target's dead-letter queue, if there is one that takes it.
@@ -272,7 +292,7 @@ impl SimulatedAws {
         let Some(queue_arn) = queue_arn else {
             return self.record(event, leg, target_arn, DeliveryOutcome::Dropped { code });
         };
-        let taken = self.queue_by_arn(queue_arn).is_some_and(|queue| queue.lets_send(service_asker(leg)));
+        let taken = self.takes_from_service(queue_arn, &service_asker(leg));
         if !taken {
             self.trace.count(leg.rule_arn, |counters| {
                 counters.failed_to_be_sent_to_dead_letter_queue += 1;
@@ -292,6 +312,25 @@ impl SimulatedAws {
         self.record(event, leg, target_arn, outcome);
     }
 
+    /// Whether a queue takes what EventBridge sends without a role.
+    fn takes_from_service(&self, queue_arn: &str, asker: &Asker) -> bool {
+        self.queue_by_arn(queue_arn)
+            .is_some_and(|queue| queue.lets_send(asker) && self.queue_key_trouble(queue, asker, "").is_none())
+    }
+
+    /// An event that reached a bus and could not be encrypted goes to the bus's own dead-letter queue, or is gone.
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-event-bus-cmk.html>
+    fn keep_unencrypted(&mut self, event: &Value, account: &str, region: &str, bus: &str, reason: &str) {
+        let Ok(found) = self.bus(account, region, bus) else { return };
+        let queue_arn = found.dead_letter_config.as_ref().map(|config| text(config, "Arn").to_owned());
+        let asker = Asker::service(EVENTS_SERVICE).with("aws:SourceArn", &found.arn).with("aws:SourceAccount", account);
+        let Some(queue_arn) = queue_arn.filter(|queue| self.takes_from_service(queue, &asker)) else { return };
+        let attribute = |value: &str| json!({"DataType": "String", "StringValue": value});
+        // Which attributes AWS gives is not known here; these tell what happened.
+        let attributes = json!({"ERROR_CODE": attribute("KMSEncryptionException"), "ERROR_MESSAGE": attribute(reason)});
+        self.enqueue(&queue_arn, &event.to_string(), attributes);
+    }
+
     fn record(&mut self, event: &Value, leg: Leg<'_>, target_arn: &str, outcome: DeliveryOutcome) {
         self.trace.push(DeliveryRecord {
             event_id: text(event, "id").to_owned(),
@@ -302,8 +341,9 @@ impl SimulatedAws {
         });
     }
 
-    /// Archives catch what reaches their bus, but nothing that is replayed.
-    fn archive_event(&mut self, event: &Arc<Value>, account: &str, region: &str, bus_arn: &str) {
+    /// Archives catch what reaches their bus, but nothing that is replayed. They count texts as PutEvents does, and
+    /// the time as it is written: ten events of the recordings are 1,590 bytes.
+    fn archive_event(&mut self, event: &Arc<Value>, detail_bytes: usize, account: &str, region: &str, bus_arn: &str) {
         let Some(found) = self.region(account, region) else {
             return;
         };
@@ -320,24 +360,21 @@ impl SimulatedAws {
         if names.is_empty() {
             return;
         }
+        let texts: usize = ["time", "source", "detail-type"].iter().map(|field| text(event, field).len()).sum();
         let Some(found) = self.region_mut(account, region) else {
             return;
         };
         for name in names {
-            if let Some(archive) = found.archives.get_mut(&name) {
-                Arc::make_mut(archive).events.push(Arc::clone(event));
+            if let Some(archive) = found.archives.get_mut(&name).map(Arc::make_mut) {
+                archive.events.push(Arc::clone(event));
+                archive.size_bytes += texts + detail_bytes;
             }
         }
     }
 }
 
-fn service_asker(leg: Leg<'_>) -> Asker<'_> {
-    Asker {
-        principal: EVENTS_SERVICE,
-        account: None,
-        source_arn: Some(leg.rule_arn),
-        source_account: Some(leg.account),
-    }
+fn service_asker(leg: Leg<'_>) -> Asker {
+    Asker::service(EVENTS_SERVICE).with("aws:SourceArn", leg.rule_arn).with("aws:SourceAccount", leg.account)
 }
 
 fn without_content_conditions(policy: &BusPolicy) -> BusPolicy {

@@ -3,6 +3,8 @@
 //! Knows how an error is worded; not when it applies. Texts follow recorded answers of the real service where there
 //! are any. Where AWS's text is not known to us the constructor says so.
 
+use super::Service;
+
 /// Whose fault an error is, as the SDKs divide them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -53,6 +55,14 @@ impl AwsError {
         Self::client("ValidationException", message)
     }
 
+    /// A refusal as each service codes it: the older protocols say `AccessDenied`, with status 403.
+    pub(super) fn denied(service: Service, message: impl Into<String>) -> Self {
+        match service {
+            Service::EventBridge => Self::access_denied(message),
+            Service::Sts | Service::Iam | Service::Sqs => Self::client("AccessDenied", message).with_status(403),
+        }
+    }
+
     pub(super) fn access_denied(message: impl Into<String>) -> Self {
         Self::client("AccessDeniedException", message)
     }
@@ -90,12 +100,22 @@ impl AwsError {
         Self::client("ThrottlingException", "Rate exceeded")
     }
 
-    pub(super) fn unrecognized_client() -> Self {
-        Self::client("UnrecognizedClientException", "The security token included in the request is invalid.")
+    /// A key that the service does not know, or not in this Region.
+    pub(super) fn unknown_key(service: Service) -> Self {
+        let text = "The security token included in the request is invalid.";
+        match service {
+            Service::EventBridge => Self::client("UnrecognizedClientException", text),
+            Service::Sts | Service::Iam | Service::Sqs => Self::client("InvalidClientTokenId", text).with_status(403),
+        }
     }
 
-    pub(super) fn expired_token() -> Self {
-        Self::client("ExpiredTokenException", "The security token included in the request is expired")
+    /// A session that is over.
+    pub(super) fn expired_key(service: Service) -> Self {
+        let text = "The security token included in the request is expired";
+        match service {
+            Service::EventBridge => Self::client("ExpiredTokenException", text),
+            Service::Sts | Service::Iam | Service::Sqs => Self::client("ExpiredToken", text).with_status(403),
+        }
     }
 
     pub(super) fn unknown_operation(operation: &str) -> Self {

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+use super::authorization::{Because, refusal};
 use super::delivery::Journey;
 use super::errors::AwsError;
 use super::request::{Constraints, Request};
@@ -71,6 +72,22 @@ impl SimulatedAws {
         }
     }
 
+    /// An event of an AWS service's own, on the default bus of the account: what PutEvents takes from nobody else. The
+    /// event's id.
+    pub fn service_event(&mut self, account: &str, region: &str, entry: &EventEntry) -> String {
+        self.ensure_region(account, region);
+        let (caller, input) = (Caller::root(account), Value::Null);
+        let service = Service::EventBridge;
+        let request = Request { caller: &caller, region, service, operation: "PutEvents", input: &input };
+        let arn = Arn::bus(region, account, DEFAULT_BUS).to_string();
+        let destination = Destination { account: account.to_owned(), bus: DEFAULT_BUS.to_owned(), arn };
+        let entry = json!({
+            "Source": entry.source, "DetailType": entry.detail_type, "Detail": entry.detail.to_string(),
+            "Resources": entry.resources,
+        });
+        self.accept(&request, &entry, &destination)
+    }
+
     pub(super) fn put_events_call(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let entries = request.list("Entries");
         check_entries(entries, self.quotas(request.account()).put_events_bytes)?;
@@ -83,7 +100,7 @@ impl SimulatedAws {
         let mut answers = Vec::new();
         let mut failed = 0;
         for (entry, destination) in entries.iter().zip(&destinations) {
-            match fault_of(entry) {
+            match fault_of(entry).or_else(|| self.encryption_fault(request, destination)) {
                 Some((code, message)) => {
                     failed += 1;
                     answers.push(json!({"ErrorCode": code, "ErrorMessage": message}));
@@ -104,7 +121,7 @@ impl SimulatedAws {
             self.region(&destination.account, request.region).and_then(|region| region.buses.get(&destination.bus));
         let policy = bus.and_then(|bus| bus.policy.as_ref());
         let asked = PutEventsRequest {
-            caller: ArnOrAccount { account: request.account().to_owned(), arn: Some(request.caller.policy_arn()) },
+            caller: ArnOrAccount { account: request.account().to_owned(), arn: Some(self.policy_arn(request.caller)) },
             organization: self.organization(request.account()),
             bus_arn: &destination.arn,
             source: text(entry, "Source"),
@@ -116,11 +133,12 @@ impl SimulatedAws {
         if policy_lets_in(policy.map(|policy| policy.parsed()), &asked, own) {
             return Ok(());
         }
-        Err(AwsError::access_denied(format!(
-            "User: {} is not authorized to perform: events:PutEvents on resource: {} because no resource-based policy allows the events:PutEvents action",
-            request.caller.arn(),
-            destination.arn
-        )))
+        Err(refusal(request, "events:PutEvents", &destination.arn, Because::NoResourcePolicy))
+    }
+
+    fn encryption_fault(&self, request: &Request<'_>, destination: &Destination) -> Option<(&'static str, String)> {
+        let bus = self.bus(&destination.account, request.region, &destination.bus).ok()?;
+        self.bus_key_trouble(&destination.account, bus).map(|reason| ("KMSEncryptionException", reason))
     }
 
     pub(super) fn organization(&self, account: &str) -> Option<&str> {
@@ -130,7 +148,8 @@ impl SimulatedAws {
     fn accept(&mut self, request: &Request<'_>, entry: &Value, destination: &Destination) -> String {
         let id = self.next_uuid();
         let event = envelope(request, entry, &id, self.now_ms);
-        self.deliver(&Arc::new(event), Journey::default(), &destination.account, request.region, &destination.bus);
+        let journey = Journey::begin(text(entry, "Detail").len());
+        self.deliver(&Arc::new(event), journey, &destination.account, request.region, &destination.bus);
         id
     }
 }

@@ -1,50 +1,75 @@
 //! The HTTP door: one request in, one response out, for AWS JSON 1.1 (EventBridge), AWS JSON 1.0 (SQS) and the
-//! query protocol with XML (STS).
+//! query protocol with XML (STS, IAM).
 //!
-//! The access key in the `Authorization` header says who calls and its credential scope says which Region; the
-//! signature itself is not verified. No sockets here: `sdk_door` and `tcp` bring the requests.
+//! The access key in the `Authorization` header says who calls and its credential scope says which Region and, for the
+//! query protocol, which service; the signature itself is not verified. No sockets here: `sdk_door` and `tcp` bring
+//! the requests.
 //!
 //! <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>,
 //! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
-
-use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{AwsError, Caller, KeyError, Service, SimulatedAws};
+use super::iam_api::check_signing_region;
+use super::{AwsError, Caller, ErrorFault, KeyError, Service, SimulatedAws};
 
-/// A request, read: who calls what, where.
+/// A request, read: what is called.
 struct Inbound {
     service: Service,
     operation: String,
     input: Value,
 }
 
+/// A request whose caller is known.
+pub(super) struct Identified {
+    pub(super) service: Service,
+    pub(super) operation: String,
+    pub(super) input: Value,
+    pub(super) caller: Caller,
+    pub(super) region: String,
+}
+
+/// What the `Authorization` header says: whose key, and what the request is signed for.
+struct Credential {
+    key: String,
+    region: String,
+    service: String,
+}
+
 /// Answers one HTTP request.
 #[must_use]
 pub fn respond(world: &mut SimulatedAws, request: &Request<Bytes>) -> Response<Bytes> {
-    let inbound = match read(request) {
-        Ok(inbound) => inbound,
-        Err(error) => return failed(Service::EventBridge, &error, ""),
-    };
-    let (service, operation) = (inbound.service, inbound.operation.as_str());
-    let (caller, region) = match identify(world, request, service) {
-        Ok(identified) => identified,
-        Err(error) => return failed(service, &error, ""),
-    };
-    let outcome = world.call(&caller, &region, service, operation, &inbound.input);
-    let request_id = world.last_request_id();
-    match outcome {
-        Ok(output) => succeeded(service, operation, &output, request_id),
-        Err(error) => failed(service, &error, request_id),
+    match identified(world, request) {
+        Ok(request) => perform(world, &request),
+        Err(refused) => refused,
     }
 }
 
-fn read(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
+/// Reads a request and finds out who calls, or says in the service's own words why not.
+pub(super) fn identified(world: &SimulatedAws, request: &Request<Bytes>) -> Result<Identified, Response<Bytes>> {
+    let credential = credential(request);
+    let Inbound { service, operation, input } =
+        read(request, credential.as_ref()).map_err(|error| failed(Service::EventBridge, &error, ""))?;
+    let (caller, region) = identify(world, credential, service).map_err(|error| failed(service, &error, ""))?;
+    Ok(Identified { service, operation, input, caller, region })
+}
+
+/// Makes the call that a request asks for.
+pub(super) fn perform(world: &mut SimulatedAws, request: &Identified) -> Response<Bytes> {
+    let Identified { service, operation, input, caller, region } = request;
+    let outcome = world.call(caller, region, *service, operation, input);
+    let request_id = world.last_request_id();
+    match outcome {
+        Ok(output) => succeeded(*service, operation, &output, request_id),
+        Err(error) => failed(*service, &error, request_id),
+    }
+}
+
+fn read(request: &Request<Bytes>, credential: Option<&Credential>) -> Result<Inbound, AwsError> {
     let Some(target) = header(request, "x-amz-target") else {
-        return read_query(request);
+        return Ok(read_query(request, credential));
     };
     let (prefix, operation) = target.split_once('.').unwrap_or((target, ""));
     let service = match prefix {
@@ -61,112 +86,140 @@ fn read(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
     Ok(Inbound { service, operation: operation.to_owned(), input })
 }
 
-fn read_query(request: &Request<Bytes>) -> Result<Inbound, AwsError> {
+/// The query protocol does not name its service; what the request is signed for does.
+fn read_query(request: &Request<Bytes>, credential: Option<&Credential>) -> Inbound {
+    let service = match credential {
+        Some(credential) if credential.service == Service::Iam.prefix() => Service::Iam,
+        _ => Service::Sts,
+    };
     let body = String::from_utf8_lossy(request.body());
     let query = request.uri().query().unwrap_or_default();
-    let fields: BTreeMap<String, String> = form_fields(&body).into_iter().chain(form_fields(query)).collect();
-    let operation = fields.get("Action").cloned().unwrap_or_default();
-    if !["AssumeRole", "GetCallerIdentity"].contains(&operation.as_str()) {
-        return Err(AwsError::unknown_operation(&operation));
-    }
     let mut input = Map::new();
-    for (field, text) in fields {
+    for (field, text) in form_fields(&body).into_iter().chain(form_fields(query)) {
         let value = match field.as_str() {
             "DurationSeconds" => text.parse::<i64>().map_or(Value::Null, Value::from),
             _ => Value::from(text),
         };
         input.insert(field, value);
     }
-    Ok(Inbound { service: Service::Sts, operation, input: Value::Object(input) })
+    let operation = input.get("Action").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Inbound { service, operation, input: Value::Object(input) }
 }
 
-/// The caller and the Region that the `Authorization` header names.
-fn identify(world: &SimulatedAws, request: &Request<Bytes>, service: Service) -> Result<(Caller, String), AwsError> {
-    let missing =
-        || AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403);
-    let authorization = header(request, "authorization").ok_or_else(missing)?;
-    let (_, credential) = authorization.split_once("Credential=").ok_or_else(missing)?;
-    let scope = credential.split(',').next().unwrap_or_default();
-    let mut parts = scope.split('/');
-    let key = parts.next().ok_or_else(missing)?;
-    let region = parts.nth(1).ok_or_else(missing)?;
-    let caller = world.caller_of_key(key).map_err(|error| match (error, service) {
-        (KeyError::Unknown, Service::Sts) => {
-            AwsError { code: "InvalidClientTokenId".to_owned(), ..AwsError::unrecognized_client().with_status(403) }
-        }
-        (KeyError::Expired, Service::Sts) => {
-            AwsError { code: "ExpiredToken".to_owned(), ..AwsError::expired_token().with_status(403) }
-        }
-        (KeyError::Unknown, _) => AwsError::unrecognized_client(),
-        (KeyError::Expired, _) => AwsError::expired_token(),
+fn credential(request: &Request<Bytes>) -> Option<Credential> {
+    let (_, credential) = header(request, "authorization")?.split_once("Credential=")?;
+    let mut parts = credential.split(',').next()?.trim().split('/');
+    let (key, _date) = (parts.next()?, parts.next()?);
+    let (region, service) = (parts.next()?, parts.next().unwrap_or_default());
+    Some(Credential { key: key.to_owned(), region: region.to_owned(), service: service.to_owned() })
+}
+
+/// The caller, and the Region that is called.
+fn identify(
+    world: &SimulatedAws,
+    credential: Option<Credential>,
+    service: Service,
+) -> Result<(Caller, String), AwsError> {
+    let credential = credential.ok_or_else(|| {
+        AwsError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403)
     })?;
-    Ok((caller, region.to_owned()))
+    check_signing_region(service, &credential.region)?;
+    let caller = world.caller_of_key(&credential.key).map_err(|error| match error {
+        KeyError::Unknown => AwsError::unknown_key(service),
+        KeyError::Expired => AwsError::expired_key(service),
+    })?;
+    Ok((caller, credential.region))
 }
 
 fn header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-fn succeeded(service: Service, operation: &str, output: &Value, request_id: &str) -> Response<Bytes> {
-    let body = match service {
-        Service::Sts => {
+/// A service's answer.
+pub(super) fn succeeded(service: Service, operation: &str, output: &Value, request_id: &str) -> Response<Bytes> {
+    let body = match xml_namespace(service) {
+        Some(namespace) => {
             let result = xml_of(output);
             format!(
-                "<{operation}Response xmlns=\"{STS_NAMESPACE}\"><{operation}Result>{result}</{operation}Result>\
+                "<{operation}Response xmlns=\"{namespace}\"><{operation}Result>{result}</{operation}Result>\
                  <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
             )
         }
-        Service::EventBridge | Service::Sqs => output.to_string(),
+        None => output.to_string(),
     };
     response(StatusCode::OK, service, request_id, None, body)
 }
 
-fn failed(service: Service, error: &AwsError, request_id: &str) -> Response<Bytes> {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let code = error.code.as_str();
-    let body = match service {
-        Service::Sts => format!(
-            "<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>Sender</Type><Code>{}</Code>\
-             <Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
-            escaped(code),
+/// A service's refusal.
+pub(super) fn failed(service: Service, error: &AwsError, request_id: &str) -> Response<Bytes> {
+    let body = match (xml_namespace(service), service) {
+        (Some(namespace), _) => format!(
+            "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{}</Type><Code>{}</Code><Message>{}</Message></Error>\
+             <RequestId>{request_id}</RequestId></ErrorResponse>",
+            sender(error),
+            escaped(&error.code),
             escaped(&error.message)
         ),
-        Service::EventBridge => json!({"__type": code, "message": error.message}).to_string(),
-        Service::Sqs => json!({"__type": sqs_type(code), "message": error.message}).to_string(),
+        (None, Service::Sqs) => json!({"__type": sqs_type(&error.code), "message": error.message}).to_string(),
+        (None, _) => json!({"__type": error.code, "message": error.message}).to_string(),
     };
-    response(status, service, request_id, Some(code), body)
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    response(status, service, request_id, Some(error), body)
+}
+
+/// Whose fault an error is, in the query protocol's words.
+fn sender(error: &AwsError) -> &'static str {
+    match error.fault {
+        ErrorFault::Client => "Sender",
+        ErrorFault::Server => "Receiver",
+    }
 }
 
 fn response(
     status: StatusCode,
     service: Service,
     request_id: &str,
-    error_code: Option<&str>,
+    error: Option<&AwsError>,
     body: String,
 ) -> Response<Bytes> {
     let content_type = match service {
         Service::EventBridge => "application/x-amz-json-1.1",
         Service::Sqs => "application/x-amz-json-1.0",
-        Service::Sts => "text/xml",
+        Service::Sts | Service::Iam => "text/xml",
     };
     let mut builder =
         Response::builder().status(status).header("content-type", content_type).header("x-amzn-requestid", request_id);
-    if let Some(code) = error_code {
-        builder = builder.header("x-amzn-errortype", code);
-        if service == Service::Sqs {
-            builder = builder.header("x-amzn-query-error", format!("{code};Sender"));
+    builder = match (error, service) {
+        (Some(error), Service::EventBridge) => builder.header("x-amzn-errortype", &error.code),
+        // The code of the query protocol, which SQS spoke before: clients go by it.
+        // <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait>
+        (Some(error), Service::Sqs) => {
+            builder.header("x-amzn-query-error", format!("{};{}", error.code, sender(error)))
         }
-    }
+        _ => builder,
+    };
     builder.body(Bytes::from(body)).unwrap_or_default()
 }
 
-/// SQS's errors have a name of their own in JSON; the one of the old protocol is in a header.
+/// SQS's errors have a name of their own in JSON.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html#API_GetQueueAttributes_Errors>
 fn sqs_type(code: &str) -> String {
-    let shape = match code {
-        "AWS.SimpleQueueService.NonExistentQueue" => "QueueDoesNotExist",
-        other => other,
-    };
-    format!("com.amazonaws.sqs#{shape}")
+    match code {
+        "AWS.SimpleQueueService.NonExistentQueue" => "com.amazonaws.sqs#QueueDoesNotExist".to_owned(),
+        "AccessDenied" => "com.amazon.coral.service#AccessDeniedException".to_owned(),
+        "InvalidClientTokenId" => "com.amazon.coral.service#UnrecognizedClientException".to_owned(),
+        "ExpiredToken" => "com.amazon.coral.service#ExpiredTokenException".to_owned(),
+        other => format!("com.amazonaws.sqs#{other}"),
+    }
+}
+
+/// The namespace of a service's answers, where it answers in XML.
+fn xml_namespace(service: Service) -> Option<&'static str> {
+    match service {
+        Service::Sts => Some("https://sts.amazonaws.com/doc/2011-06-15/"),
+        Service::Iam => Some("https://iam.amazonaws.com/doc/2010-05-08/"),
+        Service::EventBridge | Service::Sqs => None,
+    }
 }
 
 fn xml_of(value: &Value) -> String {
@@ -211,22 +264,23 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+    use super::super::{Role, Trusted};
     use super::*;
 
     const ACCOUNT: &str = "111111111111";
 
     fn request(key: &str, target: Option<&str>, body: &str) -> Request<Bytes> {
+        signed_for("eu-west-1/events", key, target, body)
+    }
+
+    fn signed_for(scope: &str, key: &str, target: Option<&str>, body: &str) -> Request<Bytes> {
         let mut builder = Request::builder().method("POST").uri("https://events.us-east-1.amazonaws.com/").header(
             "authorization",
-            format!(
-                "AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/events/aws4_request, SignedHeaders=host, Signature=0"
-            ),
+            format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{scope}/aws4_request, SignedHeaders=host, Signature=0"),
         );
         if let Some(target) = target {
             builder = builder.header("x-amz-target", target);
@@ -291,5 +345,34 @@ mod tests {
         assert_eq!(refused.status(), 403);
         let text = String::from_utf8(refused.body().to_vec()).unwrap();
         assert!(text.contains("<Code>AccessDenied</Code>"), "{text}");
+    }
+
+    #[test]
+    fn iam_answers_xml_with_an_encoded_trust_policy_and_only_in_its_own_region() {
+        let mut world = SimulatedAws::default();
+        let key = world.mint_root_key(ACCOUNT).access_key_id;
+        world.create_role(ACCOUNT, Role::named("a").trusting(Trusted::Service("events.amazonaws.com".to_owned())));
+        let get = |world: &mut SimulatedAws, scope: &str, role: &str| {
+            let body = format!("Action=GetRole&Version=2010-05-08&RoleName={role}");
+            let answer = respond(world, &signed_for(scope, &key, None, &body));
+            (answer.status().as_u16(), String::from_utf8(answer.body().to_vec()).unwrap())
+        };
+        let (status, found) = get(&mut world, "us-east-1/iam", "a");
+        assert_eq!(status, 200);
+        for part in [
+            "<GetRoleResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetRoleResult><Role><Path>/</Path>",
+            "<Arn>arn:aws:iam::111111111111:role/a</Arn><CreateDate>1970-01-01T00:00:00Z</CreateDate>",
+            "<AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B",
+            "<MaxSessionDuration>3600</MaxSessionDuration>",
+        ] {
+            assert!(found.contains(part), "{part} is not in {found}");
+        }
+        let (status, missing) = get(&mut world, "us-east-1/iam", "b");
+        assert_eq!(status, 404);
+        assert!(missing.contains("<Type>Sender</Type><Code>NoSuchEntity</Code>"), "{missing}");
+        let (status, elsewhere) = get(&mut world, "eu-west-1/iam", "a");
+        assert_eq!(status, 403);
+        assert!(elsewhere.contains("<Code>SignatureDoesNotMatch</Code>"), "{elsewhere}");
+        assert_eq!(get(&mut world, "us-east-1/sts", "a").0, 400, "STS knows no GetRole");
     }
 }

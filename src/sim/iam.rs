@@ -1,15 +1,15 @@
 //! As much of IAM as the rest stands on: roles with a trust policy and permissions, and denials.
 //!
-//! There is no IAM API here; a test or the demo calls these methods where an organisation would deploy templates.
+//! A test or the demo calls these methods where an organisation would deploy templates; what IAM's API tells of them
+//! is in `iam_api`.
 
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use super::SimulatedAws;
-use super::errors::AwsError;
 use super::policy_document::glob;
-use super::request::Request;
-use crate::eventbridge::Arn;
+use super::state::Settling;
+use super::{Caller, SimulatedAws};
+use crate::eventbridge::{Arn, partition_of_region};
 
 /// The service principal that EventBridge assumes target roles as.
 pub(super) const EVENTS_SERVICE: &str = "events.amazonaws.com";
@@ -23,6 +23,8 @@ pub enum Trusted {
     Role(String, String),
     /// An AWS service, such as `events.amazonaws.com`.
     Service(String),
+    /// A role that was deleted, by its unique id. It trusts nobody, also when a role of the old name comes back.
+    Deleted(String),
 }
 
 /// Actions on resources, each a pattern with `*` and `?`.
@@ -59,10 +61,14 @@ impl Permission {
 pub struct Role {
     /// The name, without a path.
     pub name: String,
+    /// The path, with a slash at both ends; part of the ARN.
+    pub path: String,
     /// Who may assume it.
     pub trusts: Vec<Trusted>,
     /// The `sts:ExternalId` that the trust policy demands of accounts and roles.
     pub external_id: Option<String>,
+    /// The `aws:SourceAccount` that the trust policy demands of services: the account of the rule that they act for.
+    pub source_account: Option<String>,
     /// What it may do.
     pub permissions: Vec<Permission>,
     /// What it may never do: action patterns.
@@ -71,6 +77,8 @@ pub struct Role {
     pub max_session_seconds: i64,
     /// Given by IAM when the role is created: `AROA…`.
     pub unique_id: String,
+    /// When it was created, in simulated milliseconds since 1970; given by IAM.
+    pub created_ms: i64,
 }
 
 impl Role {
@@ -79,13 +87,23 @@ impl Role {
     pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            path: "/".to_owned(),
             trusts: Vec::new(),
             external_id: None,
+            source_account: None,
             permissions: Vec::new(),
             denied_actions: Vec::new(),
             max_session_seconds: 3_600,
             unique_id: String::new(),
+            created_ms: 0,
         }
+    }
+
+    /// Puts it at a path, such as `/ops/`.
+    #[must_use]
+    pub fn at_path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
     }
 
     /// Adds someone to the trust policy.
@@ -109,15 +127,36 @@ impl Role {
         self
     }
 
-    pub(super) fn trusts_service(&self, service: &str) -> bool {
+    /// Lets services assume it only for what belongs to an account.
+    #[must_use]
+    pub fn with_source_account(mut self, account: &str) -> Self {
+        self.source_account = Some(account.to_owned());
+        self
+    }
+
+    /// Its ARN in the account that it is in.
+    #[must_use]
+    pub fn arn(&self, account: &str) -> String {
+        Arn::role("aws", account, &format!("{}{}", self.path.trim_start_matches('/'), self.name)).to_string()
+    }
+
+    /// Whether an ARN is this role's, whatever its partition: the simulated accounts are in all of them.
+    fn is_named_by(&self, arn: &Arn) -> bool {
+        let path = arn.resource.strip_prefix("role").and_then(|rest| rest.strip_prefix(self.path.as_str()));
+        path == Some(self.name.as_str())
+    }
+
+    /// Whether a service may assume it on behalf of something in an account.
+    pub(super) fn trusts_service(&self, service: &str, source_account: &str) -> bool {
         self.trusts.iter().any(|trusted| matches!(trusted, Trusted::Service(name) if name == service))
+            && self.source_account.as_deref().is_none_or(|demanded| demanded == source_account)
     }
 
     pub(super) fn allows(&self, action: &str, resource: &str) -> bool {
         !self.denies(action) && self.permissions.iter().any(|permission| permission.allows(action, resource))
     }
 
-    fn denies(&self, action: &str) -> bool {
+    pub(super) fn denies(&self, action: &str) -> bool {
         self.denied_actions.iter().any(|pattern| glob(pattern, action))
     }
 }
@@ -144,6 +183,7 @@ impl SimulatedAws {
     pub fn create_role(&mut self, account: &str, mut role: Role) {
         self.create_account(account);
         role.unique_id = self.next_unique_id("AROA");
+        role.created_ms = self.now_ms;
         let (now_ms, settle_ms) = (self.now_ms, self.settings.settle_ms);
         if let Some(found) = self.account_mut(account) {
             let name = role.name.clone();
@@ -151,8 +191,8 @@ impl SimulatedAws {
         }
     }
 
-    /// Deletes a role. Bus policies that named it show its unique id from then on, and keep showing it when a role
-    /// of that name is created again
+    /// Deletes a role. Bus and trust policies that named it show its unique id from then on, and keep showing it when
+    /// a role of that name is created again
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>).
     pub fn delete_role(&mut self, account: &str, name: &str) {
         let Some(role) = self.role(account, name).cloned() else {
@@ -162,8 +202,29 @@ impl SimulatedAws {
         if let Some(settling) = self.account_mut(account).and_then(|found| found.roles.get_mut(name)) {
             settling.set(now_ms, settle_ms, None);
         }
-        let arn = Arn::role("aws", account, name).to_string();
-        self.rename_principal(&arn, &role.unique_id);
+        self.rename_principal(&role.arn(account), &role.unique_id);
+        self.forget_trusted_role(account, name, &role.unique_id);
+    }
+
+    /// Trust policies that name a deleted role name its unique id instead.
+    fn forget_trusted_role(&mut self, account: &str, name: &str, unique_id: &str) {
+        let gone = Trusted::Role(account.to_owned(), name.to_owned());
+        let mut places = Vec::new();
+        for (place, found) in self.accounts.iter() {
+            let roles = found.roles.values().filter_map(Settling::latest);
+            places
+                .extend(roles.filter(|role| role.trusts.contains(&gone)).map(|role| (place.clone(), Arc::clone(role))));
+        }
+        let (now_ms, settle_ms) = (self.now_ms, self.settings.settle_ms);
+        for (place, role) in places {
+            let mut changed = role.as_ref().clone();
+            for trusted in changed.trusts.iter_mut().filter(|trusted| **trusted == gone) {
+                *trusted = Trusted::Deleted(unique_id.to_owned());
+            }
+            if let Some(settling) = self.account_mut(&place).and_then(|found| found.roles.get_mut(&role.name)) {
+                settling.set(now_ms, settle_ms, Some(Arc::new(changed)));
+            }
+        }
     }
 
     /// Denies an action (a pattern such as `events:Put*`) to everybody in an account.
@@ -184,7 +245,8 @@ impl SimulatedAws {
     /// dead-letter queue that EventBridge may send to.
     pub fn bootstrap_account(&mut self, account: &str, regions: &[&str], bootstrap: &Bootstrap) {
         self.create_account(account);
-        let delivery_arn = Arn::role("aws", account, &bootstrap.delivery_role).to_string();
+        let partition = regions.first().map_or("aws", |region| partition_of_region(region));
+        let delivery_arn = Arn::role(partition, account, &bootstrap.delivery_role).to_string();
         let mut operator =
             Role::named(&bootstrap.operator_role).trusting(Trusted::Account(bootstrap.operator_account.clone()));
         if !bootstrap.external_id.is_empty() {
@@ -196,6 +258,7 @@ impl SimulatedAws {
         self.create_role(account, operator);
         let delivery = Role::named(&bootstrap.delivery_role)
             .trusting(Trusted::Service(EVENTS_SERVICE.to_owned()))
+            .with_source_account(account)
             .allowing(Permission::on_everything(&[
                 "events:PutEvents",
                 "sqs:SendMessage",
@@ -221,65 +284,28 @@ impl SimulatedAws {
         self.account(account)?.roles.get(name)?.latest()
     }
 
+    /// The role of an ARN, which names its path as well.
+    pub(super) fn role_of_arn(&self, role_arn: &str) -> Option<&Arc<Role>> {
+        let arn: Arn = role_arn.parse().ok()?;
+        self.role(&arn.account, arn.role_name()?).filter(|role| role.is_named_by(&arn))
+    }
+
     /// The role as EventBridge sees it, which lags behind a write by the settle time.
     pub(super) fn role_in_effect(&self, role_arn: &str) -> Option<&Arc<Role>> {
         let arn: Arn = role_arn.parse().ok()?;
         let settling = self.account(&arn.account)?.roles.get(arn.role_name()?)?;
-        settling.at(self.now_ms)
+        settling.at(self.now_ms).filter(|role| role.is_named_by(&arn))
     }
 
-    /// Refuses a call that the caller's account or role does not allow.
-    pub(super) fn authorize(&self, request: &Request<'_>, action: &str, resource: &str) -> Result<(), AwsError> {
-        let account = request.account();
-        let denied =
-            self.account(account).is_some_and(|found| found.denied_actions.iter().any(|pattern| glob(pattern, action)));
-        let refusal = |because: &str| {
-            AwsError::access_denied(format!(
-                "User: {} is not authorized to perform: {action} on resource: {resource} {because}",
-                request.caller.arn()
-            ))
-        };
-        let Some(name) = request.caller.role_name() else {
-            if denied {
-                return Err(refusal(&format!("because no identity-based policy allows the {action} action")));
-            }
-            return Ok(());
-        };
-        let role = self.role(account, name);
-        if role.is_some_and(|role| role.denies(action)) {
-            return Err(refusal("with an explicit deny in an identity-based policy"));
+    /// The ARN that policies name a caller by: the role itself rather than its session.
+    pub(super) fn policy_arn(&self, caller: &Caller) -> String {
+        match caller.role_name() {
+            None => Arn::account_root("aws", caller.account()).to_string(),
+            Some(name) => self.role(caller.account(), name).map_or_else(
+                || Arn::role("aws", caller.account(), name).to_string(),
+                |role| role.arn(caller.account()),
+            ),
         }
-        if denied || !role.is_some_and(|role| role.allows(action, resource)) {
-            return Err(refusal(&format!("because no identity-based policy allows the {action} action")));
-        }
-        Ok(())
-    }
-
-    /// Refuses a role that the caller may not hand to EventBridge.
-    pub(super) fn authorize_pass_role(&self, request: &Request<'_>, role_arn: &str) -> Result<(), AwsError> {
-        let account = role_arn.parse::<Arn>().ok().map(|arn| arn.account);
-        if account.as_deref() != Some(request.account()) {
-            return Err(AwsError::access_denied("Cross-account pass role is not allowed."));
-        }
-        self.authorize(request, "iam:PassRole", role_arn)
-    }
-
-    /// Refuses a role that does not exist or that EventBridge may not assume.
-    pub(super) fn check_assumable(&self, role_arn: &str) -> Result<(), AwsError> {
-        let known = role_arn
-            .parse::<Arn>()
-            .ok()
-            .and_then(|arn| {
-                let role = self.role(&arn.account, arn.role_name()?)?;
-                Some(role.trusts_service(EVENTS_SERVICE))
-            })
-            .unwrap_or(false);
-        if known {
-            return Ok(());
-        }
-        Err(AwsError::validation(format!(
-            "Provided role '{role_arn}' cannot be assumed by principal '{EVENTS_SERVICE}'."
-        )))
     }
 }
 

@@ -21,12 +21,30 @@ pub(super) fn transformed(event: &Value, target: &Value, rule_arn: &str, rule: &
         "aws.events.rule-arn" => Some(Value::from(rule_arn)),
         "aws.events.rule-name" => Some(Value::from(rule)),
         "aws.events.event.json" => Some(event.clone()),
+        "aws.events.event" => Some(without_detail(event)),
         "aws.events.event.ingestion-time" => event.get("time").cloned(),
         _ => {
             let path = paths?.get(name)?.as_str()?;
             Some(at_path(event, path).cloned().unwrap_or_else(|| Value::from("")))
         }
     })
+}
+
+/// The names in a template that neither its paths nor EventBridge define; the first, if there is one.
+pub(super) fn undefined_placeholder(transformer: &Value) -> Option<String> {
+    let template = transformer.get("InputTemplate").and_then(Value::as_str).unwrap_or_default();
+    let paths = transformer.get("InputPathsMap").and_then(Value::as_object);
+    let places = template.split('<').skip(1).filter_map(|after| after.split_once('>').map(|(name, _)| name));
+    let named = |name: &&str| name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter));
+    let defined = |name: &str| PREDEFINED.contains(&name) || paths.is_some_and(|paths| paths.contains_key(name));
+    places.filter(named).find(|name| !defined(name)).map(str::to_owned)
+}
+
+/// `<aws.events.event>`: the envelope alone, with `detail-type` spelt as one word.
+fn without_detail(event: &Value) -> Value {
+    let fields = event.as_object().into_iter().flatten().filter(|(name, _)| *name != "detail");
+    let renamed = |name: &str| if name == "detail-type" { "detailType".to_owned() } else { name.to_owned() };
+    Value::Object(fields.map(|(name, value)| (renamed(name), value.clone())).collect())
 }
 
 /// A value by a path of the form `$.a.b`; array places as `[0]` are not known.
@@ -66,6 +84,16 @@ fn written(value: &Value, quoted: bool) -> String {
         other => other.to_string(),
     }
 }
+
+/// What every template may name.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html#eb-transform-input-predefined>
+const PREDEFINED: [&str; 5] = [
+    "aws.events.rule-arn",
+    "aws.events.rule-name",
+    "aws.events.event",
+    "aws.events.event.json",
+    "aws.events.event.ingestion-time",
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
 //! A simulated AWS: many accounts and Regions in memory, with EventBridge's control plane and delivery, STS, and as
-//! much of SQS and IAM as those two rest on.
+//! much of SQS, IAM, KMS and an organisation's troubles as those two rest on.
 //!
 //! The core speaks AWS's own JSON: an operation's name and its input as the service's API reference gives them in,
 //! the output or an [`AwsError`] out. Every door (a direct call, an HTTP request, a TCP listener) is a
@@ -28,6 +28,7 @@
 //! ```
 
 mod archives;
+mod authorization;
 mod buses;
 pub mod call_door;
 mod delivery;
@@ -35,12 +36,17 @@ mod errors;
 mod events;
 pub mod fault;
 pub mod http;
+pub mod http_faults;
 mod iam;
+mod iam_api;
 mod identifiers;
 mod input_transform;
+mod kms;
 mod log;
+mod organization;
 mod paging;
 mod permissions;
+mod planted;
 mod policy_document;
 mod quotas;
 mod request;
@@ -60,9 +66,10 @@ mod trace;
 pub use errors::{AwsError, Fault as ErrorFault};
 pub use events::EventEntry;
 pub use iam::{Bootstrap, Permission, Role, Trusted};
+pub use kms::{KeyState, key_policy};
 pub use log::{LogEntry, Outcome};
 pub use quotas::Quotas;
-pub use settings::{Settings, TargetChecks};
+pub use settings::{BusUpdates, Settings, TargetChecks};
 pub use snapshot::{SnapshotItem, SnapshotKind};
 pub use sqs::Message;
 pub use sts::{Credentials, KeyError};
@@ -90,6 +97,8 @@ pub enum Service {
     Sts,
     /// Amazon SQS: JSON 1.0, target prefix `AmazonSQS`.
     Sqs,
+    /// AWS Identity and Access Management: query protocol, one endpoint for all Regions.
+    Iam,
 }
 
 impl Service {
@@ -100,6 +109,7 @@ impl Service {
             Self::EventBridge => "events",
             Self::Sts => "sts",
             Self::Sqs => "sqs",
+            Self::Iam => "iam",
         }
     }
 }
@@ -151,14 +161,6 @@ impl Caller {
         match &self.session {
             None => format!("arn:aws:iam::{}:root", self.account),
             Some(session) => format!("arn:aws:sts::{}:assumed-role/{}/{}", self.account, session.role, session.name),
-        }
-    }
-
-    /// The ARN that policies name: the role itself rather than its session.
-    fn policy_arn(&self) -> String {
-        match &self.session {
-            None => format!("arn:aws:iam::{}:root", self.account),
-            Some(session) => format!("arn:aws:iam::{}:role/{}", self.account, session.role),
         }
     }
 }
@@ -280,17 +282,20 @@ impl SimulatedAws {
         self.received.get(target_arn).map_or(&[], Vec::as_slice)
     }
 
-    fn check_caller(&self, caller: &Caller) -> Result<(), AwsError> {
+    fn check_caller(&self, caller: &Caller, service: Service) -> Result<(), AwsError> {
         let known = match caller.role_name() {
             None => self.accounts.contains_key(caller.account()),
             Some(role) => self.role(caller.account(), role).is_some(),
         };
-        if known { Ok(()) } else { Err(AwsError::unrecognized_client()) }
+        if known { Ok(()) } else { Err(AwsError::unknown_key(service)) }
     }
 
     fn admit(&mut self, request: &Request<'_>) -> Result<(), AwsError> {
-        self.check_caller(request.caller)?;
-        self.ensure_region(request.caller.account(), request.region);
+        self.check_caller(request.caller, request.service)?;
+        self.check_account(request)?;
+        if request.service != Service::Iam {
+            self.ensure_region(request.caller.account(), request.region);
+        }
         if request.service == Service::EventBridge && request.kind() != CallKind::Data {
             let scope = (request.caller.account().to_owned(), request.region.to_owned());
             self.throttle.admit(scope, self.now_ms, self.settings.calls_per_second)?;
@@ -303,6 +308,7 @@ impl SimulatedAws {
             Service::EventBridge => self.dispatch_events(request),
             Service::Sts => self.dispatch_sts(request),
             Service::Sqs => self.dispatch_sqs(request),
+            Service::Iam => self.dispatch_iam(request),
         }
     }
 

@@ -6,7 +6,7 @@
 //!
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -23,13 +23,32 @@ pub(super) struct StoredPolicy {
     statements: Vec<Value>,
     text: String,
     parsed: BusPolicy,
+    has_denials: bool,
+    /// Roles that it named and that were deleted since: the ARN of each by the unique id that took its place.
+    deleted: BTreeMap<String, String>,
 }
 
 impl StoredPolicy {
     fn new(statements: Vec<Value>) -> Result<Self, AwsError> {
         let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
         let parsed = BusPolicy::parse(&text).map_err(|error| AwsError::validation(error.reason))?;
-        Ok(Self { statements, text, parsed })
+        let has_denials = statements.iter().any(|statement| statement.get("Effect") == Some(&json!("Deny")));
+        Ok(Self { statements, text, parsed, has_denials, deleted: BTreeMap::new() })
+    }
+
+    /// Whether a statement denies something.
+    pub(super) fn has_denials(&self) -> bool {
+        self.has_denials
+    }
+
+    /// Whether this document is the one that was put before a role was deleted. AWS takes such a policy for
+    /// unchanged, so a role of the same name is not bound anew until the statement goes and comes back.
+    fn was_put_as(&self, text: &str) -> bool {
+        let mut before = self.text.clone();
+        for (unique_id, arn) in &self.deleted {
+            before = before.replace(&format!("\"{unique_id}\""), &format!("\"{arn}\""));
+        }
+        before == text
     }
 
     /// The document as DescribeEventBus returns it.
@@ -99,6 +118,10 @@ impl SimulatedAws {
         }
         let now_ms = self.now_ms;
         let bus = self.own_bus_mut(request, name)?;
+        if bus.policy.as_ref().zip(policy.as_ref()).is_some_and(|(old, new)| old.was_put_as(&new.text)) {
+            return Ok(json!({}));
+        }
+        let policy = bus.policy.as_ref().map_or(policy.clone(), |old| policy.map(|new| keeping_deleted(old, new)));
         bus.policy = policy;
         bus.modified_ms = now_ms;
         Ok(json!({}))
@@ -116,7 +139,7 @@ impl SimulatedAws {
         }
         let principal = match request.text("Principal").unwrap_or_default() {
             "*" => json!("*"),
-            account => json!({"AWS": self.normal_principal(account)}),
+            account => json!({"AWS": self.normal_principal(account, bus_arn)}),
         };
         let mut statement = Map::new();
         statement.insert("Sid".to_owned(), json!(request.text("StatementId")));
@@ -130,10 +153,11 @@ impl SimulatedAws {
         Ok(Value::Object(statement))
     }
 
-    /// Account ids of accounts that exist become root ARNs; anything else stays as it is.
-    fn normal_principal(&self, principal: &str) -> String {
+    /// Account ids of accounts that exist become root ARNs, in the partition of the bus; anything else stays as it is.
+    fn normal_principal(&self, principal: &str, bus_arn: &str) -> String {
         if self.accounts.contains_key(principal) {
-            Arn::account_root("aws", principal).to_string()
+            let partition = bus_arn.split(':').nth(1).unwrap_or("aws");
+            Arn::account_root(partition, principal).to_string()
         } else {
             principal.to_owned()
         }
@@ -168,6 +192,11 @@ impl SimulatedAws {
     }
 
     fn normal_statement(&self, statement: &Value, bus_arn: &str) -> Result<Value, AwsError> {
+        for field in ["NotAction", "NotResource", "NotPrincipal"] {
+            if statement.get(field).is_some() {
+                return Err(AwsError::validation(format!("Has prohibited field {field}")));
+            }
+        }
         for field in ["Sid", "Effect", "Principal", "Action", "Resource"] {
             if statement.get(field).is_none() {
                 return Err(missing(field));
@@ -177,17 +206,17 @@ impl SimulatedAws {
         for field in ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"] {
             let Some(value) = statement.get(field) else { continue };
             let value = match field {
-                "Principal" => self.normal_principals(value)?,
+                "Principal" => self.normal_principals(value, bus_arn)?,
                 _ => scalar(value),
             };
             normal.insert(field.to_owned(), value);
         }
         check_actions(&normal)?;
         check_resources(&normal, bus_arn)?;
-        Ok(Value::Object(normal))
+        Ok(if self.settings.respells_policies { Value::Object(normal) } else { statement.clone() })
     }
 
-    fn normal_principals(&self, principal: &Value) -> Result<Value, AwsError> {
+    fn normal_principals(&self, principal: &Value, bus_arn: &str) -> Result<Value, AwsError> {
         let Some(kinds) = principal.as_object() else {
             return Ok(principal.clone());
         };
@@ -198,7 +227,7 @@ impl SimulatedAws {
                 if kind == "AWS" && member != "*" && !self.principal_exists(&member) {
                     return Err(AwsError::validation("Policy contains an invalid principal"));
                 }
-                texts.push(if kind == "AWS" { self.normal_principal(&member) } else { member });
+                texts.push(if kind == "AWS" { self.normal_principal(&member, bus_arn) } else { member });
             }
             if kind == "AWS" && texts == ["*"] {
                 return Ok(json!("*"));
@@ -218,7 +247,7 @@ impl SimulatedAws {
         if arn.is_account_root() {
             return self.accounts.contains_key(&arn.account);
         }
-        arn.role_name().is_some_and(|name| self.role(&arn.account, name).is_some())
+        self.role_of_arn(principal).is_some()
     }
 
     /// Rewrites a principal in every bus policy, as happens when a role is deleted. No bus's LastModifiedTime moves.
@@ -240,13 +269,24 @@ impl SimulatedAws {
             let Some(bus) = bus else { continue };
             let renamed = bus.policy.as_ref().and_then(|policy| {
                 let text = json!(policy.statements).to_string().replace(&old, &new);
-                StoredPolicy::new(serde_json::from_str(&text).ok()?).ok()
+                let mut renamed = StoredPolicy::new(serde_json::from_str(&text).ok()?).ok()?;
+                renamed.deleted.clone_from(&policy.deleted);
+                renamed.deleted.insert(to.to_owned(), from.to_owned());
+                Some(renamed)
             });
             if let Some(renamed) = renamed {
                 bus.policy = Some(Arc::new(renamed));
             }
         }
     }
+}
+
+/// A new policy that remembers the deleted roles of the old one.
+fn keeping_deleted(old: &StoredPolicy, mut new: Arc<StoredPolicy>) -> Arc<StoredPolicy> {
+    if !old.deleted.is_empty() {
+        Arc::make_mut(&mut new).deleted.clone_from(&old.deleted);
+    }
+    new
 }
 
 fn permission_bus<'a>(request: &Request<'a>) -> Result<&'a str, AwsError> {
@@ -309,6 +349,9 @@ fn shorthand_condition(condition: &Value) -> Result<Value, AwsError> {
 
 fn check_actions(statement: &Map<String, Value>) -> Result<(), AwsError> {
     for action in statement.get("Action").map(texts_of).unwrap_or_default() {
+        if action == "*" {
+            continue;
+        }
         let Some(name) = action.strip_prefix("events:") else {
             return Err(AwsError::validation(
                 "Action field includes AWS services that are inconsistent with specified vendor",
@@ -381,9 +424,8 @@ fn unsupported(parameter: &str) -> AwsError {
     AwsError::validation(format!("Provided value in parameter '{parameter}' is not supported."))
 }
 
-/// The actions that a bus policy may name.
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-bus-perms.html>
-const POLICY_ACTIONS: [&str; 16] = [
+/// The actions that a bus policy may name: what captures of September 2026 show to be taken, of all there are.
+const POLICY_ACTIONS: [&str; 15] = [
     "PutEvents",
     "DescribeEventBus",
     "PutRule",
@@ -392,12 +434,11 @@ const POLICY_ACTIONS: [&str; 16] = [
     "EnableRule",
     "DisableRule",
     "ListRules",
+    "ListRuleNamesByTarget",
     "PutTargets",
     "RemoveTargets",
     "ListTargetsByRule",
     "TagResource",
     "UntagResource",
     "ListTagsForResource",
-    "InvokeApiDestination",
-    "CreatePartnerEventSource",
 ];

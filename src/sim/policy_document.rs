@@ -1,37 +1,91 @@
-//! Resource policies of queues: who may send, by principal and by the rule that sends.
+//! Resource policies of queues, keys and, for everything but PutEvents, buses: what a document says to somebody.
 //!
-//! Knows `Allow` and `Deny`, principals (account, root ARN, role ARN, service, `*`), and the conditions on
-//! `aws:SourceArn` and `aws:SourceAccount`. A condition that it does not know never holds.
+//! Knows `Allow` and `Deny`, principals (account, root ARN, role ARN, service, `*`), the usual condition operators and
+//! the condition keys that an [`Asker`] brings. A condition on anything else is doubtful: it keeps an Allow from
+//! allowing and does not keep a Deny from denying.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-/// What asks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asker<'a> {
+/// Who asks, with what the conditions of a policy may look at.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
     /// The ARN of a role or an account's root, or a service's name.
-    pub(super) principal: &'a str,
-    /// The principal's account; none for a service.
-    pub(super) account: Option<&'a str>,
-    /// The rule on whose behalf, if any.
-    pub(super) source_arn: Option<&'a str>,
-    /// The rule's account, if any.
-    pub(super) source_account: Option<&'a str>,
+    principal: String,
+    kind: Kind,
+    /// Condition keys in small letters.
+    keys: BTreeMap<String, Vec<String>>,
 }
 
-/// Whether a policy allows an action on a resource to someone.
-pub(super) fn allows(policy: &Value, action: &str, resource: &str, asker: Asker<'_>) -> bool {
-    let statements = as_list(policy.get("Statement"));
-    let applies = |statement: &&Value, effect: &str| {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Service,
+    /// Somebody of an account.
+    Account(String),
+    /// The very same, where what a policy grants to the account as a whole does not count.
+    Alone,
+}
+
+impl Asker {
+    /// An AWS service.
+    pub(super) fn service(name: &str) -> Self {
+        let asker = Self { principal: name.to_owned(), kind: Kind::Service, keys: BTreeMap::new() };
+        asker.with("aws:SecureTransport", "true")
+    }
+
+    /// A role or the root user of an account.
+    pub(super) fn of_account(account: &str, principal: &str) -> Self {
+        let asker =
+            Self { principal: principal.to_owned(), kind: Kind::Account(account.to_owned()), keys: BTreeMap::new() };
+        // Services and SDKs come by TLS.
+        let asker = asker.with("aws:SecureTransport", "true");
+        asker.with("aws:PrincipalAccount", account).with("aws:PrincipalArn", principal)
+    }
+
+    /// The same, as somebody that policies have to name by the very ARN or as everybody.
+    pub(super) fn alone(&self) -> Self {
+        Self { kind: Kind::Alone, ..self.clone() }
+    }
+
+    /// Adds a value of a condition key.
+    pub(super) fn with(mut self, key: &str, value: &str) -> Self {
+        self.keys.entry(key.to_ascii_lowercase()).or_default().push(value.to_owned());
+        self
+    }
+
+    /// Adds the value of a condition key, where there is one. Where there is none the key is known and absent.
+    pub(super) fn with_optional(mut self, key: &str, value: Option<&str>) -> Self {
+        self.keys.entry(key.to_ascii_lowercase()).or_default().extend(value.map(str::to_owned));
+        self
+    }
+}
+
+/// Whether a policy allows an action on a resource to somebody.
+pub(super) fn allows(policy: &Value, action: &str, resource: &str, asker: &Asker) -> bool {
+    decide(&statements(policy), action, resource, asker) == Some(true)
+}
+
+/// The statements of a policy.
+pub(super) fn statements(policy: &Value) -> Vec<&Value> {
+    as_list(policy.get("Statement"))
+}
+
+/// What statements say: allowed, denied, or nothing.
+pub(super) fn decide(statements: &[&Value], action: &str, resource: &str, asker: &Asker) -> Option<bool> {
+    let applies = |statement: &Value, effect: &str, in_doubt: bool| {
         statement.get("Effect").and_then(Value::as_str) == Some(effect)
             && matches_any(statement.get("Action"), action)
             && matches_any(statement.get("Resource"), resource)
             && names(statement.get("Principal"), asker)
-            && conditions_hold(statement.get("Condition"), asker)
+            && conditions_hold(statement.get("Condition"), asker).unwrap_or(in_doubt)
     };
-    !statements.iter().any(|statement| applies(statement, "Deny"))
-        && statements.iter().any(|statement| applies(statement, "Allow"))
+    if statements.iter().any(|statement| applies(statement, "Deny", true)) {
+        return Some(false);
+    }
+    statements.iter().any(|statement| applies(statement, "Allow", false)).then_some(true)
 }
 
 /// `*` and `?` as IAM knows them.
@@ -85,13 +139,13 @@ fn matches_any(patterns: Option<&Value>, text: &str) -> bool {
         .any(|pattern| glob(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase()))
 }
 
-fn names(principal: Option<&Value>, asker: Asker<'_>) -> bool {
+fn names(principal: Option<&Value>, asker: &Asker) -> bool {
     match principal {
         Some(Value::String(text)) => text == "*",
         Some(Value::Object(kinds)) => kinds.iter().any(|(kind, members)| {
             as_list(Some(members)).into_iter().filter_map(Value::as_str).any(|member| match kind.as_str() {
                 "AWS" => member == "*" || names_aws(member, asker),
-                "Service" => asker.account.is_none() && member == asker.principal,
+                "Service" => asker.kind == Kind::Service && member == asker.principal,
                 _ => false,
             })
         }),
@@ -99,39 +153,88 @@ fn names(principal: Option<&Value>, asker: Asker<'_>) -> bool {
     }
 }
 
-fn names_aws(member: &str, asker: Asker<'_>) -> bool {
-    let Some(account) = asker.account else {
-        return false;
-    };
-    member == account || member == asker.principal || member == format!("arn:aws:iam::{account}:root")
+fn names_aws(member: &str, asker: &Asker) -> bool {
+    match &asker.kind {
+        Kind::Service => false,
+        Kind::Alone => member == asker.principal,
+        Kind::Account(account) => {
+            // Accounts have one number in one partition alone, so any partition's root ARN names it.
+            member == account || member == asker.principal || member.ends_with(&format!(":iam::{account}:root"))
+        }
+    }
 }
 
-fn conditions_hold(conditions: Option<&Value>, asker: Asker<'_>) -> bool {
-    let Some(operators) = conditions.and_then(Value::as_object) else {
-        return true;
+/// Whether all conditions hold; none where that cannot be known here.
+fn conditions_hold(conditions: Option<&Value>, asker: &Asker) -> Option<bool> {
+    let mut doubtful = false;
+    for (operator, keys) in conditions.and_then(Value::as_object).into_iter().flatten() {
+        for (key, expected) in keys.as_object().into_iter().flatten() {
+            match condition_holds(operator, key, &as_list(Some(expected)), asker) {
+                Some(true) => {}
+                Some(false) => return Some(false),
+                None => doubtful = true,
+            }
+        }
+    }
+    (!doubtful).then_some(true)
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+fn condition_holds(operator: &str, key: &str, expected: &[&Value], asker: &Asker) -> Option<bool> {
+    let (quantifier, plain) = operator.split_once(':').unwrap_or(("", operator));
+    let (plain, if_exists) = plain.strip_suffix("IfExists").map_or((plain, false), |plain| (plain, true));
+    let (base, is_negated) = match plain.split_once("Not") {
+        Some((before, after)) => (format!("{before}{after}"), true),
+        None => (plain.to_owned(), false),
     };
-    operators.iter().all(|(operator, keys)| {
-        keys.as_object()
-            .is_some_and(|keys| keys.iter().all(|(key, expected)| condition_holds(operator, key, expected, asker)))
+    if !["", "ForAnyValue", "ForAllValues"].contains(&quantifier) || !OPERATORS.contains(&base.as_str()) {
+        return None;
+    }
+    let actual = asker.keys.get(&key.to_ascii_lowercase())?;
+    let expected: Vec<String> = expected.iter().map(|value| filled(&text_of(value), asker)).collect();
+    if base == "Null" {
+        return Some(expected.iter().any(|wanted| (wanted == "true") == actual.is_empty()));
+    }
+    if actual.is_empty() {
+        return Some(if_exists || is_negated || quantifier == "ForAllValues");
+    }
+    let one = |actual: &String| expected.iter().any(|wanted| compares(&base, wanted, actual)) != is_negated;
+    Some(match quantifier {
+        "ForAllValues" => actual.iter().all(one),
+        _ => actual.iter().any(one),
     })
 }
 
-fn condition_holds(operator: &str, key: &str, expected: &Value, asker: Asker<'_>) -> bool {
-    let actual = match key.to_ascii_lowercase().as_str() {
-        "aws:sourcearn" => asker.source_arn,
-        "aws:sourceaccount" => asker.source_account,
-        "aws:principalaccount" => asker.account,
-        _ => None,
-    };
-    let Some(actual) = actual else {
-        return false;
-    };
-    as_list(Some(expected)).into_iter().filter_map(Value::as_str).any(|expected| match operator {
-        "ArnLike" | "ArnEquals" | "StringLike" => glob(expected, actual),
-        "StringEquals" => expected == actual,
-        _ => false,
-    })
+fn compares(base: &str, wanted: &str, actual: &str) -> bool {
+    match base {
+        "StringEquals" => wanted == actual,
+        "Bool" | "StringEqualsIgnoreCase" => wanted.eq_ignore_ascii_case(actual),
+        _ => glob(wanted, actual),
+    }
 }
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A value with its policy variables filled in, such as `${aws:PrincipalAccount}`; one that is not known stays.
+fn filled(text: &str, asker: &Asker) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, after)) = after.split_once('}') else { break };
+        filled.push_str(before);
+        match asker.keys.get(&name.to_ascii_lowercase()).and_then(|values| values.first()) {
+            Some(value) => filled.push_str(value),
+            None => filled.push_str(&format!("${{{name}}}")),
+        }
+        rest = after;
+    }
+    filled + rest
+}
+
+const OPERATORS: [&str; 7] =
+    ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool", "Null"];
 
 #[cfg(test)]
 mod tests {
@@ -162,27 +265,53 @@ mod tests {
             "Resource": "arn:aws:sqs:us-east-1:1:q",
             "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:events:us-east-1:1:rule/r"}},
         }]});
-        let asker = |source_arn| Asker {
-            principal: "events.amazonaws.com",
-            account: None,
-            source_arn: Some(source_arn),
-            source_account: None,
-        };
+        let asker = |source_arn| Asker::service("events.amazonaws.com").with("aws:SourceArn", source_arn);
         let queue = "arn:aws:sqs:us-east-1:1:q";
         let send = "sqs:SendMessage";
-        assert!(allows(&policy, send, queue, asker("arn:aws:events:us-east-1:1:rule/r")));
-        assert!(!allows(&policy, send, queue, asker("arn:aws:events:us-east-1:1:rule/other")));
-        assert!(!allows(&policy, "sqs:DeleteQueue", queue, asker("arn:aws:events:us-east-1:1:rule/r")));
+        assert!(allows(&policy, send, queue, &asker("arn:aws:events:us-east-1:1:rule/r")));
+        assert!(!allows(&policy, send, queue, &asker("arn:aws:events:us-east-1:1:rule/other")));
+        assert!(!allows(&policy, "sqs:DeleteQueue", queue, &asker("arn:aws:events:us-east-1:1:rule/r")));
     }
 
     #[test]
-    fn a_condition_that_is_not_known_never_holds() {
-        let policy = json!({"Statement": {
-            "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
-            "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}},
-        }});
-        let asker =
-            Asker { principal: "arn:aws:iam::1:root", account: Some("1"), source_arn: None, source_account: None };
-        assert!(!allows(&policy, "sqs:SendMessage", "q", asker));
+    fn a_condition_that_is_not_known_allows_nothing_and_denies() {
+        let policy = |effect: &str| {
+            json!({"Statement": [
+                {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "q"},
+                {"Effect": effect, "Principal": "*", "Action": "*", "Resource": "*",
+                 "Condition": {"StringEquals": {"aws:PrincipalTag/team": "x"}}},
+            ]})
+        };
+        let asker = Asker::of_account("1", "arn:aws:iam::1:root");
+        assert!(!allows(&policy("Allow"), "sqs:SendMessage", "p", &asker));
+        assert!(allows(&policy("Allow"), "sqs:SendMessage", "q", &asker));
+        assert!(!allows(&policy("Deny"), "sqs:SendMessage", "q", &asker));
+    }
+
+    #[test]
+    fn conditions_know_negation_absence_several_values_and_variables() {
+        let asker = Asker::of_account("1", "arn:aws:iam::1:role/r")
+            .with("events:source", "a")
+            .with("events:source", "b")
+            .with_optional("events:creatorAccount", None);
+        for (operator, key, value, expected) in [
+            ("StringEquals", "aws:principalaccount", json!("1"), Some(true)),
+            ("StringEquals", "aws:PrincipalAccount", json!("${aws:PrincipalAccount}"), Some(true)),
+            ("StringNotEquals", "aws:PrincipalAccount", json!(["2", "3"]), Some(true)),
+            ("StringEquals", "events:creatorAccount", json!("1"), Some(false)),
+            ("StringEqualsIfExists", "events:creatorAccount", json!("1"), Some(true)),
+            ("StringNotEquals", "events:creatorAccount", json!("1"), Some(true)),
+            ("Null", "events:creatorAccount", json!("true"), Some(true)),
+            ("Null", "events:source", json!(true), Some(false)),
+            ("ForAllValues:StringEquals", "events:source", json!("a"), Some(false)),
+            ("ForAllValues:StringEquals", "events:source", json!(["a", "b"]), Some(true)),
+            ("ForAnyValue:StringLike", "events:source", json!("b*"), Some(true)),
+            ("ArnLike", "aws:PrincipalArn", json!("arn:aws:iam::1:role/*"), Some(true)),
+            ("StringEquals", "aws:PrincipalTag/team", json!("x"), None),
+            ("DateGreaterThan", "aws:PrincipalAccount", json!("2020"), None),
+        ] {
+            let conditions = json!({operator: {key: value}});
+            assert_eq!(conditions_hold(Some(&conditions), &asker), expected, "{conditions}");
+        }
     }
 }

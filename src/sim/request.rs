@@ -99,6 +99,12 @@ pub(super) const STATEMENT_ID: Characters = Characters {
     allowed: |character| character.is_ascii_alphanumeric() || "-_".contains(character),
 };
 
+/// Names of roles.
+pub(super) const ROLE_NAME: Characters = Characters {
+    expression: r"[\w+=,.@-]+",
+    allowed: |character| character.is_ascii_alphanumeric() || "_+=,.@-".contains(character),
+};
+
 impl Constraints {
     /// A text that must be there.
     pub(super) fn required(&mut self, at: &str, value: Option<&str>) -> &mut Self {

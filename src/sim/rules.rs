@@ -24,18 +24,19 @@ impl SimulatedAws {
         let name = request.text("Name").unwrap_or_default();
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
-        self.authorize_rule(request, &named, "events:PutRule", &arn)?;
-        let quotas = self.quotas(request.account());
+        self.authorize_on_bus(request, &named, "events:PutRule", &arn)?;
+        let quotas = self.quotas(&named.account);
         let tags = read_tags(request, quotas.tags_per_resource)?;
         if !tags.is_empty() {
-            self.authorize(request, "events:TagResource", &arn)?;
+            self.authorize_on_bus(request, &named, "events:TagResource", &arn)?;
         }
         let role_arn = request.non_empty("RoleArn");
         if let Some(role_arn) = &role_arn {
             self.authorize_pass_role(request, role_arn)?;
-            self.check_assumable(role_arn)?;
+            self.check_assumable(role_arn, &named.account)?;
         }
         let bus = self.bus(&named.account, request.region, &named.name)?;
+        self.check_decryptable(request, &named)?;
         let existing = bus.rules.get(name);
         refuse_managed(existing, request)?;
         let schedule = request.text("ScheduleExpression").map(str::to_owned);
@@ -66,7 +67,7 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, name);
-        self.authorize_rule(request, &named, "events:DeleteRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:DeleteRule", &arn)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let existing = bus.rules.get(name);
         refuse_managed(existing, request)?;
@@ -82,7 +83,8 @@ impl SimulatedAws {
     pub(super) fn describe_rule(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
+        self.authorize_on_bus(request, &named, "events:DescribeRule", &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         let mut answer = summary(rule, &named.name);
         answer.insert("CreatedBy".to_owned(), json!(rule.created_by));
@@ -93,7 +95,8 @@ impl SimulatedAws {
         let name = checked_rule_name(request, "Name")?;
         let named = self.named_bus(request, "EventBusName")?;
         let action = format!("events:{}", request.operation);
-        self.authorize_rule(request, &named, &action, &rule_arn(request, &named, name))?;
+        self.authorize_on_bus(request, &named, &action, &rule_arn(request, &named, name))?;
+        self.check_decryptable(request, &named)?;
         let rule = self.rule(request, &named, name)?;
         refuse_managed(Some(&Arc::new(rule.clone())), request)?;
         let mut changed = rule.clone();
@@ -104,7 +107,8 @@ impl SimulatedAws {
 
     pub(super) fn list_rules(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:ListRules", "*")?;
+        self.authorize_on_bus(request, &named, "events:ListRules", "*")?;
+        self.check_decryptable(request, &named)?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let prefix = request.text("NamePrefix").unwrap_or_default();
         let items = bus
@@ -122,7 +126,7 @@ impl SimulatedAws {
         constraints.required("targetArn", target).length("targetArn", target, 1, 1_600);
         constraints.check()?;
         let named = self.named_bus(request, "EventBusName")?;
-        self.authorize_rule(request, &named, "events:ListRuleNamesByTarget", "*")?;
+        self.authorize_on_bus(request, &named, "events:ListRuleNamesByTarget", "*")?;
         let bus = self.bus(&named.account, request.region, &named.name)?;
         let reaches =
             |rule: &Rule| rule.targets.values().any(|found| found.get("Arn").and_then(Value::as_str) == target);
@@ -175,18 +179,6 @@ impl SimulatedAws {
             bus.rules.remove(rule);
             bus.settle_rule(rule, now_ms, settle_ms);
         }
-    }
-
-    /// The caller's own permission, and that the bus is of the caller's account.
-    pub(super) fn authorize_rule(
-        &self,
-        request: &Request<'_>,
-        named: &NamedBus,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), AwsError> {
-        self.authorize(request, action, resource)?;
-        named.must_be_own(request, action, resource)
     }
 }
 

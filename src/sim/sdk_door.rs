@@ -16,20 +16,21 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 
 use super::SimulatedAws;
-use super::http::respond;
+use super::http_faults::{HttpFaults, Reply, reply};
 
 /// An SDK's HTTP client over a simulated AWS. Clones share the same world.
 #[derive(Debug, Clone)]
 pub struct SimHttpClient {
     world: Arc<Mutex<SimulatedAws>>,
     latency: Duration,
+    faults: HttpFaults,
 }
 
 impl SimHttpClient {
     /// A client whose answers are ready at once.
     #[must_use]
     pub fn new(world: Arc<Mutex<SimulatedAws>>) -> Self {
-        Self { world, latency: Duration::ZERO }
+        Self { world, latency: Duration::ZERO, faults: HttpFaults::default() }
     }
 
     /// The same, with every answer this much later on tokio's clock.
@@ -39,25 +40,46 @@ impl SimHttpClient {
         self
     }
 
-    fn answer(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-        let request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+    /// The same, with faults.
+    #[must_use]
+    pub fn with_faults(mut self, faults: HttpFaults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// The answer; none where there will never be one.
+    fn answer(&self, request: HttpRequest) -> Option<Result<HttpResponse, ConnectorError>> {
+        let request = match request.try_into_http1x() {
+            Ok(request) => request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default())),
+            Err(error) => return Some(Err(ConnectorError::user(error.into()))),
+        };
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        let response = respond(&mut world, &request).map(SdkBody::from);
-        HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+        let response = match reply(&mut world, &self.faults, &request) {
+            Reply::Whole(response) => response.map(SdkBody::from),
+            // Reading such a body is an error, as reading one that breaks off is.
+            Reply::Cut(response) => response.map(|_| SdkBody::taken()),
+            Reply::Never => return None,
+        };
+        Some(HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None)))
     }
 }
 
 impl HttpConnector for SimHttpClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        if self.latency.is_zero() {
-            return HttpConnectorFuture::ready(self.answer(request));
-        }
         let client = self.clone();
+        if client.latency.is_zero() {
+            return match client.answer(request) {
+                Some(answer) => HttpConnectorFuture::ready(answer),
+                None => HttpConnectorFuture::new(std::future::pending()),
+            };
+        }
         HttpConnectorFuture::new(async move {
             #[allow(clippy::disallowed_methods)] // The network's latency, which no clock of ours is asked for.
             tokio::time::sleep(client.latency).await;
-            client.answer(request)
+            match client.answer(request) {
+                Some(answer) => answer,
+                None => std::future::pending().await,
+            }
         })
     }
 }

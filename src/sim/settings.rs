@@ -15,6 +15,21 @@ pub enum TargetChecks {
     AsCaptured,
 }
 
+/// What UpdateEventBus makes of what a request leaves out.
+///
+/// The API reference reads as if an absent key meant AWS's own
+/// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>). Captures of September 2026
+/// show key and dead-letter queue kept, and an empty text clearing them; for the description Terraform's provider found
+/// the same (`internal/service/events/bus.go`). Whoever sends every field, empty ones too, is right either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BusUpdates {
+    /// What is left out stays; what is sent empty is cleared.
+    #[default]
+    AsCaptured,
+    /// What is left out is cleared, as PutRule does it.
+    FullReplace,
+}
+
 /// The driver's settings. All of them may change between calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -29,6 +44,11 @@ pub struct Settings {
     pub log_reads: bool,
     /// How strict PutTargets is about bus targets.
     pub target_checks: TargetChecks,
+    /// What UpdateEventBus makes of what a request leaves out.
+    pub bus_updates: BusUpdates,
+    /// Whether a policy that is put as a document is returned in AWS's own spelling, as captures show: accounts as root
+    /// ARNs, lists of one as what is in them. An account that was closed stays a number, and nothing promises the rest.
+    pub respells_policies: bool,
     /// Whether an event may be forwarded once in its Region and once to another Region. Captures say it may;
     /// the documentation says that a bus never passes on what it received from another bus
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-bus-to-bus.html>).
@@ -43,6 +63,8 @@ impl Default for Settings {
             calls_per_second: None,
             log_reads: false,
             target_checks: TargetChecks::Strict,
+            bus_updates: BusUpdates::AsCaptured,
+            respells_policies: true,
             allow_mixed_hops: true,
         }
     }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::SimulatedAws;
+use super::authorization::Guarded;
 use super::errors::AwsError;
-use super::policy_document::{Asker, allows};
+use super::policy_document::{Asker, allows, statements};
 use super::request::Request;
 use crate::eventbridge::Arn;
 
@@ -38,6 +39,7 @@ pub(super) struct Queue {
     policy: Option<Value>,
     messages: Vec<Arc<Message>>,
     created_ms: i64,
+    modified_ms: i64,
 }
 
 impl Queue {
@@ -46,8 +48,37 @@ impl Queue {
         json!({"QueueArn": self.arn, "Attributes": self.attributes})
     }
 
+    /// What GetQueueAttributes knows, with AWS's defaults for what nobody set.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+    fn all_attributes(&self, now_ms: i64) -> BTreeMap<&str, String> {
+        let mut all: BTreeMap<&str, String> =
+            DEFAULT_ATTRIBUTES.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        all.extend(self.attributes.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        if all.contains_key("KmsMasterKeyId") {
+            all.insert("SqsManagedSseEnabled", "false".to_owned());
+            all.entry("KmsDataKeyReusePeriodSeconds").or_insert_with(|| "300".to_owned());
+        }
+        let visible = self.messages.iter().filter(|message| message.visible_from_ms <= now_ms).count();
+        for (name, value) in [
+            ("QueueArn", self.arn.clone()),
+            ("ApproximateNumberOfMessages", visible.to_string()),
+            ("ApproximateNumberOfMessagesNotVisible", (self.messages.len() - visible).to_string()),
+            ("ApproximateNumberOfMessagesDelayed", "0".to_owned()),
+            ("CreatedTimestamp", (self.created_ms / 1_000).to_string()),
+            ("LastModifiedTimestamp", (self.modified_ms / 1_000).to_string()),
+        ] {
+            all.insert(name, value);
+        }
+        all
+    }
+
+    /// The key that its messages are encrypted with, if it is a customer's or the one that AWS manages for SQS.
+    pub(super) fn kms_key(&self) -> Option<&str> {
+        self.attributes.get("KmsMasterKeyId").map(String::as_str)
+    }
+
     /// Whether the queue's policy lets someone send.
-    pub(super) fn lets_send(&self, asker: Asker<'_>) -> bool {
+    pub(super) fn lets_send(&self, asker: &Asker) -> bool {
         self.policy.as_ref().is_some_and(|policy| allows(policy, "sqs:SendMessage", &self.arn, asker))
     }
 }
@@ -66,6 +97,7 @@ impl SimulatedAws {
         if queue.name.is_empty() {
             queue.created_ms = now_ms;
         }
+        queue.modified_ms = now_ms;
         name.clone_into(&mut queue.name);
         queue.arn = Arn::queue(region, account, name).to_string();
         queue.attributes.insert("Policy".to_owned(), policy.to_string());
@@ -135,7 +167,8 @@ impl SimulatedAws {
         let now_ms = self.now_ms;
         let region = self.region_mut(request.account(), request.region).ok_or_else(AwsError::internal)?;
         if !region.queues.contains_key(name) {
-            let mut queue = Queue { name: name.to_owned(), arn, created_ms: now_ms, ..Queue::default() };
+            let mut queue =
+                Queue { name: name.to_owned(), arn, created_ms: now_ms, modified_ms: now_ms, ..Queue::default() };
             set_attributes(&mut queue, request)?;
             region.queues.insert(name.to_owned(), Arc::new(queue));
         }
@@ -155,40 +188,34 @@ impl SimulatedAws {
         Ok(if urls.is_empty() { json!({}) } else { json!({"QueueUrls": urls}) })
     }
 
+    /// A queue of another account is shown to those whom its policy lets ask.
     fn queue_url(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let name = request.text("QueueName").unwrap_or_default();
         let owner = request.text("QueueOwnerAWSAccountId").unwrap_or(request.account());
-        let region = self.region(owner, request.region);
-        if !region.is_some_and(|region| region.queues.contains_key(name)) {
-            return Err(no_queue());
-        }
+        self.authorized_queue(request, "sqs:GetQueueUrl", owner, name)?;
         Ok(json!({"QueueUrl": url(request.region, owner, name)}))
     }
 
     fn queue_attributes(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let arn = self.called_queue(request, "sqs:GetQueueAttributes")?;
-        let now_ms = self.now_ms;
         let queue = self.queue_by_arn(&arn).ok_or_else(no_queue)?;
-        let visible = queue.messages.iter().filter(|message| message.visible_from_ms <= now_ms).count();
-        let mut all: BTreeMap<&str, String> =
-            queue.attributes.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        all.insert("QueueArn", queue.arn.clone());
-        all.insert("ApproximateNumberOfMessages", visible.to_string());
-        all.insert("ApproximateNumberOfMessagesNotVisible", (queue.messages.len() - visible).to_string());
-        all.insert("CreatedTimestamp", (queue.created_ms / 1_000).to_string());
-        let wanted: Vec<&str> = request.list("AttributeNames").iter().filter_map(Value::as_str).collect();
-        let shown: Map<String, Value> = all
-            .into_iter()
-            .filter(|(name, _)| wanted.contains(&"All") || wanted.contains(name))
-            .map(|(name, value)| (name.to_owned(), json!(value)))
-            .collect();
-        Ok(json!({"Attributes": shown}))
+        let all = queue.all_attributes(self.now_ms);
+        let mut shown = Map::new();
+        for wanted in request.list("AttributeNames").iter().filter_map(Value::as_str) {
+            if wanted != "All" && !all.contains_key(wanted) && !ATTRIBUTES_THAT_MAY_BE_ABSENT.contains(&wanted) {
+                return Err(AwsError::client("InvalidAttributeName", format!("Unknown Attribute {wanted}.")));
+            }
+            let wanted = all.iter().filter(|(name, _)| wanted == "All" || **name == wanted);
+            shown.extend(wanted.map(|(name, value)| ((*name).to_owned(), json!(value))));
+        }
+        Ok(if shown.is_empty() { json!({}) } else { json!({"Attributes": shown}) })
     }
 
     fn set_queue_attributes(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
         let arn = self.called_queue(request, "sqs:SetQueueAttributes")?;
         let mut queue = self.queue_by_arn(&arn).ok_or_else(no_queue)?.clone();
         set_attributes(&mut queue, request)?;
+        queue.modified_ms = self.now_ms;
         self.replace_queue(&arn, queue);
         Ok(json!({}))
     }
@@ -216,7 +243,7 @@ impl SimulatedAws {
             let message = Arc::make_mut(message);
             message.receives += 1;
             message.visible_from_ms = now_ms.saturating_add(hidden_ms);
-            shown.push(received(message));
+            shown.push(received(message, request));
         }
         if shown.is_empty() {
             return Ok(json!({}));
@@ -250,35 +277,37 @@ impl SimulatedAws {
         }
     }
 
-    /// The ARN of the queue that a call's URL names, if the caller may do this there: with a permission of its own in
-    /// its own account, with the queue's policy in another.
+    /// The ARN of the queue that a call's URL names, if the caller may do this there.
     fn called_queue(&self, request: &Request<'_>, action: &str) -> Result<String, AwsError> {
         let url = request.text("QueueUrl").unwrap_or_default();
         let mut parts = url.rsplit('/');
         let (name, account) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let queue =
-            self.region(account, request.region).and_then(|region| region.queues.get(name)).ok_or_else(no_queue)?;
-        self.authorize(request, action, &queue.arn)?;
-        let asker = Asker {
-            principal: &request.caller.policy_arn(),
-            account: Some(request.account()),
-            source_arn: None,
-            source_account: None,
+        self.authorized_queue(request, action, account, name)
+    }
+
+    /// The ARN of a queue, if the caller may do this there: with a permission of its own in its own account, with the
+    /// queue's policy as well in another.
+    fn authorized_queue(
+        &self,
+        request: &Request<'_>,
+        action: &str,
+        account: &str,
+        name: &str,
+    ) -> Result<String, AwsError> {
+        let arn = Arn::queue(request.region, account, name).to_string();
+        let queue = self.queue_by_arn(&arn);
+        let guarded = Guarded {
+            account,
+            arn: &arn,
+            statements: queue.and_then(|queue| queue.policy.as_ref()).map_or_else(Vec::new, statements),
+            asker: self.asker(request.caller),
         };
-        let policy = queue.policy.as_ref();
-        let own = account == request.account();
-        if !own && !policy.is_some_and(|policy| allows(policy, action, &queue.arn, asker)) {
-            return Err(AwsError::client(
-                "AccessDenied",
-                format!(
-                    "User: {} is not authorized to perform: {action} on resource: {} because no resource-based policy allows the {action} action",
-                    request.caller.arn(),
-                    queue.arn
-                ),
-            )
-            .with_status(403));
+        // Whoever asks for a queue that another account does not have is told so, whatever they may do.
+        if queue.is_some() || account == request.account() {
+            self.authorize_on(request, action, &arn, &guarded)?;
         }
-        Ok(queue.arn.clone())
+        queue.ok_or_else(no_queue)?;
+        Ok(arn)
     }
 }
 
@@ -305,20 +334,36 @@ fn set_attributes(queue: &mut Queue, request: &Request<'_>) -> Result<(), AwsErr
     Ok(())
 }
 
-fn received(message: &Message) -> Value {
+/// A message with those of its attributes that were asked for.
+fn received(message: &Message, request: &Request<'_>) -> Value {
+    let asked = |fields: &[&str], name: &str| {
+        let mut names = fields.iter().flat_map(|field| request.list(field)).filter_map(Value::as_str);
+        names.any(|wanted| wanted == "All" || wanted == ".*" || wanted == name)
+    };
     let mut shown = json!({
         "MessageId": message.message_id,
         "ReceiptHandle": format!("{}#{}", message.message_id, message.receives),
         "MD5OfBody": md5_hex(message.body.as_bytes()),
         "Body": message.body,
-        "Attributes": {
-            "SentTimestamp": message.sent_ms.to_string(),
-            "ApproximateReceiveCount": message.receives.to_string(),
-        },
     });
-    let named = message.attributes.as_object().is_some_and(|map| !map.is_empty());
-    if named && let Some(map) = shown.as_object_mut() {
-        map.insert("MessageAttributes".to_owned(), message.attributes.clone());
+    let of_the_system: Map<String, Value> =
+        [("SentTimestamp", message.sent_ms.to_string()), ("ApproximateReceiveCount", message.receives.to_string())]
+            .into_iter()
+            .filter(|(name, _)| asked(&["AttributeNames", "MessageSystemAttributeNames"], name))
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
+    let of_the_message: Map<String, Value> = message
+        .attributes
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| asked(&["MessageAttributeNames"], name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for (field, attributes) in [("Attributes", of_the_system), ("MessageAttributes", of_the_message)] {
+        if let Some(map) = shown.as_object_mut().filter(|_| !attributes.is_empty()) {
+            map.insert(field.to_owned(), Value::Object(attributes));
+        }
     }
     shown
 }
@@ -326,6 +371,29 @@ fn received(message: &Message) -> Value {
 fn url(region: &str, account: &str, name: &str) -> String {
     format!("https://sqs.{region}.amazonaws.com/{account}/{name}")
 }
+
+/// What a new queue has.
+const DEFAULT_ATTRIBUTES: [(&str, &str); 6] = [
+    ("VisibilityTimeout", "30"),
+    ("MaximumMessageSize", "1048576"),
+    ("MessageRetentionPeriod", "345600"),
+    ("DelaySeconds", "0"),
+    ("ReceiveMessageWaitTimeSeconds", "0"),
+    ("SqsManagedSseEnabled", "true"),
+];
+
+/// What may be asked for although the queue does not have it.
+const ATTRIBUTES_THAT_MAY_BE_ABSENT: [&str; 9] = [
+    "Policy",
+    "RedrivePolicy",
+    "RedriveAllowPolicy",
+    "KmsMasterKeyId",
+    "KmsDataKeyReusePeriodSeconds",
+    "FifoQueue",
+    "ContentBasedDeduplication",
+    "DeduplicationScope",
+    "FifoThroughputLimit",
+];
 
 fn no_queue() -> AwsError {
     AwsError::client("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")

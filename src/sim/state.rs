@@ -3,7 +3,7 @@
 //! Every part that can grow is behind an `Arc`: a fork shares it, and the first write after a fork copies one level
 //! of pointers on its way down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 
 use super::iam::Role;
+use super::kms::Key;
 use super::permissions::StoredPolicy;
 use super::quotas::Quotas;
 use super::sqs::Queue;
@@ -23,6 +24,13 @@ pub(super) struct Account {
     pub(super) roles: BTreeMap<String, Settling<Role>>,
     /// Actions that nobody in the account may call, whatever their role says.
     pub(super) denied_actions: Vec<String>,
+    /// Actions that a service control policy denies.
+    pub(super) organization_denials: Vec<String>,
+    /// Regions that the account has not enabled.
+    pub(super) disabled_regions: BTreeSet<String>,
+    pub(super) suspended: bool,
+    /// Roles whose sessions turn out to be another account's, with that account.
+    pub(super) misdirected_roles: BTreeMap<String, String>,
     pub(super) regions: BTreeMap<String, Arc<Region>>,
 }
 
@@ -32,6 +40,10 @@ pub(super) struct Region {
     pub(super) buses: BTreeMap<String, Arc<Bus>>,
     pub(super) archives: BTreeMap<String, Arc<Archive>>,
     pub(super) queues: BTreeMap<String, Arc<Queue>>,
+    /// KMS keys by id.
+    pub(super) keys: BTreeMap<String, Arc<Key>>,
+    /// Further names of keys, `alias/…`, with the key's id.
+    pub(super) key_aliases: BTreeMap<String, String>,
 }
 
 impl Region {
@@ -145,6 +157,8 @@ pub(super) struct Archive {
     pub(super) retention_days: i64,
     pub(super) created_ms: i64,
     pub(super) events: Vec<Arc<Value>>,
+    /// What it says that they take up.
+    pub(super) size_bytes: usize,
 }
 
 /// A thing whose writes are read at once and take effect later.

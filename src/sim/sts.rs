@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::authorization::{Because, refusal};
 use super::errors::AwsError;
 use super::iam::{Role, Trusted};
 use super::request::{Constraints, Request};
@@ -41,6 +42,15 @@ pub enum KeyError {
 pub(super) struct Session {
     caller: Caller,
     expires_ms: Option<i64>,
+}
+
+impl Session {
+    /// Ends it if it is a session and not a long-lived key, and of an account.
+    pub(super) fn expire_if_of(&mut self, account: &str, now_ms: i64) {
+        if self.caller.account() == account && self.expires_ms.is_some() {
+            self.expires_ms = Some(now_ms);
+        }
+    }
 }
 
 impl SimulatedAws {
@@ -125,7 +135,8 @@ impl SimulatedAws {
     ) -> Result<Caller, AwsError> {
         let input = json!({"RoleArn": role_arn, "ExternalId": external_id, "RoleSessionName": session});
         let request = Request { caller, region: "", service: Service::Sts, operation: "AssumeRole", input: &input };
-        self.check_caller(caller)?;
+        self.check_caller(caller, Service::Sts)?;
+        self.check_account(&request)?;
         self.assumed_role(&request).map(|(assumed, _)| assumed)
     }
 
@@ -155,20 +166,25 @@ impl SimulatedAws {
         let role_arn = request.text("RoleArn").unwrap_or_default();
         let session = request.text("RoleSessionName").unwrap_or_default();
         let refused = || {
-            let message = format!(
-                "User: {} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-                request.caller.arn()
-            );
-            AwsError::client("AccessDenied", message).with_status(403)
+            let caller = request.caller.arn();
+            let text = format!("User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role_arn}");
+            AwsError::denied(Service::Sts, text)
         };
         let arn: Arn =
             role_arn.parse().map_err(|_| AwsError::client("ValidationError", format!("{role_arn} is invalid")))?;
-        let role = arn.role_name().and_then(|name| self.role(&arn.account, name)).cloned().ok_or_else(refused)?;
+        // STS gives no reason, but for denials.
+        if let Some(because @ (Because::OrganizationDeny | Because::IdentityDeny)) =
+            self.own_refusal(request, "sts:AssumeRole", role_arn)
+        {
+            return Err(refusal(request, "sts:AssumeRole", role_arn, because));
+        }
+        let role = self.role_of_arn(role_arn).filter(|_| !self.is_suspended(&arn.account)).cloned();
+        let role = role.ok_or_else(refused)?;
         if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
             return Err(refused());
         }
         check_duration(request, &role, seconds.unwrap_or(3_600))?;
-        Ok((Caller::role(&arn.account, &role.name, session), role))
+        Ok((self.session_of(&arn.account, &role.name, session), role))
     }
 
     /// The caller's own side. A trust policy that names the very role suffices within an account; a trust in
@@ -209,7 +225,7 @@ fn trusts(role: &Role, request: &Request<'_>) -> bool {
     let named = role.trusts.iter().any(|trusted| match trusted {
         Trusted::Account(trusted) => trusted == account,
         Trusted::Role(trusted, name) => trusted == account && request.caller.role_name() == Some(name),
-        Trusted::Service(_) => false,
+        Trusted::Service(_) | Trusted::Deleted(_) => false,
     });
     let external_id = match &role.external_id {
         None => true,

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::SimulatedAws;
+use super::buses::NamedBus;
 use super::errors::AwsError;
 use super::request::{Constraints, Request};
 use crate::eventbridge::Arn;
 
-/// A thing that can be tagged.
-enum Tagged {
-    Bus(String),
-    Rule(String, String),
+/// A thing that can be tagged: a bus, or a rule on it.
+struct Tagged {
+    bus: NamedBus,
+    rule: Option<String>,
 }
 
 impl SimulatedAws {
@@ -35,12 +36,10 @@ impl SimulatedAws {
     }
 
     pub(super) fn list_tags_for_resource(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
-        let tags = match self.tagged(request)? {
-            Tagged::Bus(bus) => &self.bus(request.account(), request.region, &bus)?.tags,
-            Tagged::Rule(bus, rule) => {
-                let found = self.bus(request.account(), request.region, &bus)?.rules.get(&rule);
-                &found.ok_or_else(|| AwsError::rule_not_found(&rule, &bus))?.tags
-            }
+        let tagged = self.tagged(request)?;
+        let tags = match &tagged.rule {
+            None => &self.bus(&tagged.bus.account, request.region, &tagged.bus.name)?.tags,
+            Some(rule) => &self.rule(request, &tagged.bus, rule)?.tags,
         };
         Ok(json!({"Tags": tags_of(tags)}))
     }
@@ -50,14 +49,16 @@ impl SimulatedAws {
         request: &Request<'_>,
         change: impl FnOnce(&mut BTreeMap<String, String>) -> Result<(), AwsError>,
     ) -> Result<Value, AwsError> {
-        let tagged = self.tagged(request)?;
-        let (Tagged::Bus(name) | Tagged::Rule(name, _)) = &tagged;
-        let bus = self.own_bus_mut(request, name)?;
-        let tags = match &tagged {
-            Tagged::Bus(_) => &mut bus.tags,
-            Tagged::Rule(_, rule) => {
+        let Tagged { bus: named, rule } = self.tagged(request)?;
+        let bus = self
+            .region_mut(&named.account, request.region)
+            .and_then(|region| region.bus_mut(&named.name))
+            .ok_or_else(|| AwsError::bus_not_found(&named.name))?;
+        let tags = match &rule {
+            None => &mut bus.tags,
+            Some(rule) => {
                 let found = bus.rule_mut(rule);
-                &mut found.ok_or_else(|| AwsError::rule_not_found(rule, name))?.tags
+                &mut found.ok_or_else(|| AwsError::rule_not_found(rule, &named.name))?.tags
             }
         };
         let mut changed = tags.clone();
@@ -72,27 +73,23 @@ impl SimulatedAws {
         constraints.required("resourceARN", text).length("resourceARN", text, 1, 1_600);
         constraints.check()?;
         let text = text.unwrap_or_default();
-        self.authorize(request, &format!("events:{}", request.operation), text)?;
         let invalid = || {
             AwsError::validation(format!(
                 "Parameter {text} is not valid. Reason: Provided Arn is not in correct format."
             ))
         };
         let arn: Arn = text.parse().map_err(|_| invalid())?;
-        if arn.account != request.account() {
-            return Err(AwsError::access_denied(format!(
-                "User: {} is not authorized to perform: events:{} on resource: {text}",
-                request.caller.arn(),
-                request.operation
-            )));
-        }
+        let (bus, rule) = match (arn.bus_and_rule_name(), arn.bus_name()) {
+            (Some((bus, rule)), _) => (bus, Some(rule.to_owned())),
+            (None, bus) => (bus.ok_or_else(invalid)?, None),
+        };
+        let bus = NamedBus { name: bus.to_owned(), account: arn.account.clone(), other_region: false };
+        let action = format!("events:{}", request.operation);
+        self.authorize_on_bus(request, &bus, &action, text)?;
         if arn.region != request.region {
             return Err(AwsError::validation("Cross-region api call is not allowed."));
         }
-        if let Some((bus, rule)) = arn.bus_and_rule_name() {
-            return Ok(Tagged::Rule(bus.to_owned(), rule.to_owned()));
-        }
-        arn.bus_name().map(|bus| Tagged::Bus(bus.to_owned())).ok_or_else(invalid)
+        Ok(Tagged { bus, rule })
     }
 }
 

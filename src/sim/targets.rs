@@ -11,6 +11,7 @@ use super::SimulatedAws;
 use super::buses::NamedBus;
 use super::delivery::BusGrant;
 use super::errors::AwsError;
+use super::input_transform::undefined_placeholder;
 use super::paging::page;
 use super::request::{Constraints, NAME, Request};
 use super::rules::{checked_rule_name, refuse_managed, rule_arn};
@@ -45,24 +46,28 @@ impl SimulatedAws {
         check_targets(targets)?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:PutTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:PutTargets", &arn)?;
+        self.check_decryptable(request, &named)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut put: BTreeMap<String, Arc<Value>> = found.targets.clone();
+        if named.account != request.account() && !targets.iter().all(is_bus) {
+            return Err(AwsError::validation("Only EventBus targets are allowed on cross-account PutTargets calls."));
+        }
         for target in targets {
             self.check_target(request, &named, &arn, target)?;
         }
         let mut failed = Vec::new();
         for target in targets {
             let id = text(target, "Id");
-            match self.scripted_failure(request.account(), id) {
+            match self.scripted_failure(&named.account, id) {
                 Some(entry) => failed.push(entry),
                 None => {
                     put.insert(id.to_owned(), Arc::new(target.clone()));
                 }
             }
         }
-        if put.len() > self.quotas(request.account()).targets_per_rule {
+        if put.len() > self.quotas(&named.account).targets_per_rule {
             return Err(AwsError::limit_exceeded());
         }
         self.store_targets(request, &named, rule, put)?;
@@ -74,13 +79,13 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:RemoveTargets", &arn)?;
+        self.authorize_on_bus(request, &named, "events:RemoveTargets", &arn)?;
         let found = self.rule(request, &named, rule)?;
         refuse_managed(Some(&Arc::new(found.clone())), request)?;
         let mut left = found.targets.clone();
         let mut failed = Vec::new();
         for id in request.list("Ids").iter().filter_map(Value::as_str) {
-            match self.scripted_failure(request.account(), id) {
+            match self.scripted_failure(&named.account, id) {
                 Some(entry) => failed.push(entry),
                 None => {
                     left.remove(id);
@@ -95,7 +100,8 @@ impl SimulatedAws {
         let rule = checked_rule_name(request, "Rule")?;
         let named = self.named_bus(request, "EventBusName")?;
         let arn = rule_arn(request, &named, rule);
-        self.authorize_rule(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.authorize_on_bus(request, &named, "events:ListTargetsByRule", &arn)?;
+        self.check_decryptable(request, &named)?;
         let targets = &self.rule(request, &named, rule)?.targets;
         let items = targets.values().map(|target| target.as_ref().clone()).collect();
         page(request, &self.settings, "Targets", items)
@@ -136,7 +142,7 @@ impl SimulatedAws {
             None => Ok(()),
             Some(role) => {
                 self.authorize_pass_role(request, role)?;
-                self.check_role(role)
+                self.check_role(role, &named.account)
             }
         }
     }
@@ -179,9 +185,9 @@ impl SimulatedAws {
         }
     }
 
-    fn check_role(&self, role: &str) -> Result<(), AwsError> {
+    fn check_role(&self, role: &str, rule_account: &str) -> Result<(), AwsError> {
         match self.settings.target_checks {
-            TargetChecks::Strict => self.check_assumable(role),
+            TargetChecks::Strict => self.check_assumable(role, rule_account),
             TargetChecks::AsCaptured => Ok(()),
         }
     }
@@ -242,7 +248,13 @@ fn check_input(target: &Value) -> Result<(), AwsError> {
             text(target, "Id")
         )));
     }
-    Ok(())
+    match target.get("InputTransformer").and_then(undefined_placeholder) {
+        Some(name) => Err(AwsError::validation(format!(
+            "InputTemplate for target {} contains invalid placeholder {name}.",
+            text(target, "Id")
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// A dead-letter queue is a standard queue in the rule's Region.
@@ -285,6 +297,10 @@ fn check_cross_account_service(
         )));
     }
     Ok(())
+}
+
+fn is_bus(target: &Value) -> bool {
+    text(target, "Arn").parse::<Arn>().is_ok_and(|arn| arn.bus_name().is_some())
 }
 
 fn malformed(arn: &str) -> AwsError {

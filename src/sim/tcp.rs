@@ -10,11 +10,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use http::{Request, Response, StatusCode};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::SimulatedAws;
-use super::http::respond;
+use super::http_faults::{HttpFaults, Reply, reply};
 
 /// Serves `world` on `listener` until `shutdown` is ready.
 ///
@@ -26,6 +28,20 @@ pub async fn serve(
     world: Arc<Mutex<SimulatedAws>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_with_faults(listener, world, HttpFaults::default(), shutdown).await
+}
+
+/// The same, with faults, which the caller may add and lift meanwhile.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_with_faults(
+    listener: TcpListener,
+    world: Arc<Mutex<SimulatedAws>>,
+    faults: HttpFaults,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         return Err(io::Error::new(
@@ -35,20 +51,59 @@ pub async fn serve(
             ),
         ));
     }
-    let router = Router::new().fallback(answer).with_state(world);
+    // Who is never answered would hold up the end.
+    let (ending, ended) = watch::channel(false);
+    let door = Door { world, faults, ended };
+    let router = Router::new().fallback(answer).with_state(door);
+    let shutdown = async move {
+        shutdown.await;
+        _ = ending.send(true);
+    };
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 
-async fn answer(State(world): State<Arc<Mutex<SimulatedAws>>>, request: Request<Body>) -> Response<Body> {
+#[derive(Clone)]
+struct Door {
+    world: Arc<Mutex<SimulatedAws>>,
+    faults: HttpFaults,
+    /// Whether the door is being closed.
+    ended: watch::Receiver<bool>,
+}
+
+async fn answer(State(mut door): State<Door>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        let mut refused = Response::new(Body::from("the body is longer than any request of AWS"));
-        *refused.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        return refused;
+        return only(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than any request of AWS");
     };
     let request: Request<Bytes> = Request::from_parts(parts, body);
-    let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-    respond(&mut world, &request).map(Body::from)
+    let replied = {
+        let mut world = door.world.lock().unwrap_or_else(PoisonError::into_inner);
+        reply(&mut world, &door.faults, &request)
+    };
+    match replied {
+        Reply::Whole(response) => response.map(Body::from),
+        Reply::Cut(response) => response.map(broken_off),
+        Reply::Never => {
+            _ = door.ended.wait_for(|ended| *ended).await;
+            only(StatusCode::SERVICE_UNAVAILABLE, "the simulated AWS ends")
+        }
+    }
+}
+
+fn only(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+/// A body that breaks off after what is sent.
+fn broken_off(sent: Bytes) -> Body {
+    let rest = async {
+        // What is sent is on its way only once the server has found nothing more to send.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "the connection was closed in the middle of the body"))
+    };
+    Body::from_stream(stream::iter([Ok(sent)]).chain(stream::once(rest)))
 }
 
 /// PutEvents takes 1 MiB of entries; JSON makes them longer.

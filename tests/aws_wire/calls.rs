@@ -308,7 +308,7 @@ async fn archives_and_tags_are_read_whole() {
 
     let body = json!({
         "ArchiveName": "ww-org", "EventSourceArn": BUS_ARN, "Description": "d", "EventPattern": "{}", "State": "CREATING",
-        "RetentionDays": 30, "SizeBytes": 0, "EventCount": 0,
+        "RetentionDays": 30, "SizeBytes": 4096, "EventCount": 7,
     });
     let archive = ArchiveSummary {
         name: "ww-org".into(),
@@ -317,6 +317,8 @@ async fn archives_and_tags_are_read_whole() {
         pattern: Some("{}".into()),
         retention_days: 30,
         state: "CREATING".into(),
+        events: 7,
+        bytes: 4_096,
     };
     assert_eq!(answer(Call::DescribeArchive { archive: "ww-org".into() }, body).await, Answer::Archive(archive));
 

@@ -9,6 +9,8 @@
 
 mod calls;
 mod errors;
+mod inspect;
 mod roles;
+mod signature;
 mod targets;
 mod wire;

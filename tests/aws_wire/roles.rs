@@ -132,13 +132,16 @@ async fn an_expired_session_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_aws_no_longer_takes_is_replaced() {
+async fn a_session_that_aws_no_longer_takes_is_replaced_once_and_proven_anew() {
     let wire = Wire::new();
     let fleet = wire.fleet(settings());
-    wire.events([Reply::error(400, "ExpiredTokenException", "The security token included in the request is expired")]);
+    let over = Reply::error(400, "ExpiredTokenException", "The security token included in the request is expired");
+    wire.events([over.clone()]);
+    fleet.call(&here(), delete()).await.unwrap();
+    assert_eq!((wire.sent_sts("AssumeRole").len(), wire.sent_sts("GetCallerIdentity").len()), (2, 2));
+    // A clock that is wrong would make every session one that is over: it is told, and not tried for ever.
+    wire.events([over.clone(), over]);
     assert_eq!(fleet.call(&here(), list()).await.unwrap_err().class, ErrorClass::Credentials);
-    fleet.call(&here(), list()).await.unwrap();
-    assert_eq!(wire.sent_sts("AssumeRole").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

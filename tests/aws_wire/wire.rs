@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use wheelwright::aws::{AwsFleet, AwsSettings, Connection};
@@ -26,6 +26,8 @@ pub(crate) struct Sent {
     pub(crate) target: String,
     pub(crate) content_type: String,
     pub(crate) authorization: String,
+    /// All headers but those that the connection adds, by name.
+    pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
 }
 
@@ -40,12 +42,25 @@ impl Sent {
         let value = fields.into_iter().find(|(field, _)| *field == name)?.1;
         Some(value.replace("%3A", ":").replace("%2F", "/").replace("%20", " "))
     }
+
+    fn is_inspecting(&self) -> bool {
+        self.target.starts_with("AmazonSQS.") || self.form("Action").as_deref() == Some("GetRole")
+    }
 }
 
 /// What the wire answers.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    Body { status: u16, body: String },
+    Body {
+        status: u16,
+        body: String,
+    },
+    /// With the header `x-amzn-query-error`.
+    QueryError {
+        status: u16,
+        error: String,
+        body: String,
+    },
     Never,
     Refused,
 }
@@ -75,9 +90,15 @@ struct State {
     sent: Mutex<Vec<Sent>>,
     events: Mutex<VecDeque<Reply>>,
     sts: Mutex<VecDeque<Reply>>,
+    inspected: Mutex<VecDeque<Reply>>,
+    /// What STS's clock is ahead of ours by.
+    sts_ahead: Mutex<Duration>,
     /// The account that GetCallerIdentity names, if not the one whose role was assumed.
     identity: Mutex<Option<String>>,
 }
+
+/// What EventBridge answers unless something else is queued: every listing, and each empty.
+const LISTS: &str = r#"{"EventBuses":[],"Rules":[],"Targets":[],"Archives":[],"Tags":[]}"#;
 
 impl Wire {
     pub(crate) fn new() -> Self {
@@ -87,6 +108,8 @@ impl Wire {
             sent: Mutex::default(),
             events: Mutex::default(),
             sts: Mutex::default(),
+            inspected: Mutex::default(),
+            sts_ahead: Mutex::default(),
             identity: Mutex::default(),
         }))
     }
@@ -101,6 +124,16 @@ impl Wire {
         self.0.sts.lock().unwrap().extend(replies);
     }
 
+    /// Queues IAM's and SQS's next answers.
+    pub(crate) fn inspected(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.0.inspected.lock().unwrap().extend(replies);
+    }
+
+    /// Sets STS's clock ahead.
+    pub(crate) fn sts_ahead(&self, by: Duration) {
+        *self.0.sts_ahead.lock().unwrap() = by;
+    }
+
     /// Makes GetCallerIdentity name this account.
     pub(crate) fn identity(&self, account: &str) {
         *self.0.identity.lock().unwrap() = Some(account.into());
@@ -111,7 +144,12 @@ impl Wire {
     }
 
     pub(crate) fn sent_events(&self) -> Vec<Sent> {
-        self.sent().into_iter().filter(|sent| !sent.target.is_empty()).collect()
+        self.sent().into_iter().filter(|sent| sent.target.starts_with("AWSEvents.")).collect()
+    }
+
+    /// The requests to IAM and SQS.
+    pub(crate) fn sent_inspecting(&self) -> Vec<Sent> {
+        self.sent().into_iter().filter(Sent::is_inspecting).collect()
     }
 
     /// The requests of this STS action.
@@ -150,7 +188,8 @@ impl Wire {
         let role = sent.form("RoleArn").unwrap_or_default();
         let account = role.split(':').nth(4).unwrap_or_default().to_owned();
         let number = self.sent_sts("AssumeRole").len();
-        let expires = jiff::Timestamp::try_from(self.0.clock.now() + Duration::from_secs(3_600)).unwrap();
+        let expires = self.0.clock.now() + *self.0.sts_ahead.lock().unwrap() + Duration::from_secs(3_600);
+        let expires = jiff::Timestamp::try_from(expires).unwrap();
         Reply::text(
             200,
             &format!(
@@ -174,29 +213,39 @@ impl HttpConnector for Wire {
             target: header("x-amz-target"),
             content_type: header("content-type"),
             authorization: header("authorization"),
+            headers: request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body: String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap(),
         };
         self.0.sent.lock().unwrap().push(sent.clone());
-        let reply = if sent.target.is_empty() {
+        let reply = if sent.is_inspecting() {
+            self.0.inspected.lock().unwrap().pop_front().expect("an answer for IAM or SQS is queued")
+        } else if sent.target.is_empty() {
             let queued = self.0.sts.lock().unwrap().pop_front();
             queued.unwrap_or_else(|| self.sts_answer(&sent))
         } else {
-            self.0.events.lock().unwrap().pop_front().unwrap_or_else(|| Reply::text(200, "{}"))
+            self.0.events.lock().unwrap().pop_front().unwrap_or_else(|| Reply::text(200, LISTS))
         };
         HttpConnectorFuture::new(async move {
             match reply {
                 Reply::Never => std::future::pending().await,
                 Reply::Refused => Err(ConnectorError::io("connection refused".into())),
-                Reply::Body { status, body } => {
-                    // So that callers at the same time really are.
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-                    response.headers_mut().insert("x-amzn-requestid", "request-1");
+                Reply::Body { status, body } => Ok(answer(status, body).await),
+                Reply::QueryError { status, error, body } => {
+                    let mut response = answer(status, body).await;
+                    response.headers_mut().insert("x-amzn-query-error", error);
                     Ok(response)
                 }
             }
         })
     }
+}
+
+async fn answer(status: u16, body: String) -> HttpResponse {
+    // So that callers at the same time really are.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+    response.headers_mut().insert("x-amzn-requestid", "request-1");
+    response
 }
 
 impl HttpClient for Wire {

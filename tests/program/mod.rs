@@ -2,6 +2,8 @@
 #![allow(dead_code)] // Each test crate takes what it needs.
 #![allow(clippy::disallowed_methods)] // Files are written and processes started here: it is what these tests are about.
 
+pub(crate) mod served;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -101,7 +103,18 @@ impl Ran {
 
 /// Runs the program with nothing of the surroundings but what is given, and nobody at a terminal.
 pub(crate) fn wheelwright(folder: &Folder, endpoint: Option<&Endpoint>, args: &[&str]) -> Ran {
-    let output = command(folder, endpoint).args(args).stdin(Stdio::null()).output().unwrap();
+    wheelwright_with(folder, endpoint, &[], args)
+}
+
+/// The same with these variables of the environment.
+pub(crate) fn wheelwright_with(
+    folder: &Folder,
+    endpoint: Option<&Endpoint>,
+    variables: &[(&str, &str)],
+    args: &[&str],
+) -> Ran {
+    let output =
+        command(folder, endpoint).envs(variables.iter().copied()).args(args).stdin(Stdio::null()).output().unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -1,7 +1,12 @@
 //! What people change a topology to.
 
-use crate::generator::{FILTERS, KINDS, Publication, Rng, Spec, Subscription, Team};
-use crate::generator::{add_subscription, has_subscription, some_kinds, spoke};
+use crate::generator::{
+    add_collection, add_subscription, change_details, description, direct, has_subscription, options, second_bus,
+    some_accounts, some_kinds, some_regions, some_tags, spoke, until,
+};
+use crate::rng::Rng;
+use crate::samples::{FILTERS, KINDS};
+use crate::spec::{Deliver, Kind, Publication, Spec, Subscription, Team, Way};
 
 /// The topology after some edits, as a person would commit them.
 pub fn edited(rng: &mut Rng, spec: &Spec) -> Spec {
@@ -14,15 +19,10 @@ pub fn edited(rng: &mut Rng, spec: &Spec) -> Spec {
 
 fn edit(rng: &mut Rng, spec: &mut Spec) {
     let team = rng.below(spec.teams.len());
-    match rng.below(13) {
+    match rng.below(21) {
         0 => add_subscription(rng, spec),
         1 => change_subscription(rng, spec, |_, _, team, at| _ = team.subscriptions.remove(at)),
-        2 => change_subscription(rng, spec, |_, _, team, at| {
-            let name = format!("{}-renamed", team.subscriptions[at].name);
-            if !has_subscription(team, &name) && name.len() < 30 {
-                team.subscriptions[at].name = name;
-            }
-        }),
+        2 => change_subscription(rng, spec, rename),
         3 => change_subscription(rng, spec, |rng, _, team, at| team.subscriptions[at].filter = *rng.pick(&FILTERS)),
         4 => change_subscription(rng, spec, |rng, from, team, at| {
             let kinds = if from.kinds.is_empty() { &KINDS[..] } else { &from.kinds[..] };
@@ -40,7 +40,11 @@ fn edit(rng: &mut Rng, spec: &mut Spec) {
         8 => {
             let hub = rng.below(spec.hubs.len());
             let number = spec.teams[team].spokes.len();
-            let added = spoke(rng, spec, team, hub, number);
+            let added = if rng.chance(30) {
+                second_bus(rng, &spec.teams[team].spokes)
+            } else {
+                spoke(rng, spec, team, hub, number)
+            };
             spec.teams[team].spokes.push(added);
         }
         9 => change_gateways(rng, spec, team),
@@ -49,15 +53,20 @@ fn edit(rng: &mut Rng, spec: &mut Spec) {
             spec.hubs[hub].organization ^= true;
         }
         11 => change_via(rng, spec, team),
-        _ => {
-            let hub = rng.below(spec.hubs.len());
-            let hub = &mut spec.hubs[hub];
-            match rng.below(3) {
-                0 => hub.audit = if hub.audit.is_some() { None } else { Some("audit-log".to_owned()) },
-                1 => hub.audit = hub.audit.as_ref().map(|_| "audit-archive".to_owned()),
-                _ => hub.archive_days = hub.archive_days.map(|days| days + 30).or(Some(7)),
-            }
+        12 => change_hub(rng, spec),
+        13 => change_tags(rng, spec, team),
+        14 => {
+            let spoke = rng.below(spec.teams[team].spokes.len());
+            spec.teams[team].spokes[spoke].options = options(rng);
         }
+        15 | 16 => change_subscription(rng, spec, |rng, _, team, at| {
+            let stop = &mut team.subscriptions[at].stop;
+            *stop = if stop.is_some() && rng.chance(50) { None } else { Some(until(rng)) };
+        }),
+        17 => change_subscription(rng, spec, |rng, _, team, at| change_details(rng, &mut team.subscriptions[at])),
+        18 => add_collection(rng, spec, team),
+        19 => change_collection(rng, spec, team),
+        _ => rename_publication(rng, spec, team),
     }
 }
 
@@ -72,20 +81,58 @@ fn change_subscription(rng: &mut Rng, spec: &mut Spec, change: impl Fn(&mut Rng,
     }
 }
 
-/// Another queue, from the bus to a queue, or from a queue to the bus, as far as EventBridge delivers it.
+/// Another name, which a `[[moved]]` tells or not.
+fn rename(rng: &mut Rng, _: &Publication, team: &mut Team, at: usize) {
+    let name = format!("{}-renamed", team.subscriptions[at].name);
+    if has_subscription(team, &name) || name.len() >= 30 {
+        return;
+    }
+    let subscription = &mut team.subscriptions[at];
+    let before = std::mem::replace(&mut subscription.name, name);
+    subscription.first = rng.chance(50).then(|| subscription.first.take().unwrap_or(before));
+}
+
+/// The same of a publication, and of all who subscribe to it.
+fn rename_publication(rng: &mut Rng, spec: &mut Spec, team: usize) {
+    if spec.teams[team].publications.is_empty() {
+        return;
+    }
+    let at = rng.below(spec.teams[team].publications.len());
+    let publication = &mut spec.teams[team].publications[at];
+    let name = format!("{}-renamed", publication.name);
+    if name.len() >= 30 {
+        return;
+    }
+    let before = std::mem::replace(&mut publication.name, name.clone());
+    publication.first = rng.chance(70).then(|| publication.first.take().unwrap_or_else(|| before.clone()));
+    for taker in &mut spec.teams {
+        for subscription in &mut taker.subscriptions {
+            if subscription.publisher == team && subscription.publication == before {
+                subscription.publication.clone_from(&name);
+            }
+        }
+    }
+}
+
+/// Another destination, from the bus to something else, or back to the bus, as far as EventBridge delivers it.
 fn change_destination(rng: &mut Rng, spec: &mut Spec) {
     let regions: Vec<&str> = spec.hubs.iter().map(|hub| hub.region).collect();
     change_subscription(rng, spec, |rng, from, team, at| {
-        let subscription = &team.subscriptions[at];
-        let spoke = team.spokes.iter().find(|spoke| spoke.name == subscription.spoke).unwrap();
+        let spoke = Spec::subscription_spoke(team, &team.subscriptions[at]);
         let near = spoke.region == regions[spoke.hub];
-        let queue = match &subscription.queue {
-            Some(_) if !from.via_spoke && rng.chance(40) => None,
-            Some(queue) => Some(format!("{queue}b")),
-            None if near => Some(format!("{}-queue", subscription.name)),
-            None => None,
+        let deliver = match &team.subscriptions[at].deliver {
+            Deliver::To(..) if !from.is_forwarded() && rng.chance(40) => Deliver::Bus,
+            Deliver::To(kind, name) if rng.chance(50) => Deliver::To(*kind, format!("{name}b")),
+            Deliver::Bus if !near => Deliver::Bus,
+            Deliver::To(..) | Deliver::Bus => {
+                let number = rng.within(20, 40);
+                direct(rng, number)
+            }
         };
-        team.subscriptions[at].queue = queue;
+        team.subscriptions[at].deliver = deliver;
+        if team.subscriptions[at].deliver == Deliver::Bus {
+            team.subscriptions[at].retry = None;
+        }
     });
 }
 
@@ -93,7 +140,7 @@ fn change_gateways(rng: &mut Rng, spec: &mut Spec, team: usize) {
     let last = spec.accounts.len() - 1;
     let account = last - rng.below(2);
     let publications = &mut spec.teams[team].publications;
-    if let Some(publication) = publications.iter_mut().find(|publication| !publication.via_spoke) {
+    if let Some(publication) = publications.iter_mut().find(|publication| publication.way == Way::Hub) {
         match publication.gateways.iter().position(|found| *found == account) {
             Some(at) => _ = publication.gateways.remove(at),
             None => publication.gateways.push(account),
@@ -112,24 +159,60 @@ fn change_via(rng: &mut Rng, spec: &mut Spec, team: usize) {
     let takes = |subscription: &Subscription| subscription.publisher == team && subscription.publication == name;
     let far = spec.teams.iter().any(|taker| {
         taker.subscriptions.iter().filter(|subscription| takes(subscription)).any(|subscription| {
-            let spoke = taker.spokes.iter().find(|spoke| spoke.name == subscription.spoke).unwrap();
+            let spoke = Spec::subscription_spoke(taker, subscription);
             spoke.region != regions[spoke.hub]
         })
     });
     let publication = &mut spec.teams[team].publications[at];
-    if publication.via_spoke {
-        publication.via_spoke = false;
-        return;
+    match publication.way {
+        Way::Spoke => publication.way = Way::Hub,
+        Way::Hub if !far => {
+            publication.way = Way::Spoke;
+            publication.gateways.clear();
+            let takers = spec.teams.iter_mut().flat_map(|taker| &mut taker.subscriptions);
+            for subscription in takers.filter(|subscription| takes(subscription)) {
+                if subscription.deliver == Deliver::Bus {
+                    subscription.deliver = Deliver::To(Kind::Queue, format!("{}-queue", subscription.name));
+                }
+            }
+        }
+        Way::Hub | Way::Collect { .. } => {}
     }
-    if far {
-        return;
+}
+
+fn change_hub(rng: &mut Rng, spec: &mut Spec) {
+    let hub = rng.below(spec.hubs.len());
+    let hub = &mut spec.hubs[hub];
+    match rng.below(5) {
+        0 => hub.audit = if hub.audit.is_some() { None } else { Some("audit-log".to_owned()) },
+        1 => hub.audit = hub.audit.as_ref().map(|_| "audit-archive".to_owned()),
+        2 => hub.archive_days = hub.archive_days.map(|days| days + 30).or(Some(7)),
+        3 => hub.description = description(rng),
+        _ => hub.options = options(rng),
     }
-    publication.via_spoke = true;
-    publication.gateways.clear();
-    for taker in &mut spec.teams {
-        for subscription in taker.subscriptions.iter_mut().filter(|subscription| takes(subscription)) {
-            let queue = format!("{}-queue", subscription.name);
-            subscription.queue.get_or_insert(queue);
+}
+
+fn change_tags(rng: &mut Rng, spec: &mut Spec, team: usize) {
+    let tags = some_tags(rng);
+    match rng.below(4) {
+        0 => spec.tags = tags,
+        1 => {
+            let hub = rng.below(spec.hubs.len());
+            spec.hubs[hub].options.tags = tags;
+        }
+        2 => spec.teams[team].tags = tags,
+        _ => {
+            let spoke = rng.below(spec.teams[team].spokes.len());
+            spec.teams[team].spokes[spoke].options.tags = tags;
+        }
+    }
+}
+
+fn change_collection(rng: &mut Rng, spec: &mut Spec, team: usize) {
+    let (accounts, regions) = (some_accounts(rng, spec), some_regions(rng, spec));
+    for publication in &mut spec.teams[team].publications {
+        if let Way::Collect { .. } = publication.way {
+            publication.way = Way::Collect { accounts: accounts.clone(), regions: regions.clone() };
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Where the oracle listens: at the simulated AWS, at what the operator is answered, and at what the sweep says of itself.
 
-use crate::generator::Rng;
 use crate::oracle::{Check, Oracle, items};
-use serde_json::json;
+use crate::rng::Rng;
+use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::model::ids::Scope;
 use wheelwright::model::plan::{Action, Step};
+use wheelwright::model::topology::Tags;
 use wheelwright::port::Fleet;
 use wheelwright::reconcile::apply::StepOutcome;
 use wheelwright::reconcile::sweep::Listener;
@@ -156,12 +157,44 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
         Action::RemoveTargets { rule, target_ids } => target_ids.iter().find_map(|id| {
             find(SnapshotKind::Target, &rule.bus.name, &rule.name, id).map(|_| format!("target {id} is there"))
         }),
-        Action::UpdateBus { .. }
-        | Action::TagBus { .. }
-        | Action::UntagBus { .. }
-        | Action::TagRule { .. }
-        | Action::UntagRule { .. }
-        | Action::CreateArchive { .. }
-        | Action::UpdateArchive { .. } => None,
+        Action::UpdateBus { bus, settings } => {
+            let live = find(SnapshotKind::Bus, &bus.name, "", &bus.name).unwrap_or_default();
+            let text = |pointer: &str| live.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+            let as_said = text("/Description").as_ref() == Some(&settings.description)
+                && text("/KmsKeyIdentifier") == settings.kms_key
+                && text("/DeadLetterConfig/Arn") == settings.dead_letter_arn
+                && text("/LogConfig/Level") == Some(settings.log.level.to_string());
+            (!as_said).then(|| format!("the bus is {live}"))
+        }
+        Action::TagBus { bus, tags } => {
+            tags_lie(&find(SnapshotKind::Bus, &bus.name, "", &bus.name).unwrap_or_default(), Some(tags), &[])
+        }
+        Action::UntagBus { bus, keys } => {
+            let keys: Vec<&String> = keys.iter().collect();
+            tags_lie(&find(SnapshotKind::Bus, &bus.name, "", &bus.name).unwrap_or_default(), None, &keys)
+        }
+        Action::TagRule { rule, tags } => {
+            let live = find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name);
+            tags_lie(&live.unwrap_or_default(), Some(tags), &[])
+        }
+        Action::UntagRule { rule, keys } => {
+            let live = find(SnapshotKind::Rule, &rule.bus.name, &rule.name, &rule.name);
+            tags_lie(&live.unwrap_or_default(), None, &keys.iter().collect::<Vec<_>>())
+        }
+        Action::CreateArchive { archive, spec } | Action::UpdateArchive { archive, spec } => {
+            let live = find(SnapshotKind::Archive, "", "", &archive.name).unwrap_or_default();
+            let same = live["RetentionDays"] == json!(spec.retention_days);
+            (!same).then(|| format!("the archive is {live}"))
+        }
     }
+}
+
+/// What a thing's tags say against these having been set, and those keys having been removed.
+fn tags_lie(thing: &Value, set: Option<&Tags>, removed: &[&String]) -> Option<String> {
+    let live = |key: &String| {
+        let tags = thing["Tags"].as_array().into_iter().flatten();
+        tags.filter(|tag| tag["Key"] == json!(key)).find_map(|tag| tag["Value"].as_str())
+    };
+    let unset = set.into_iter().flatten().any(|(key, value)| live(key) != Some(value.as_str()));
+    (unset || removed.iter().any(|key| live(key).is_some())).then(|| format!("its tags are {}", thing["Tags"]))
 }

@@ -1,6 +1,6 @@
 //! Five deliberate bugs, each around the program and not in it. What the oracle is worth is that it catches them.
 
-use crate::generator::Rng;
+use crate::rng::Rng;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use wheelwright::call::{Answer, Call, CallError};

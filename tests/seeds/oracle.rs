@@ -3,14 +3,15 @@
 //! It knows the [`Spec`], the simulated AWS's log and its delivery. It asks nothing of the planner: a route delivers if
 //! an event that is put on a fork of the world is in the mailbox.
 
-use crate::generator::{Event, Place, SAMPLES, Spec, Taker, inbox};
+use crate::samples::SAMPLES;
+use crate::spec::{Event, Place, Spec, Taker, inbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::eventbridge::Arn;
 use wheelwright::model::ids::Scope;
-use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem, SnapshotKind};
+use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem};
 
 /// What did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +38,8 @@ pub enum Check {
     Surplus,
     /// Something of ours is left that nobody asks for, or there is less than there should be.
     Leftover,
+    /// A bus, a rule or an archive of ours is not set or tagged as asked.
+    Settings,
     /// After a crash, the world came out otherwise than without one.
     OtherEnd,
     /// The program (or this test) panicked.
@@ -52,7 +55,7 @@ pub struct Violation {
 /// The bus rule that every team has of its own: everything into its inbox.
 const INBOX_RULE: &str = "team-inbox";
 const OPERATOR_ROLE: &str = "wheelwright-operator";
-const STATEMENTS: &str = "ww_wheelwright_";
+pub(super) const STATEMENTS: &str = "ww_wheelwright_";
 
 /// An event that must keep arriving in one of these mailboxes once it did.
 #[derive(Clone)]
@@ -64,13 +67,15 @@ struct Obligation {
 }
 
 #[derive(Clone, Default)]
-struct State {
+pub(super) struct State {
     probes: Vec<Event>,
     obligations: Vec<Obligation>,
-    foreign: BTreeMap<String, Value>,
+    pub(super) foreign: BTreeMap<String, Value>,
     /// Where the operator has any business: buses, and for archives the scopes of hubs.
     buses: BTreeSet<Place>,
     inboxes: BTreeSet<Place>,
+    /// Things of ours that bear a tag of somebody else's, by their paths.
+    pub(super) others_tags: BTreeSet<String>,
     log_read: usize,
     operator_writes: usize,
     writes_tried: usize,
@@ -167,10 +172,11 @@ impl Oracle {
     /// From here on, what both topologies deliver must go on being delivered.
     pub fn watch(&self, old: &Spec, new: &Spec, aws: &SimulatedAws) {
         let mut state = self.state();
-        (state.probes, state.obligations) = obligations(old, new);
+        (state.probes, state.obligations) = obligations(old, new, now_ms(aws));
         for spec in [old, new] {
             state.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
             state.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
+            state.buses.extend(spec.default_buses());
             state.inboxes.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
         }
         state.log_read = aws.log().len();
@@ -230,14 +236,20 @@ impl Oracle {
         let mut state = self.state();
         state.ask_foreign(aws);
         state.ask_mailboxes(old, spec, aws);
+        state.ask_settings(spec, aws);
         if !leftovers {
             state.ask_leftovers(spec, aws);
         }
     }
+
+    /// Somebody put a tag of their own on a bus or a rule of ours: it must stay for as long as that thing is there.
+    pub fn others_tagged(&self, path: String) {
+        self.state().others_tags.insert(path);
+    }
 }
 
 impl State {
-    fn violate(&mut self, check: Check, detail: String) {
+    pub(super) fn violate(&mut self, check: Check, detail: String) {
         self.violations.push(Violation { check, detail });
     }
 
@@ -340,76 +352,11 @@ impl State {
             obligation.delivering = delivering;
         }
     }
+}
 
-    fn ask_mailboxes(&mut self, old: &Spec, spec: &Spec, aws: &SimulatedAws) {
-        let mut events: BTreeSet<Event> = spec.events().into_iter().chain(old.events()).collect();
-        events.extend(spoofs(spec));
-        let events: Vec<Event> = events.into_iter().collect();
-        let boxes: BTreeSet<String> = spec.mailboxes().into_iter().chain(old.mailboxes()).collect();
-        let mut fork = aws.clone();
-        fork.advance_ms(aws.settings.settle_ms);
-        let arrived = put_and_collect(&mut fork, &events, &boxes);
-        let mut wanted: BTreeMap<(usize, String), usize> = BTreeMap::new();
-        for (probe, event) in events.iter().enumerate() {
-            for (_, mailbox) in spec.expected(event) {
-                *wanted.entry((probe, mailbox)).or_default() += 1;
-            }
-            // On a bus that the topology has left, the team's own rule goes on.
-            let left = old.spokes().any(|spoke| old.spoke_place(spoke) == event.at)
-                && !spec.spokes().any(|spoke| spec.spoke_place(spoke) == event.at);
-            if left && arrived.contains_key(&(probe, inbox(&event.at))) {
-                wanted.insert((probe, inbox(&event.at)), 1);
-            }
-        }
-        for (key, count) in &wanted {
-            let found = arrived.get(key).copied().unwrap_or_default();
-            if found < *count {
-                self.violate(Check::Missing, format!("{:?} is {found} times in {}", events[key.0], key.1));
-            }
-        }
-        for (key, found) in &arrived {
-            let count = wanted.get(key).copied().unwrap_or_default();
-            if *found > count {
-                let text = format!("{:?} is {found} times in {}, not {count}", events[key.0], key.1);
-                self.violate(Check::Surplus, text);
-            }
-        }
-    }
-
-    /// Our rules and statements, counted by bus: as many as the topology asks for.
-    fn ask_leftovers(&mut self, spec: &Spec, aws: &SimulatedAws) {
-        let mut rules: BTreeMap<(String, String, String), usize> = BTreeMap::new();
-        let mut statements = rules.clone();
-        let mut names: BTreeMap<(String, String, String), Vec<String>> = BTreeMap::new();
-        for path in items(aws, |item| {
-            item.kind == SnapshotKind::Rule && is_ours(item.value)
-                || item.kind == SnapshotKind::Statement && item.name.starts_with(STATEMENTS)
-        })
-        .into_keys()
-        {
-            let parts: Vec<&str> = path.splitn(5, '/').collect();
-            let place = (parts[0].to_owned(), parts[1].to_owned(), parts[3].to_owned());
-            names.entry(place.clone()).or_default().push(parts[4].to_owned());
-            let counts = if parts[2] == "rule" { &mut rules } else { &mut statements };
-            *counts.entry(place).or_default() += 1;
-        }
-        let key = |place: Place| (place.account, place.region.to_owned(), place.bus);
-        let wanted: BTreeMap<_, _> = spec.rules().into_iter().map(|(place, count)| (key(place), count)).collect();
-        if rules != wanted {
-            self.violate(Check::Leftover, format!("rules are {rules:?} and should be {wanted:?}: {names:?}"));
-        }
-        let mut wanted: BTreeMap<_, _> =
-            spec.statements().into_iter().map(|(place, count)| (key(place), count)).collect();
-        // Where the policy's quota is lowered, one statement for the organisation may stand in for many.
-        for hub in spec.hubs.iter().filter(|hub| hub.quotas.is_some()) {
-            let place = key(spec.hub_place(hub));
-            wanted.remove(&place);
-            statements.remove(&place);
-        }
-        if statements != wanted {
-            self.violate(Check::Leftover, format!("statements are {statements:?} and should be {wanted:?}: {names:?}"));
-        }
-    }
+/// The simulated time.
+pub(super) fn now_ms(aws: &SimulatedAws) -> u64 {
+    u64::try_from(aws.now_ms()).unwrap()
 }
 
 /// Whether a rule's tags say that it is the operator's.
@@ -420,13 +367,13 @@ pub fn is_ours(rule: &Value) -> bool {
 
 /// What must go on arriving: for every taker of the new topology its new mailbox or, if it took the event before, its
 /// old one; and every mailbox that is to get the event before and after.
-fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
+fn obligations(old: &Spec, new: &Spec, now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
     let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
     let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
     let events: BTreeSet<Event> = new.events().into_iter().chain(old.events()).collect();
     for event in events {
-        let before = old.expected(&event);
-        let after = new.expected(&event);
+        let before = old.expected(&event, now_ms);
+        let after = new.expected(&event, now_ms);
         for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
             let mut any_of = BTreeSet::from([mailbox.clone()]);
             any_of.extend(before.iter().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox.clone()));
@@ -457,32 +404,8 @@ fn obligations(old: &Spec, new: &Spec) -> (Vec<Event>, Vec<Obligation>) {
     (probes, obligations)
 }
 
-/// Events of somebody's source, put at the hub by an account that does not publish them.
-fn spoofs(spec: &Spec) -> Vec<Event> {
-    let mut spoofs = Vec::new();
-    for team in &spec.teams {
-        for publication in &team.publications {
-            for (at, hub) in spec.hubs.iter().enumerate() {
-                let publishers = spec.publishers(team, publication, at);
-                let place = spec.hub_place(hub);
-                let kind = publication.kinds.first().copied().unwrap_or("Opened");
-                for account in spec.accounts.iter().filter(|account| !publishers.contains(&account.id)) {
-                    spoofs.push(Event {
-                        account: account.id.clone(),
-                        at: place.clone(),
-                        source: Spec::source(team, publication),
-                        kind,
-                        sample: 1,
-                    });
-                }
-            }
-        }
-    }
-    spoofs
-}
-
 /// Puts each event, and counts it in each mailbox: by its place in `events`, and by mailbox.
-fn put_and_collect(
+pub(super) fn put_and_collect(
     aws: &mut SimulatedAws,
     events: &[Event],
     boxes: &BTreeSet<String>,
@@ -490,15 +413,19 @@ fn put_and_collect(
     for (probe, event) in events.iter().enumerate() {
         let bus = Arn::bus(event.at.region, &event.at.account, &event.at.bus).to_string();
         let entry = EventEntry::new(&bus, &event.source, event.kind, SAMPLES[event.sample].detail(probe));
+        if event.is_a_services() {
+            aws.service_event(&event.account, event.at.region, &entry);
+            continue;
+        }
         // Who may not put it has not put it.
         let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
     }
     let mut found = BTreeMap::new();
     for mailbox in boxes {
-        for message in aws.messages(mailbox) {
-            if let Some(probe) = probe_of(&message.body) {
-                *found.entry((probe, mailbox.clone())).or_default() += 1;
-            }
+        let queued = aws.messages(mailbox).iter().map(|message| message.body.clone());
+        let received = aws.received(mailbox).iter().map(ToString::to_string);
+        for probe in queued.chain(received).filter_map(|body| probe_of(&body)) {
+            *found.entry((probe, mailbox.clone())).or_default() += 1;
         }
     }
     found
@@ -514,11 +441,10 @@ fn probe_of(body: &str) -> Option<usize> {
 fn written_bus(entry: &LogEntry) -> Option<String> {
     let text = |field: &str| entry.input[field].as_str().map(str::to_owned);
     match entry.operation.as_str() {
-        "CreateEventBus" => text("Name"),
-        "TagResource" => {
-            let arn = text("ResourceARN")?;
-            let (_, rest) = arn.split_once(":rule/").or_else(|| arn.split_once(":event-bus/"))?;
-            Some(rest.split('/').next().unwrap_or(rest).to_owned())
+        "CreateEventBus" | "UpdateEventBus" => text("Name"),
+        "TagResource" | "UntagResource" => {
+            let arn: Arn = text("ResourceARN")?.parse().ok()?;
+            arn.bus_and_rule_name().map(|(bus, _)| bus).or_else(|| arn.bus_name()).map(str::to_owned)
         }
         "CreateArchive" => text("EventSourceArn")?.rsplit_once('/').map(|(_, bus)| bus.to_owned()),
         _ => text("EventBusName"),
@@ -553,6 +479,14 @@ pub fn put_rule(aws: &mut SimulatedAws, place: &Place, rule: &str, description: 
 pub fn put_target(aws: &mut SimulatedAws, place: &Place, rule: &str, id: &str, arn: &str) {
     let input = json!({"Rule": rule, "EventBusName": place.bus, "Targets": [{"Id": id, "Arn": arn}]});
     events_call(aws, place, "PutTargets", &input);
+}
+
+/// The tags of something on a bus.
+pub fn tags(aws: &mut SimulatedAws, place: &Place, arn: &str) -> Vec<Value> {
+    let caller = Caller::root(&place.account);
+    let input = json!({"ResourceARN": arn});
+    let answer = aws.call(&caller, place.region, Service::EventBridge, "ListTagsForResource", &input).unwrap();
+    answer["Tags"].as_array().cloned().unwrap_or_default()
 }
 
 /// Somebody of the account makes some other call about a bus.

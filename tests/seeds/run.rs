@@ -1,14 +1,16 @@
 //! One seed: a world, a topology, faults, drift, another topology, and the oracle looking on.
 
 use crate::edits;
-use crate::generator::{self, Place, Rng, Spec};
+use crate::generator::{self, HOUR_MS};
+use crate::hands::create_queue;
 use crate::listen::{Hearer, Overheard, Watched};
 use crate::mutants::{Mutant, Mutated};
-use crate::oracle::{self, Check, Oracle, Violation};
+use crate::oracle::{self, Check, Oracle, Violation, now_ms};
+use crate::rng::Rng;
+use crate::spec::{KEY_ID, REGIONS, Spec};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::config::{self, Settings, SourceFiles};
-use wheelwright::eventbridge::Arn;
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
 use wheelwright::model::ids::{Moment, Scope};
@@ -21,7 +23,7 @@ use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
 use wheelwright::reconcile::sweep::{SweepSettings, Sweeper};
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
-use wheelwright::sim::{Quotas, SimulatedAws, SnapshotKind};
+use wheelwright::sim::{Quotas, SimulatedAws, key_policy};
 use wheelwright::stage;
 
 /// What came of a seed.
@@ -34,6 +36,8 @@ pub struct Report {
     pub faults: usize,
     /// Whether a quota left no room, so that the end was not asked for.
     pub no_room: bool,
+    /// What of the language one of the topologies has.
+    pub features: BTreeMap<&'static str, bool>,
 }
 
 /// Runs a seed to its end, or to the first thing that does not hold.
@@ -46,6 +50,10 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
         lower_quotas(&mut rng, &mut old, &mut new);
     }
     let mut run = Run::new(rng, seed, mutant, [&old, &new]);
+    run.report.features = generator::features(&old);
+    for (feature, has) in generator::features(&new) {
+        *run.report.features.entry(feature).or_default() |= has;
+    }
     if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
         for (path, text) in old.files().into_iter().chain(new.files()) {
             println!("--- {path}\n{text}");
@@ -66,24 +74,24 @@ pub async fn every_crash(seed: u64) -> (Vec<Violation>, usize) {
     let mut run = Run::new(rng, seed, None, [&old, &new]);
     run.neighbours(&old);
     run.watch(&old, &old);
-    run.settle_down(&old, &old, &desired(&old, 1).2).await;
+    run.settle_down(&old, &old, 1).await;
     run.foreigners(&old);
     let mut killed = 0;
     for (from, to, sequence) in [(&old, &new, 2), (&new, &old, 3)] {
-        let wanted = desired(to, sequence).2;
+        run.next_hour();
         let mut undisturbed = run.fork();
         undisturbed.watch(from, to);
-        undisturbed.sweep(&wanted, Trouble::none()).await;
+        undisturbed.sweep(to, sequence, Trouble::none()).await;
         let writes = undisturbed.oracle.write_numbers();
-        undisturbed.settle_down(from, to, &wanted).await;
+        undisturbed.settle_down(from, to, sequence).await;
         let end = unlabelled(&undisturbed.fleet.world());
         for number in writes {
             for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                 killed += 1;
                 let mut crashed = run.fork();
                 crashed.watch(from, to);
-                crashed.sweep(&wanted, Trouble::only(Schedule::once(number, fault))).await;
-                crashed.settle_down(from, to, &wanted).await;
+                crashed.sweep(to, sequence, Trouble::only(Schedule::once(number, fault))).await;
+                crashed.settle_down(from, to, sequence).await;
                 let other = unlabelled(&crashed.fleet.world());
                 if let Some((path, live)) = other.iter().find(|(path, live)| end.get(*path) != Some(*live)) {
                     crashed.oracle.violate(Check::OtherEnd, format!("{path} is {live}, not {:?}", end.get(path)));
@@ -119,11 +127,27 @@ fn unlabelled(aws: &SimulatedAws) -> BTreeMap<String, Value> {
 /// Room for what either topology needs, for what others have there, and for little more. The same for all hubs: a quota
 /// is an account's, and hubs can share one.
 fn lower_quotas(rng: &mut Rng, old: &mut Spec, new: &mut Spec) {
-    let needed = old.rules().into_values().chain(new.rules().into_values()).max().unwrap_or_default();
+    let needed = old.rules().into_values().chain(new.rules().into_values()).map(|rules| rules.len()).max();
     // One more rule for an archive, which AWS makes, and one for people's own.
-    let quotas = (needed + 2 + rng.below(3), rng.within(700, 2_000));
+    let quotas = (needed.unwrap_or_default() + 2 + rng.below(3), rng.within(700, 2_000));
     for hub in old.hubs.iter_mut().chain(&mut new.hubs) {
         hub.quotas = Some(quotas);
+    }
+}
+
+/// A key in every account and Region, which the operator may use as well.
+fn create_keys(aws: &mut SimulatedAws, spec: &Spec) {
+    for account in &spec.accounts {
+        let mut policy = key_policy(&account.id);
+        let operator = json!({
+            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": {"AWS": format!("arn:aws:iam::{}:role/wheelwright-operator", account.id)},
+        });
+        policy["Statement"].as_array_mut().unwrap().push(operator);
+        for region in REGIONS {
+            let key = aws.create_key_with_id(&account.id, region, KEY_ID);
+            aws.set_key_policy(&key, &policy);
+        }
     }
 }
 
@@ -140,14 +164,14 @@ impl Clock for SimClock {
     }
 }
 
-/// A topology as the program reads it, at a place in the order.
-pub fn desired(spec: &Spec, sequence: u64) -> (Topology, Settings, Desired) {
+/// A topology as the program reads it, at a place in the order and at a time.
+pub fn desired(spec: &Spec, sequence: u64, now: Moment) -> (Topology, Settings, Desired) {
     let files = SourceFiles::new(spec.files());
     let loaded = config::load(&files);
-    let Some(topology) = loaded.topology else {
-        panic!("{}", config::render(&loaded.diagnostics, &files, config::Style::Plain));
-    };
-    let desired = expand(&topology, &loaded.settings, Revision { id: sequence.to_string(), sequence }, Moment(0));
+    let told = || config::render(&loaded.diagnostics, &files, config::Style::Plain);
+    assert!(!loaded.has_errors(), "{}", told());
+    let Some(topology) = loaded.topology else { panic!("{}", told()) };
+    let desired = expand(&topology, &loaded.settings, Revision { id: sequence.to_string(), sequence }, now);
     (topology, loaded.settings, desired)
 }
 
@@ -160,9 +184,9 @@ pub struct Run {
     pub oracle: Oracle,
     pub report: Report,
     /// Whether quotas are low, so that there may be no room.
-    tight: bool,
+    pub tight: bool,
     /// Whether somebody put a target of theirs on a rule that the new topology takes away.
-    foreign_targets: bool,
+    pub foreign_targets: bool,
 }
 
 /// What goes wrong during one sweep.
@@ -191,13 +215,14 @@ pub struct Ended {
 impl Run {
     /// The accounts of both topologies as they are before the program first looks.
     pub fn new(mut rng: Rng, seed: u64, mutant: Option<Mutant>, specs: [&Spec; 2]) -> Self {
-        let (topology, settings, mut staged) = desired(specs[0], 1);
+        let (topology, settings, mut staged) = desired(specs[0], 1, Moment(0));
         for spec in specs {
-            staged.scopes.extend(desired(spec, 1).2.scopes);
+            staged.scopes.extend(desired(spec, 1, Moment(0)).2.scopes);
         }
         let mut aws = stage::stage(&topology, &settings, &staged);
+        create_keys(&mut aws, specs[0]);
         for spec in specs {
-            for queue in spec.mailboxes() {
+            for queue in spec.mailboxes().into_iter().filter(|mailbox| mailbox.contains(":sqs:")) {
                 create_queue(&mut aws, &queue);
             }
             for hub in &spec.hubs {
@@ -238,7 +263,7 @@ impl Run {
         if self.rng.chance(25) {
             // Left half done: cut at some call, and the topology has changed before anybody starts it again.
             let at = self.rng.next() % 250 + 1;
-            self.sweep(&desired(old, 1).2, Trouble::only(Schedule::once(at, Fault::CrashBefore))).await;
+            self.sweep(old, 1, Trouble::only(Schedule::once(at, Fault::CrashBefore))).await;
         } else {
             self.converge(old, old, 1).await;
         }
@@ -250,6 +275,7 @@ impl Run {
             let again = self.rng.chance(50);
             self.drift(again);
             if again {
+                self.next_hour();
                 self.watch(old, old);
                 self.converge(old, old, 1).await;
             }
@@ -257,8 +283,23 @@ impl Run {
         if self.stopped() {
             return;
         }
+        self.next_hour();
         self.watch(old, new);
         self.converge(old, new, 2).await;
+        if self.stopped() || self.rng.chance(70) {
+            return;
+        }
+        // Nobody edits anything, and stops end by themselves.
+        self.next_hour();
+        self.watch(new, new);
+        self.converge(new, new, 2).await;
+    }
+
+    /// A phase of a run begins.
+    pub fn next_hour(&self) {
+        let mut world = self.fleet.world();
+        let hours = now_ms(&world) / HOUR_MS + 1;
+        world.set_now_ms(i64::try_from(hours * HOUR_MS).unwrap());
     }
 
     /// Whether there is no use in going on. After a false report there is: what comes of it is of interest.
@@ -274,25 +315,24 @@ impl Run {
 
     /// Faults, then none: the world must come out in step, at rest, and delivering what it should.
     pub async fn converge(&mut self, old: &Spec, spec: &Spec, sequence: u64) {
-        let wanted = desired(spec, sequence).2;
         for _ in 0..self.rng.below(4) {
             let denied = self.denial(spec);
             self.oracle.deny(&mut self.fleet.world(), denied);
             let trouble = self.trouble();
-            self.sweep(&wanted, trouble).await;
+            self.sweep(spec, sequence, trouble).await;
             self.oracle.deny(&mut self.fleet.world(), None);
             if self.stopped() {
                 return;
             }
         }
-        self.settle_down(old, spec, &wanted).await;
+        self.settle_down(old, spec, sequence).await;
     }
 
     /// Without faults: at most two sweeps, and a third that writes nothing.
-    pub async fn settle_down(&mut self, old: &Spec, spec: &Spec, wanted: &Desired) {
-        let mut ended = self.sweep(wanted, Trouble::none()).await;
+    pub async fn settle_down(&mut self, old: &Spec, spec: &Spec, sequence: u64) {
+        let mut ended = self.sweep(spec, sequence, Trouble::none()).await;
         if !ended.in_step {
-            ended = self.sweep(wanted, Trouble::none()).await;
+            ended = self.sweep(spec, sequence, Trouble::none()).await;
         }
         let mut leftovers = false;
         if !ended.in_step {
@@ -314,7 +354,7 @@ impl Run {
             self.report.no_room = guards.contains(&Guard::NoRoom);
         }
         let before = self.oracle.writes_tried();
-        self.sweep(wanted, Trouble::none()).await;
+        self.sweep(spec, sequence, Trouble::none()).await;
         let wrote = self.oracle.writes_tried() - before;
         if wrote > 0 && !self.report.no_room {
             self.oracle.violate(Check::NotQuiet, format!("{wrote} writes though all was in step"));
@@ -326,7 +366,9 @@ impl Run {
     }
 
     /// One process: it starts, sweeps once and ends, or dies on the way.
-    pub async fn sweep(&mut self, wanted: &Desired, trouble: Trouble) -> Ended {
+    pub async fn sweep(&mut self, spec: &Spec, sequence: u64, trouble: Trouble) -> Ended {
+        let now = Moment(now_ms(&self.fleet.world()));
+        let wanted = &desired(spec, sequence, now).2;
         let lies = matches!(&trouble.schedule, Schedule::Seeded { faults, .. } if faults.contains(&Fault::StaleRead));
         self.oracle.reads_lie(lies);
         self.oracle.process_starts();
@@ -337,7 +379,9 @@ impl Run {
         let faulty = FaultyFleet::new(watched, trouble.schedule).with_forks(Watched::fork);
         let overheard = Overheard { inner: &faulty, oracle: self.oracle.clone() };
         let scopes: Vec<Scope> = wanted.scopes.iter().cloned().collect();
-        let fleet = Mutated::new(overheard, self.mutant, scopes, self.seed, self.fleet.clone());
+        // Who reads first pages alone gets nothing in step, and takes nothing away: it comes with the second topology.
+        let mutant = self.mutant.filter(|mutant| *mutant != Mutant::PageForgotten || sequence > 1);
+        let fleet = Mutated::new(overheard, mutant, scopes, self.seed, self.fleet.clone());
         let clock = SimClock(self.fleet.clone());
         let listener = Hearer { oracle: self.oracle.clone(), fleet: self.fleet.clone() };
         let settle_ms = self.fleet.world().settings.settle_ms;
@@ -413,116 +457,11 @@ impl Run {
             "events:PutTargets",
             "events:PutPermission",
             "events:Remove*",
+            "events:UpdateEventBus",
+            "events:*TagResource",
+            "events:DescribeEventBus",
         ];
         Some((account, *self.rng.pick(&actions)))
-    }
-
-    /// What is in the accounts before: another operator's bus and rules, and people's own.
-    fn neighbours(&mut self, spec: &Spec) {
-        let places: Vec<Place> = spec.hubs.iter().map(|hub| spec.hub_place(hub)).collect();
-        let oracle = self.oracle.clone();
-        oracle.others_write(&mut self.fleet.world(), true, |aws| {
-            for place in &places {
-                let bus = Place { bus: "other-events".into(), ..place.clone() };
-                let tags = json!([{"Key": "wheelwright:owner", "Value": "other"}]);
-                let input = json!({"Name": bus.bus, "Description": "Theirs [ww1:other:9:00000000]", "Tags": tags});
-                oracle::others_call(aws, &bus, "CreateEventBus", &input);
-                let name = "ww.team0.sub0.00000000";
-                let pattern = r#"{"source":["com.example.other"]}"#;
-                oracle::put_rule(aws, &bus, name, "Theirs [ww1:other:9:00000000]", pattern, &tags);
-                let default = Place { bus: "default".into(), ..place.clone() };
-                oracle::put_rule(aws, &default, "people-own", "", pattern, &json!([]));
-            }
-        });
-    }
-
-    /// What others put on our buses once these are there: rules, statements, archives, and targets on our rules.
-    fn foreigners(&mut self, old: &Spec) {
-        let places: Vec<Place> = old.hubs.iter().map(|hub| old.hub_place(hub)).collect();
-        let on_rules = self.rng.chance(15);
-        let rng = &mut self.rng;
-        let oracle = self.oracle.clone();
-        let mut tapped = false;
-        let tight = self.tight;
-        oracle.others_write(&mut self.fleet.world(), true, |aws| {
-            for place in &places {
-                let there = oracle::items(aws, |item| {
-                    let here = item.account == place.account && item.region == place.region;
-                    here && item.kind == SnapshotKind::Bus && item.name == place.bus
-                });
-                if there.is_empty() {
-                    continue;
-                }
-                let pattern = r#"{"source":["com.example.people"]}"#;
-                oracle::put_rule(aws, place, "people-tap", "people's own", pattern, &json!([]));
-                let tap = generator::queue_arn(&place.account, place.region, "people-tap");
-                create_queue(aws, &tap);
-                oracle::put_target(aws, place, "people-tap", "tap", &tap);
-                if rng.chance(50) && !tight {
-                    // Our mark in the description and not in the tags: one mark is not enough to take it away.
-                    let text = "copied [ww1:wheelwright:1:00000000]";
-                    oracle::put_rule(aws, place, "ww.team1.sub0.deadbeef", text, pattern, &json!([]));
-                }
-                if rng.chance(70) && !tight {
-                    let id = *rng.pick(&["partner", "ww_other_000000000000-00000000", "ww_wheelwright"]);
-                    let input = json!({
-                        "EventBusName": place.bus, "StatementId": id, "Principal": "000000000042",
-                        "Action": "events:PutEvents",
-                    });
-                    oracle::others_call(aws, place, "PutPermission", &input);
-                }
-                if rng.chance(30) && !tight {
-                    let source = Arn::bus(place.region, &place.account, &place.bus).to_string();
-                    let input = json!({"ArchiveName": format!("people-{}", place.bus), "EventSourceArn": source});
-                    oracle::others_call(aws, place, "CreateArchive", &input);
-                }
-                if on_rules && let Some((rule, ..)) = our_rules(aws, Some(place)).first() {
-                    oracle::put_target(aws, place, rule, "people-tap", &tap);
-                    tapped = true;
-                }
-            }
-        });
-        self.foreign_targets |= tapped;
-    }
-
-    /// What somebody changes by hand. `mended` says that the same topology is applied again before the next one.
-    fn drift(&mut self, mended: bool) {
-        let rng = &mut self.rng;
-        let oracle = self.oracle.clone();
-        oracle.others_write(&mut self.fleet.world(), false, |aws| {
-            for _ in 0..rng.within(1, 3) {
-                let rules = our_rules(aws, None);
-                if rules.is_empty() {
-                    return;
-                }
-                let (rule, place, live) = rng.pick(&rules).clone();
-                let key = json!({"Name": rule, "EventBusName": place.bus});
-                let description = live["Description"].as_str().unwrap_or_default();
-                let pattern = live["EventPattern"].as_str().unwrap_or_default();
-                match rng.below(7) {
-                    0 => oracle::others_call(aws, &place, "DisableRule", &key),
-                    1 => {
-                        let other = r#"{"source":["com.example.edited"]}"#;
-                        oracle::put_rule(aws, &place, &rule, description, other, &json!([]));
-                    }
-                    2 => remove_targets(aws, &place, &rule),
-                    3 => delete_rule(aws, &place, &rule),
-                    4 => remove_statement(rng, aws),
-                    5 => {
-                        let input = json!({
-                            "EventBusName": place.bus, "StatementId": "ww_wheelwright_200000000001-00000000",
-                            "Principal": "200000000001", "Action": "events:PutEvents",
-                        });
-                        let caller = wheelwright::sim::Caller::root(&place.account);
-                        let service = wheelwright::sim::Service::EventBridge;
-                        let _ = aws.call(&caller, place.region, service, "PutPermission", &input);
-                    }
-                    // The console's editor leaves the description out.
-                    _ if mended => oracle::put_rule(aws, &place, &rule, "", pattern, &json!([])),
-                    _ => {}
-                }
-            }
-        });
     }
 }
 
@@ -542,70 +481,4 @@ async fn breaks_first<F: wheelwright::port::Fleet>(fleet: &F, plan: &Plan, appro
         step.after.retain(|key| keys.contains(key));
     }
     apply(fleet, &breaks, &BTreeSet::new(), 64, &|_, _| {}).await;
-}
-
-/// A queue that EventBridge and every delivery role may send to.
-pub fn create_queue(aws: &mut SimulatedAws, arn: &str) {
-    let parsed: Arn = arn.parse().unwrap();
-    let policy = json!({"Version": "2012-10-17", "Statement": [
-        {"Sid": "delivery", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-    ]});
-    aws.create_queue_with_policy(&parsed.account, &parsed.region, parsed.queue_name().unwrap(), &policy);
-}
-
-/// The operator's rules, by their tags: name, bus and content.
-fn our_rules(aws: &SimulatedAws, on: Option<&Place>) -> Vec<(String, Place, Value)> {
-    let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-    let found = oracle::items(aws, |item| item.kind == SnapshotKind::Rule && oracle::is_ours(item.value));
-    let rules = found.into_iter().filter_map(|(path, live)| {
-        let parts: Vec<&str> = path.splitn(5, '/').collect();
-        let region = regions.into_iter().find(|region| *region == parts[1])?;
-        let place = Place { account: parts[0].to_owned(), region, bus: parts[3].to_owned() };
-        (on.is_none_or(|on| *on == place)).then(|| (parts[4].to_owned(), place, live))
-    });
-    rules.collect()
-}
-
-fn targets_of(aws: &SimulatedAws, place: &Place, rule: &str, foreign: bool) -> Vec<String> {
-    let found = oracle::items(aws, |item| {
-        item.kind == SnapshotKind::Target
-            && item.account == place.account
-            && item.region == place.region
-            && item.bus == place.bus
-            && item.rule == rule
-            && item.name.starts_with("ww_wheelwright_") != foreign
-    });
-    found.values().filter_map(|target| target["Id"].as_str().map(str::to_owned)).collect()
-}
-
-fn remove_targets(aws: &mut SimulatedAws, place: &Place, rule: &str) {
-    let ids = targets_of(aws, place, rule, false);
-    if !ids.is_empty() {
-        let input = json!({"Rule": rule, "EventBusName": place.bus, "Ids": ids});
-        oracle::others_call(aws, place, "RemoveTargets", &input);
-    }
-}
-
-/// Deletes a rule with its targets, unless some of them are foreign.
-fn delete_rule(aws: &mut SimulatedAws, place: &Place, rule: &str) {
-    if targets_of(aws, place, rule, true).is_empty() {
-        remove_targets(aws, place, rule);
-        oracle::others_call(aws, place, "DeleteRule", &json!({"Name": rule, "EventBusName": place.bus}));
-    }
-}
-
-fn remove_statement(rng: &mut Rng, aws: &mut SimulatedAws) {
-    let found =
-        oracle::items(aws, |item| item.kind == SnapshotKind::Statement && item.name.starts_with("ww_wheelwright_"));
-    if found.is_empty() {
-        return;
-    }
-    let paths: Vec<String> = found.into_keys().collect();
-    let path = rng.pick(&paths).clone();
-    let parts: Vec<&str> = path.splitn(5, '/').collect();
-    let regions = ["us-east-1", "eu-west-1", "ap-southeast-2"];
-    let Some(region) = regions.into_iter().find(|region| *region == parts[1]) else { return };
-    let place = Place { account: parts[0].to_owned(), region, bus: parts[3].to_owned() };
-    let input = json!({"EventBusName": place.bus, "StatementId": parts[4]});
-    oracle::others_call(aws, &place, "RemovePermission", &input);
 }

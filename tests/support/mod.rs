@@ -86,6 +86,25 @@ impl Example {
         Self::of(texts, self.desired.revision.sequence + 1)
     }
 
+    /// The next topology: with this at the end of `path`.
+    pub(crate) fn with(&self, path: &str, more: &str) -> Self {
+        let mut texts = self.texts.clone();
+        texts.get_mut(path).unwrap_or_else(|| panic!("{path} is not in the example")).push_str(more);
+        Self::of(texts, self.desired.revision.sequence + 1)
+    }
+
+    /// The same files, committed again.
+    pub(crate) fn newer(&self) -> Self {
+        Self::of(self.texts.clone(), self.desired.revision.sequence + 1)
+    }
+
+    /// The same topology, looked at at another time.
+    pub(crate) fn at(&self, time: &str) -> Self {
+        let now = Moment(u64::try_from(time.parse::<jiff::Timestamp>().unwrap().as_millisecond()).unwrap());
+        let desired = expand(&self.topology, &self.settings, self.desired.revision.clone(), now);
+        Self { desired, ..self.clone() }
+    }
+
     /// The accounts before wheelwright first looks at them.
     pub(crate) fn stage(&self) -> SimulatedAws {
         let mut aws = stage::stage(&self.topology, &self.settings, &self.desired);
@@ -280,7 +299,8 @@ pub(crate) fn is_ours(item: &SnapshotItem<'_>) -> bool {
         return true;
     }
     match item.kind {
-        SnapshotKind::Statement | SnapshotKind::Archive | SnapshotKind::Target => item.name.starts_with("ww"),
+        SnapshotKind::Statement | SnapshotKind::Archive => item.name.starts_with("ww"),
+        SnapshotKind::Target => item.rule.starts_with("ww.") && item.name.starts_with("ww"),
         SnapshotKind::Rule => item.name.starts_with("ww."),
         SnapshotKind::Bus => item.name != "default",
         SnapshotKind::Queue => false,

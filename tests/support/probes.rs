@@ -28,7 +28,8 @@ pub(crate) struct Probe {
     pub(crate) name: &'static str,
     pub(crate) publisher: &'static str,
     pub(crate) region: &'static str,
-    /// The publisher's own bus, where the publication is forwarded; otherwise the Region's hub.
+    /// The publisher's own bus, where the publication is forwarded, or `default` where it is collected; otherwise the
+    /// Region's hub.
     pub(crate) own_bus: Option<&'static str>,
     pub(crate) source: &'static str,
     pub(crate) detail_type: &'static str,
@@ -224,6 +225,9 @@ impl Probe {
     pub(crate) fn publish(&self, aws: &mut SimulatedAws) -> Result<String, AwsError> {
         let hub = hub_arn(self.region);
         let entry = EventEntry::new(self.own_bus.unwrap_or(&hub), self.source, self.detail_type, self.detail.clone());
+        if self.source.starts_with("aws.") {
+            return Ok(aws.service_event(self.publisher, self.region, &entry));
+        }
         aws.put_event(&Caller::root(self.publisher), self.region, &entry)
     }
 
@@ -234,7 +238,7 @@ impl Probe {
         if self.region == US {
             queues.push(audit(desired));
         }
-        if let Some(bus) = self.own_bus {
+        if let Some(bus) = self.own_bus.filter(|bus| *bus != "default") {
             queues.push(format!("arn:aws:sqs:{}:{}:{bus}-inbox", self.region, self.publisher));
         }
         let mut counts = BTreeMap::new();

@@ -351,3 +351,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_of_many_digits_is_written_as_the_number_that_was_read() {
+    let text = r#"{"a":[2111111111115111.111111111111111111111111111111111111111]}"#;
+    let pattern = Pattern::parse(text).unwrap();
+    let again = Pattern::parse(&pattern.to_string()).unwrap();
+    assert!(pattern.same_meaning(&again), "{again}");
+}

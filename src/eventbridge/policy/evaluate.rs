@@ -1,4 +1,4 @@
-//! What a bus policy says to one `PutEvents` entry.
+//! What a policy says to one call: a bus policy to a `PutEvents` entry, or any policy to a service that acts for a rule.
 //!
 //! A condition that is not understood is neither true nor false. Such a statement is taken the safe way, an Allow as
 //! not allowing and a Deny as denying, and the decision says what was not understood.
@@ -35,6 +35,20 @@ pub struct PutEventsRequest<'a> {
     pub forwarded: bool,
 }
 
+/// What an AWS service does on behalf of something in an account: EventBridge assumes a role, or sends to a queue, for a
+/// rule. <https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRequest<'a> {
+    /// The service, as `events.amazonaws.com`.
+    pub service: &'a str,
+    /// The IAM action, as `sqs:SendMessage`.
+    pub action: &'a str,
+    /// The ARN of what it is done to.
+    pub resource: &'a str,
+    /// The ARN of what the service acts for. Its account is the `aws:SourceAccount`.
+    pub source_arn: &'a str,
+}
+
 /// What a policy says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
@@ -65,7 +79,25 @@ impl Decision {
     }
 }
 
-pub(super) fn evaluate(statements: &[Statement], request: &PutEventsRequest<'_>) -> Decision {
+/// One call, as far as the members of a statement can ask about it.
+trait Asked {
+    /// The IAM action, in small letters.
+    fn action(&self) -> String;
+    fn resource(&self) -> &str;
+    fn is_principal(&self, principal: &Principal) -> Truth;
+    /// The value of a condition key, in whatever case; `None` when the call has none, an error when that is not known.
+    fn key_value(&self, key: &str) -> Result<Option<String>, Truth>;
+}
+
+pub(super) fn put_events(statements: &[Statement], request: &PutEventsRequest<'_>) -> Decision {
+    evaluate(statements, request)
+}
+
+pub(super) fn service_call(statements: &[Statement], request: &ServiceRequest<'_>) -> Decision {
+    evaluate(statements, request)
+}
+
+fn evaluate(statements: &[Statement], request: &impl Asked) -> Decision {
     let mut allowed = None;
     let mut doubts = Vec::new();
     for statement in statements {
@@ -133,10 +165,11 @@ impl From<bool> for Truth {
     }
 }
 
-fn applies(statement: &Statement, request: &PutEventsRequest<'_>) -> Truth {
-    let action = |pattern: &String| glob(&pattern.to_ascii_lowercase(), "events:putevents").into();
-    let resource = |pattern: &String| text_like(pattern, request.bus_arn);
-    let mut truth = in_scope(&statement.principals, |one| is_principal(one, request))
+fn applies(statement: &Statement, request: &impl Asked) -> Truth {
+    let asked = request.action();
+    let action = |pattern: &String| glob(&pattern.to_ascii_lowercase(), &asked).into();
+    let resource = |pattern: &String| text_like(pattern, request.resource());
+    let mut truth = in_scope(&statement.principals, |one| request.is_principal(one))
         .and(in_scope(&statement.actions, action))
         .and(in_scope(&statement.resources, resource));
     for (operator, keys) in &statement.conditions {
@@ -158,23 +191,86 @@ fn in_scope<T: Ord>(scope: &Scope<T>, names: impl Fn(&T) -> Truth) -> Truth {
     }
 }
 
-fn is_principal(principal: &Principal, request: &PutEventsRequest<'_>) -> Truth {
-    let caller = &request.caller;
-    match principal {
-        Principal::Everyone => Truth::Yes,
-        Principal::Account { account, .. } => (*account == caller.account).into(),
-        Principal::Arn(arn) => match &caller.arn {
-            Some(caller) => (arn == caller).into(),
-            None if arn.parse::<Arn>().is_ok_and(|arn| arn.account != caller.account) => Truth::No,
-            None => Truth::unknown(format!("whether the caller is `{arn}`")),
-        },
-        Principal::Dead(_) | Principal::Service(_) => Truth::No,
-        Principal::Other { kind, value } => Truth::unknown(format!("principal `{value}` of kind `{kind}`")),
+impl Asked for PutEventsRequest<'_> {
+    fn action(&self) -> String {
+        "events:putevents".to_owned()
+    }
+
+    fn resource(&self) -> &str {
+        self.bus_arn
+    }
+
+    fn is_principal(&self, principal: &Principal) -> Truth {
+        let caller = &self.caller;
+        match principal {
+            Principal::Everyone => Truth::Yes,
+            Principal::Account { account, .. } => (*account == caller.account).into(),
+            Principal::Arn(arn) => match &caller.arn {
+                Some(caller) => (arn == caller).into(),
+                None if arn.parse::<Arn>().is_ok_and(|arn| arn.account != caller.account) => Truth::No,
+                None => Truth::unknown(format!("whether the caller is `{arn}`")),
+            },
+            Principal::Dead(_) | Principal::Service(_) => Truth::No,
+            Principal::Other { kind, value } => Truth::unknown(format!("principal `{value}` of kind `{kind}`")),
+        }
+    }
+
+    fn key_value(&self, key: &str) -> Result<Option<String>, Truth> {
+        Ok(match key.to_ascii_lowercase().as_str() {
+            "aws:principalorgid" => self.organization.map(str::to_owned),
+            "aws:principalaccount" => Some(self.caller.account.clone()),
+            "aws:principalarn" => match &self.caller.arn {
+                Some(arn) => Some(arn.clone()),
+                None => return Err(Truth::unknown("the caller's `aws:PrincipalArn`")),
+            },
+            "aws:sourcearn" => self.source_arn.map(str::to_owned),
+            "aws:sourceaccount" => self.source_arn.and_then(account_of),
+            "events:source" => Some(self.source.to_owned()),
+            "events:detail-type" => Some(self.detail_type.to_owned()),
+            "events:eventbusinvocation" => Some(self.forwarded.to_string()),
+            _ => return Err(Truth::unknown(format!("condition key `{key}`"))),
+        })
     }
 }
 
+/// Services call each other over TLS, and have no account, role or organisation of their own.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html>
+impl Asked for ServiceRequest<'_> {
+    fn action(&self) -> String {
+        self.action.to_ascii_lowercase()
+    }
+
+    fn resource(&self) -> &str {
+        self.resource
+    }
+
+    fn is_principal(&self, principal: &Principal) -> Truth {
+        match principal {
+            Principal::Everyone => Truth::Yes,
+            Principal::Service(service) => (service == self.service).into(),
+            Principal::Account { .. } | Principal::Arn(_) | Principal::Dead(_) => Truth::No,
+            Principal::Other { kind, value } => Truth::unknown(format!("principal `{value}` of kind `{kind}`")),
+        }
+    }
+
+    fn key_value(&self, key: &str) -> Result<Option<String>, Truth> {
+        Ok(match key.to_ascii_lowercase().as_str() {
+            "aws:sourcearn" => Some(self.source_arn.to_owned()),
+            "aws:sourceaccount" => account_of(self.source_arn),
+            "aws:securetransport" | "aws:principalisawsservice" => Some("true".to_owned()),
+            "aws:principalservicename" => Some(self.service.to_owned()),
+            "aws:principalorgid" | "aws:principalaccount" | "aws:principalarn" | "sts:externalid" => None,
+            _ => return Err(Truth::unknown(format!("condition key `{key}`"))),
+        })
+    }
+}
+
+fn account_of(arn: &str) -> Option<String> {
+    arn.parse::<Arn>().ok().map(|arn| arn.account)
+}
+
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
-fn condition(operator: &str, key: &str, values: &BTreeSet<String>, request: &PutEventsRequest<'_>) -> Truth {
+fn condition(operator: &str, key: &str, values: &BTreeSet<String>, request: &impl Asked) -> Truth {
     let (quantifier, plain) = operator.split_once(':').unwrap_or(("", operator));
     let (plain, if_exists) = plain.strip_suffix("IfExists").map_or((plain, false), |plain| (plain, true));
     let (base, is_negated) = match plain.split_once("Not") {
@@ -185,7 +281,7 @@ fn condition(operator: &str, key: &str, values: &BTreeSet<String>, request: &Put
     if !known_quantifier || !KNOWN_OPERATORS.contains(&base.as_str()) {
         return Truth::unknown(format!("condition operator `{operator}`"));
     }
-    let actual = match key_value(key, request) {
+    let actual = match request.key_value(key) {
         Ok(actual) => actual,
         Err(unknown) => return unknown,
     };
@@ -219,25 +315,6 @@ fn compare(base: &str, wanted: &str, actual: &str) -> Truth {
                 .into()
         }
     }
-}
-
-/// The request's value for a condition key; `None` when the request has none. Keys do not mind case.
-fn key_value(key: &str, request: &PutEventsRequest<'_>) -> Result<Option<String>, Truth> {
-    let source_arn = request.source_arn.map(str::to_owned);
-    Ok(match key.to_ascii_lowercase().as_str() {
-        "aws:principalorgid" => request.organization.map(str::to_owned),
-        "aws:principalaccount" => Some(request.caller.account.clone()),
-        "aws:principalarn" => match &request.caller.arn {
-            Some(arn) => Some(arn.clone()),
-            None => return Err(Truth::unknown("the caller's `aws:PrincipalArn`")),
-        },
-        "aws:sourcearn" => source_arn,
-        "aws:sourceaccount" => source_arn.and_then(|arn| arn.parse::<Arn>().ok()).map(|arn| arn.account),
-        "events:source" => Some(request.source.to_owned()),
-        "events:detail-type" => Some(request.detail_type.to_owned()),
-        "events:eventbusinvocation" => Some(request.forwarded.to_string()),
-        _ => return Err(Truth::unknown(format!("condition key `{key}`"))),
-    })
 }
 
 fn text_like(pattern: &str, text: &str) -> Truth {

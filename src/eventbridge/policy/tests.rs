@@ -196,3 +196,72 @@ fn principals_actions_and_resources_limit_a_statement() {
         assert_eq!(policy(&json!([changed.clone()])).evaluate(&request()).is_allowed(), allowed, "{changed}");
     }
 }
+
+const RULE: &str = "arn:aws:events:us-east-1:111111111111:rule/org-events/ww.ledger.large.1a2b3c4d";
+const QUEUE: &str = "arn:aws:sqs:us-east-1:111111111111:dead-letters";
+
+fn assumes(trust: &Value) -> Decision {
+    let document = json!({ "Version": "2012-10-17", "Statement": trust }).to_string();
+    let role = "arn:aws:iam::111111111111:role/delivery";
+    BusPolicy::parse_trust(&document).unwrap().evaluate_service(&ServiceRequest {
+        service: "events.amazonaws.com",
+        action: "sts:AssumeRole",
+        resource: role,
+        source_arn: RULE,
+    })
+}
+
+fn trusting(principal: &Value, condition: &Value) -> Value {
+    json!({ "Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", "Condition": condition })
+}
+
+#[test]
+fn a_role_lets_eventbridge_in_for_the_rules_that_its_trust_policy_means() {
+    let events = json!({ "Service": "events.amazonaws.com" });
+    for (principal, condition, lets_in) in [
+        (events.clone(), json!({}), true),
+        (json!({ "Service": ["lambda.amazonaws.com", "events.amazonaws.com"] }), json!({}), true),
+        (json!("*"), json!({}), true),
+        (json!({ "Service": "lambda.amazonaws.com" }), json!({}), false),
+        (json!({ "AWS": "111111111111" }), json!({}), false),
+        (events.clone(), json!({ "StringEquals": { "aws:SourceAccount": "111111111111" } }), true),
+        (events.clone(), json!({ "StringEquals": { "aws:SourceAccount": "222222222222" } }), false),
+        (
+            events.clone(),
+            json!({ "ArnLike": { "aws:SourceArn": ["arn:aws:events:*:111111111111:rule/*/ww.*", "arn:x"] } }),
+            true,
+        ),
+        (events.clone(), json!({ "ArnLike": { "aws:SourceArn": "arn:aws:events:*:111111111111:rule/x" } }), false),
+        // A service gives no external id.
+        (events.clone(), json!({ "StringEquals": { "sts:ExternalId": "x" } }), false),
+        (events, json!({ "StringEquals": { "aws:PrincipalTag/x": "y" } }), false),
+    ] {
+        let decision = assumes(&trusting(&principal, &condition));
+        assert_eq!(decision.is_allowed(), lets_in, "{principal} {condition}: {decision:?}");
+    }
+    let allowed = trusting(&json!({ "Service": "events.amazonaws.com" }), &json!({}));
+    let denied = json!({ "Effect": "Deny", "Principal": "*", "Action": "sts:*" });
+    assert!(matches!(assumes(&json!([allowed, denied])), Decision::ExplicitDeny { .. }));
+    // What is meant for people is no word to a service.
+    let session =
+        json!({ "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "sts:TagSession" });
+    assert_eq!(assumes(&session), Decision::ImplicitDeny { unknown: vec![] });
+}
+
+#[test]
+fn a_queue_takes_dead_letters_by_its_policy_and_a_demand_for_tls_keeps_none_out() {
+    let send = json!({ "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "SQS:SendMessage",
+                       "Resource": QUEUE, "Condition": { "ArnEquals": { "aws:SourceArn": RULE } } });
+    let tls = json!({ "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": QUEUE,
+                      "Condition": { "Bool": { "aws:SecureTransport": "false" } } });
+    let request = |source_arn: &'static str| ServiceRequest {
+        service: "events.amazonaws.com",
+        action: "sqs:SendMessage",
+        resource: QUEUE,
+        source_arn,
+    };
+    let policy = policy(&json!([tls, send]));
+    assert!(policy.evaluate_service(&request(RULE)).is_allowed());
+    let other = "arn:aws:events:us-east-1:111111111111:rule/org-events/theirs";
+    assert!(!policy.evaluate_service(&request(other)).is_allowed());
+}

@@ -6,6 +6,19 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn read_policy(text: &str) -> Result<BusPolicy, PolicyError> {
+    read_document(text, |value| value)
+}
+
+pub(super) fn read_trust_policy(text: &str) -> Result<BusPolicy, PolicyError> {
+    read_document(text, |mut statement| {
+        if let Some(members) = statement.as_object_mut() {
+            members.entry("Resource").or_insert_with(|| json!("*"));
+        }
+        statement
+    })
+}
+
+fn read_document(text: &str, completed: impl Fn(Value) -> Value) -> Result<BusPolicy, PolicyError> {
     let fault = |reason: String, statement| PolicyError { reason, statement };
     let document: Value = serde_json::from_str(text).map_err(|error| fault(error.to_string(), None))?;
     let Some(members) = document.as_object() else {
@@ -19,7 +32,7 @@ pub(super) fn read_policy(text: &str) -> Result<BusPolicy, PolicyError> {
     let statements = statements
         .iter()
         .enumerate()
-        .map(|(index, value)| read_statement(value).map_err(|reason| fault(reason, Some(index))))
+        .map(|(index, value)| read_statement(&completed(value.clone())).map_err(|reason| fault(reason, Some(index))))
         .collect::<Result<_, _>>()?;
     Ok(BusPolicy { statements })
 }
