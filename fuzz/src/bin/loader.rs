@@ -1,4 +1,4 @@
-//! See `wheelwright_fuzz::loader`.
+//! See `wheelwright_fuzz::checks::loader`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::loader(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::checks::loader(data));

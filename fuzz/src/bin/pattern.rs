@@ -1,4 +1,4 @@
-//! See `wheelwright_fuzz::pattern`.
+//! See `wheelwright_fuzz::checks::pattern`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::pattern(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::checks::pattern(data));

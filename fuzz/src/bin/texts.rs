@@ -1,4 +1,4 @@
-//! See `wheelwright_fuzz::texts`.
+//! See `wheelwright_fuzz::checks::texts`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::texts(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::checks::texts(data));

@@ -1,0 +1,4 @@
+//! See `wheelwright_fuzz::checks::pair`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wheelwright_fuzz::checks::pair(data));
