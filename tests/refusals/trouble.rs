@@ -249,6 +249,18 @@ fn taken_by(server: &Server, key: &str, value: &str) {
     server.aws(|aws| aws.call(&Caller::root(BOOKS), US, Service::EventBridge, "CreateEventBus", &input).unwrap());
 }
 
+/// The same with a CloudFormation stack, whose tags AWS puts and nobody else can.
+fn taken_by_a_stack(server: &Server) {
+    let input = json!({"Name": "books-new"});
+    server.aws(|aws| {
+        aws.call(&Caller::root(BOOKS), US, Service::EventBridge, "CreateEventBus", &input).unwrap();
+        aws.tag_by_aws(
+            &format!("arn:aws:events:{US}:{BOOKS}:event-bus/books-new"),
+            &[("aws:cloudformation:stack-name", "books-bus"), ("aws:cloudformation:logical-id", "Bus")],
+        );
+    });
+}
+
 fn give_up(server: &Server) {
     let input = json!({"Name": "books-new"});
     server.aws(|aws| aws.call(&Caller::root(BOOKS), US, Service::EventBridge, "DeleteEventBus", &input).unwrap());
@@ -256,6 +268,13 @@ fn give_up(server: &Server) {
 
 fn owners() -> Vec<Row> {
     vec![
+        Row {
+            name: "CloudFormation keeps the bus",
+            begin: taken_by_a_stack,
+            says: &["other-owner", "CloudFormation stack `books-bus`"],
+            regions: &[US],
+            end: give_up,
+        },
         Row {
             name: "ACK keeps the bus",
             begin: |server| taken_by(server, "services.k8s.aws/controller-version", "eventbridge-1.0"),
