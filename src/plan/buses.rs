@@ -139,8 +139,14 @@ fn set(
 ) {
     let resource = ResourceId::Bus(bus.clone());
     let mut settings = settings_of(&wanted.spec, ours);
-    let is_ours_to_take = diff.world.bus(bus).is_some_and(|bus_now| was_asked_for(bus, bus_now, live));
-    if settings.kms_key.is_none() && live.kms_key.is_some() && !is_ours_to_take {
+    let bus_now = diff.world.bus(bus);
+    let is_to_lose_key = settings.kms_key.is_none() && live.kms_key.is_some();
+    if is_to_lose_key && bus_now.is_none_or(|bus_now| bus_now.tags.is_none()) {
+        // Whose the key is cannot be told without the tags, and a mark that is written now would hide it for good. What
+        // could not be read is told for the scope.
+        return;
+    }
+    if is_to_lose_key && !bus_now.is_some_and(|bus_now| was_asked_for(bus, bus_now, live)) {
         let key = live.kms_key.clone().unwrap_or_default();
         let detail = format!(
             "somebody encrypted it with {key} and the topology asks for no key: taking encryption away is not done unasked; write `kms-key` for it"

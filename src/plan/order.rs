@@ -4,7 +4,7 @@
 //! needs it, targets before the rule's end) and what promise 1 requires (whatever replaces a thing before it goes).
 
 use crate::model::ids::AccountId;
-use crate::model::plan::{Action, Cause, RulePart, Seen, Step, StepKey};
+use crate::model::plan::{Action, Cause, Guard, RulePart, Seen, Step, StepKey};
 use crate::model::resource::{BusId, Grantee, RuleId};
 use crate::model::route::RouteId;
 use std::cmp::Reverse;
@@ -63,7 +63,10 @@ struct Index {
     put_targets: BTreeMap<RuleId, StepKey>,
     tag_rules: BTreeMap<RuleId, StepKey>,
     untag_rules: BTreeMap<RuleId, StepKey>,
+    tag_buses: BTreeMap<BusId, StepKey>,
     untag_buses: BTreeMap<BusId, StepKey>,
+    /// Steps that take a bus's own key away.
+    keys_that_go: BTreeMap<BusId, StepKey>,
     remove_targets: BTreeMap<RuleId, StepKey>,
     /// Steps after which fewer events go over a bus, by its ARN: rules on it that go or narrow, and rules elsewhere that
     /// stop delivering to it.
@@ -88,8 +91,16 @@ impl Index {
             match &step.action {
                 Action::UntagBus { bus, .. } => _ = index.untag_buses.insert(bus.clone(), key),
                 Action::UntagRule { rule, .. } => _ = index.untag_rules.insert(rule.clone(), key),
-                // Nothing waits for the settings of a bus that is there.
-                Action::UpdateBus { .. } => {}
+                // Nothing else waits for the settings or the tags of a bus that is ours already.
+                Action::UpdateBus { bus, settings } => {
+                    let had_key = matches!(&step.seen, Seen::BusSettings { settings } if settings.kms_key.is_some());
+                    if had_key && settings.kms_key.is_none() {
+                        index.keys_that_go.insert(bus.clone(), key);
+                    }
+                }
+                Action::TagBus { bus, .. } if !step.held_by.contains(&Guard::Adopt) => {
+                    index.tag_buses.insert(bus.clone(), key);
+                }
                 Action::CreateBus { bus, .. } | Action::TagBus { bus, .. } => {
                     index.bus_of_arn.insert(bus.arn(), bus.clone());
                     index.buses.insert(bus.clone(), key);
@@ -134,12 +145,19 @@ impl Index {
     fn required(&self, action: &Action) -> BTreeSet<StepKey> {
         let mut after = BTreeSet::new();
         match action {
-            Action::CreateBus { .. } | Action::UntagBus { .. } | Action::UntagRule { .. } => {}
+            Action::CreateBus { .. } | Action::UntagRule { .. } => {}
+            // Whose the key is shows by mark, settings and tags together: it goes while all three are as they were.
+            Action::UntagBus { bus, .. } => after.extend(self.keys_that_go.get(bus).cloned()),
             // The tag that says which tags we set changes after those that go.
-            Action::TagBus { bus, .. } => after.extend(self.untag_buses.get(bus).cloned()),
+            Action::TagBus { bus, .. } => {
+                after.extend(self.untag_buses.get(bus).cloned());
+                after.extend(self.keys_that_go.get(bus).cloned());
+            }
             // The mark says that all of it was written, so it is written last.
             Action::UpdateBus { bus, .. } => {
-                after.extend(self.buses.get(bus).filter(|_| !self.untag_buses.contains_key(bus)).cloned());
+                after.extend(self.buses.get(bus).cloned());
+                let tagged_first = !self.untag_buses.contains_key(bus) && !self.keys_that_go.contains_key(bus);
+                after.extend(self.tag_buses.get(bus).filter(|_| tagged_first).cloned());
             }
             Action::PutGrant { bus, .. } => after.extend(self.buses.get(bus).cloned()),
             Action::PutRule { rule, .. } => after.extend(self.buses.get(&rule.bus).cloned()),

@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Seeds that once failed.
-const REGRESSIONS: &[u64] = &[1_192, 2_356, 2_891];
+const REGRESSIONS: &[u64] = &[1_192, 1_433, 2_356, 2_452, 2_891];
 /// How many seeds are run, unless `WHEELWRIGHT_SEEDS` says otherwise.
 const SEEDS: u64 = 300;
 /// How many seeds each deliberate bug is run with.

@@ -346,7 +346,10 @@ impl Run {
             let undone = approve(&ended.after, &approval()).unwrap().steps().len();
             if undone > 0 || guards.is_empty() || !guards.iter().all(allowed) {
                 let steps: Vec<String> = ended.after.steps.iter().map(|step| step.key().to_string()).collect();
-                let text = format!("guards {guards:?}, steps {steps:?}, failures {:?}", ended.failures);
+                let unmended: Vec<_> = ended.after.unmended().collect();
+                let failures = &ended.failures;
+                let text =
+                    format!("guards {guards:?}, steps {steps:?}, failures {failures:?}, unmended {unmended:?}");
                 self.oracle.violate(Check::NotInStep, text);
                 return;
             }
