@@ -3,11 +3,26 @@
 use super::ids::TeamName;
 use super::resource::ResourceId;
 use super::topology::Origin;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::Display,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -28,6 +43,7 @@ pub enum Severity {
     Ord,
     Hash,
     Serialize,
+    Deserialize,
     strum::IntoStaticStr,
     strum::EnumIter,
     strum::EnumString,
@@ -114,6 +130,16 @@ pub enum FindingCode {
     PolicyUnreadable,
     /// A partner's account has to add something itself.
     PartnerMustAdd,
+    /// A plan waits: a guard, a freeze or a person's order holds steps of it.
+    PlanHeld,
+    /// The topology could not be read or has errors that stop all of it: the last good one stands.
+    TopologyRefused,
+    /// The daemon's state was there and is gone: nothing is written until a person has looked.
+    StateLost,
+    /// Somebody else takes back what we write, again and again: the thing is left alone.
+    SecondWriter,
+    /// An order to hold a route off cannot be done.
+    StopUnready,
 }
 
 impl FindingCode {
@@ -137,6 +163,10 @@ impl FindingCode {
             | Self::PublicGrant
             | Self::KmsKeyChanged
             | Self::TeamKept
+            | Self::TopologyRefused
+            | Self::StateLost
+            | Self::SecondWriter
+            | Self::StopUnready
             | Self::Unread => Severity::Error,
             Self::GrantSurplus
             | Self::RuleEnabled
@@ -154,6 +184,7 @@ impl FindingCode {
             | Self::BusLogChanged
             | Self::MarkCopied
             | Self::RouteStopped
+            | Self::PlanHeld
             | Self::Adopt => Severity::Warning,
             Self::ForeignGrant | Self::ForeignRule | Self::UnreadIdle | Self::StopExpired => Severity::Info,
         }
@@ -277,12 +308,29 @@ impl FindingCode {
             Self::PartnerMustAdd => {
                 "An account with access = \"none\" has to add something to its own side for a route to deliver. The plan prints what."
             }
+            Self::PlanHeld => {
+                "The daemon has steps that it does not do: a guard holds them, or they are in observe mode, in a freeze or a pause. What holds them and how many they are is in the text; `wheelwright plan` shows each. A guard is let go by a person with `wheelwright apply --plan-id`."
+            }
+            Self::TopologyRefused => {
+                "The topology could not be read, or has errors that concern all of it. The daemon goes on with the last good one, and takes nothing away that it does not know. `wheelwright check` tells each mistake with its place."
+            }
+            Self::StateLost => {
+                "The daemon's state file is new, and the accounts bear marks of ours: pauses, stops and breakers that it held are not known any more. Nothing is written until a person has looked at what should be held off, and says `wheelwright resume --state-lost`."
+            }
+            Self::SecondWriter => {
+                "Something else took back the same thing again and again after we had mended it. Going on would make two programs fight over it, with events lost in each round. It is left alone until a person has found the other writer (CloudTrail names it) and says `wheelwright resume --fight RESOURCE`."
+            }
+            Self::StopUnready => {
+                "A person ordered a route to be held off at the daemon, and the daemon cannot: its subscription is not in the topology, or its team's file has errors, so that its rule is left exactly as it is. Disable the rule by hand if it has to stop now."
+            }
         }
     }
 }
 
 /// What became of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr, strum::Display)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr, strum::Display,
+)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Outcome {

@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for AccountId {
 }
 
 /// An AWS Region's name, as `us-east-1`. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Region(Arc<str>);
 
@@ -97,7 +97,7 @@ impl fmt::Debug for Region {
 }
 
 /// One account in one Region: the unit of observation, of rate limits and of failure.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// The account.
     pub account: AccountId,
@@ -109,6 +109,16 @@ impl Scope {
     /// The scope of `account` in the Region named `region`.
     pub fn new(account: AccountId, region: &str) -> Self {
         Self { account, region: Region::new(region) }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let error = || IdError { text: text.into(), expected: "a scope: ACCOUNT/REGION, like 111111111111/us-east-1" };
+        let (account, region) = text.split_once('/').ok_or_else(error)?;
+        crate::eventbridge::quota::valid_region(region).map_err(|_| error())?;
+        Ok(Self::new(account.parse().map_err(|_| error())?, region))
     }
 }
 
@@ -133,9 +143,22 @@ pub const NAME_CHARACTERS_MAX: usize = 39;
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(into = "String", try_from = "String")]
         pub struct $name(Arc<str>);
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.as_str().to_owned()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
 
         impl $name {
             /// The name as text.
@@ -258,6 +281,12 @@ impl fmt::Display for SubscriptionId {
     }
 }
 
+impl<'de> Deserialize<'de> for SubscriptionId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl Serialize for SubscriptionId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -265,7 +294,7 @@ impl Serialize for SubscriptionId {
 }
 
 /// A moment, in whole milliseconds since 1970-01-01T00:00:00Z. Given by whoever has a clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(pub u64);
 
@@ -273,6 +302,12 @@ impl Moment {
     /// How long after `earlier` this is, in milliseconds; 0 if it is not after.
     pub fn millis_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// So many milliseconds later.
+    #[must_use]
+    pub fn plus_ms(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
     }
 }
 

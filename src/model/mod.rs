@@ -5,12 +5,18 @@
 //! else: no clock, no IO, no SDK, no TOML.
 //!
 //! Reading order: [`ids`] → [`topology`] (as written) → [`desired`] (as implied) → [`world`] (as observed)
-//! → [`mark`] (whose it is) → [`finding`] and [`plan`] (what differs, what to do).
+//! → [`mark`] (whose it is) → [`finding`] and [`plan`] (what differs, what to do) → [`incident`], [`order`], [`history`]
+//! and [`alert`] (what a daemon remembers between two sweeps).
 
+pub mod alert;
+pub mod cron;
 pub mod desired;
 pub mod finding;
+pub mod history;
 pub mod ids;
+pub mod incident;
 pub mod mark;
+pub mod order;
 pub mod plan;
 pub mod resource;
 pub mod route;

@@ -11,7 +11,7 @@ use super::route::RouteId;
 use super::topology::{Origin, Tags};
 use super::world::{Evidence, LiveTarget};
 use crate::eventbridge::policy::Statement;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -199,7 +199,7 @@ impl Action {
 }
 
 /// What a step does to what, as text: `put-rule rule 111111111111/us-east-1/org-events/ww.…`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepKey(String);
 
@@ -294,7 +294,7 @@ pub enum StepKind {
 }
 
 /// Why a step is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// The topology changed.
@@ -387,6 +387,18 @@ pub enum Guard {
     /// Publishers of a route that stays are cut off where they put events today. Whether they put them at the new place
     /// already, only a person knows.
     PublishersMove,
+    /// The daemon only looks here: the mode is `observe`. Cannot be named away at the daemon; `wheelwright apply` writes.
+    Observe,
+    /// The settings say that drift of this kind waits for a person.
+    OnDrift,
+    /// A freeze window is open.
+    Freeze,
+    /// A person paused it.
+    Paused,
+    /// Somebody else keeps taking it back, so it is left alone.
+    Fight,
+    /// The daemon's state is lost, so it only looks until a person has.
+    StateLost,
 }
 
 impl Guard {

@@ -6,12 +6,12 @@
 use super::ids::{AccountId, Scope};
 use super::topology::{Retry, Tags};
 use crate::eventbridge::Pattern;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// An event bus in a scope.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BusId {
     /// Account and Region.
     pub scope: Scope,
@@ -45,7 +45,7 @@ impl fmt::Debug for BusId {
 }
 
 /// A rule on a bus.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleId {
     /// The bus it is on.
     pub bus: BusId,
@@ -80,7 +80,7 @@ impl fmt::Debug for RuleId {
 }
 
 /// An archive in a scope.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ArchiveId {
     /// Account and Region.
     pub scope: Scope,
@@ -89,7 +89,7 @@ pub struct ArchiveId {
 }
 
 /// Anything that a step, a finding or a person points at.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResourceId {
     /// A bus.

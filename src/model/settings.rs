@@ -1,9 +1,12 @@
 //! The service's settings: what a platform team chooses for the operator. Read from `wheelwright.toml` by
 //! [`crate::config`]; each limit has its unit in its name.
 
-use super::ids::{Owner, Region};
+use super::cron::CronTimes;
+use super::finding::{FindingCode, Severity};
+use super::ids::{HubName, Owner, Region, SpokeName, TeamName};
 use super::plan::PlanSettings;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The service's settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +20,22 @@ pub struct Settings {
     pub pace: PaceSettings,
     /// When a plan is held.
     pub guards: PlanSettings,
+    /// When the daemon looks.
+    pub sweep: SweepTimes,
+    /// Where the daemon writes.
+    pub modes: Modes,
+    /// Kinds of drift that wait for a person: `[on-drift]`. The others are mended.
+    pub on_drift_hold: BTreeSet<FindingCode>,
+    /// When nothing is written: `[freeze.NAME]`.
+    pub freezes: BTreeMap<String, Freeze>,
+    /// When a fight is given up.
+    pub breaker: BreakerSettings,
+    /// What is remembered, and where.
+    pub state: StateSettings,
+    /// Where the daemon answers.
+    pub http: HttpSettings,
+    /// Who is told: `[alert.NAME]`.
+    pub alerts: BTreeMap<String, ChannelSettings>,
 }
 
 /// `[operator]`.
@@ -62,6 +81,209 @@ pub struct PaceSettings {
     pub settle_secs: u32,
 }
 
+/// `[sweep]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SweepTimes {
+    /// Seconds from one fast sweep to the next: drift of what deliveries rest on is found within them.
+    pub fast_every_secs: u32,
+    /// Seconds from one full sweep to the next: every drift is found within them.
+    pub full_every_secs: u32,
+    /// When full sweeps are begun besides, in UTC.
+    pub full_at: Option<CronTimes>,
+    /// Seconds that lie between the end of a sweep and the start of the next, whatever asks for it.
+    pub gap_secs_min: u32,
+    /// The first sweep comes after so many seconds at most, drawn at random, so that a fleet of daemons does not start as one.
+    pub start_jitter_secs_max: u32,
+    /// Seconds from one look at the topology's source to the next. A change counts when two looks saw the same.
+    pub source_every_secs: u32,
+    /// A scope in transient trouble is asked again after a second, then later and later, up to so many seconds.
+    pub backoff_secs_max: u32,
+    /// A scope that refused for a reason that only a person mends is asked again after so many seconds, or when the topology changes.
+    pub refused_every_secs: u32,
+}
+
+/// Whether the daemon writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, strum::IntoStaticStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Mode {
+    /// It looks, tells, and writes nothing.
+    #[default]
+    Observe,
+    /// It mends what it finds.
+    Enforce,
+}
+
+/// `[mode]`: what is said of a thing's hub, team or spoke counts; where any of them says observe, it is observe, and where none says
+/// anything, the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Modes {
+    /// Where nothing else is said.
+    pub default: Mode,
+    /// By hub.
+    pub hubs: BTreeMap<HubName, Mode>,
+    /// By team.
+    pub teams: BTreeMap<TeamName, Mode>,
+    /// By team and spoke.
+    pub spokes: BTreeMap<(TeamName, SpokeName), Mode>,
+}
+
+/// What a freeze holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreezeHolds {
+    /// Everything.
+    #[default]
+    All,
+    /// What the topology asks for anew; drift is mended.
+    Intent,
+}
+
+/// `[freeze.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Freeze {
+    /// When it begins, in UTC.
+    pub from: CronTimes,
+    /// How many hours it lasts.
+    pub hours: u32,
+    /// Why.
+    pub reason: String,
+    /// What it holds.
+    pub holds: FreezeHolds,
+}
+
+/// `[breaker]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BreakerSettings {
+    /// A thing that was mended so many times within the window is left alone.
+    pub reverts_max: u32,
+    /// The window, in seconds.
+    pub window_secs: u32,
+}
+
+/// `[state]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StateSettings {
+    /// The folder that the state file is in; none: the one that the command line or the environment names.
+    pub folder: Option<String>,
+    /// Days after which what is over is forgotten.
+    pub days_max: u32,
+    /// Mebibytes that the state file may grow to: beyond them the oldest is forgotten first.
+    pub mib_max: u32,
+}
+
+/// `[http]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
+    /// The bearer token that orders need, and everything where it listens on more than loopback. None: one is made, and kept in the
+    /// state folder for whoever may read it.
+    pub token: Option<Secret>,
+}
+
+/// A text that is not for the config: where it is to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Secret {
+    /// In a variable of the environment.
+    Env(String),
+    /// In a file, without the line's end.
+    File(String),
+}
+
+/// `[alert.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChannelSettings {
+    /// How it is told.
+    pub kind: ChannelKind,
+    /// What is less bad is not told here.
+    pub severity_min: Severity,
+    /// Only what is about these hubs; empty: any, and what is about none.
+    pub hubs: BTreeSet<HubName>,
+    /// Only what concerns these teams; empty: any, and what concerns none.
+    pub teams: BTreeSet<TeamName>,
+    /// Whether what was mended in the sweep that found it is told too.
+    pub mended: bool,
+    /// Hours after which what is still wrong is told again; 0: never.
+    pub remind_hours: u32,
+}
+
+/// How people are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum ChannelKind {
+    /// A line in the daemon's log.
+    Log,
+    /// A POST of the alert as JSON; signed, if there is a key.
+    Webhook {
+        /// Where to.
+        url: Address,
+        /// The key of the HMAC-SHA256 in `X-Wheelwright-Signature`.
+        key: Option<Secret>,
+    },
+    /// A Slack incoming webhook.
+    Slack {
+        /// Its URL, which is its secret.
+        url: Secret,
+    },
+    /// PagerDuty's Events API v2.
+    Pagerduty {
+        /// The integration key.
+        routing_key: Secret,
+        /// Instead of PagerDuty's own address.
+        url: Option<Address>,
+    },
+    /// A message on an SNS topic, published with the daemon's own credentials.
+    Sns {
+        /// The topic.
+        topic_arn: String,
+    },
+    /// An event on a bus, put with the daemon's own credentials.
+    EventBridge {
+        /// The bus.
+        bus_arn: String,
+    },
+}
+
+/// A URL, in the open or secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Address {
+    /// As it is written.
+    Url(String),
+    /// Read from elsewhere.
+    Secret(Secret),
+}
+
+impl Default for SweepTimes {
+    fn default() -> Self {
+        Self {
+            fast_every_secs: 60,
+            full_every_secs: 900,
+            full_at: None,
+            gap_secs_min: 5,
+            start_jitter_secs_max: 10,
+            source_every_secs: 5,
+            backoff_secs_max: 600,
+            refused_every_secs: 600,
+        }
+    }
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self { listen: std::net::SocketAddr::from(([127, 0, 0, 1], 8080)), token: None }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -84,6 +306,14 @@ impl Default for Settings {
                 settle_secs: 300,
             },
             guards: PlanSettings::default(),
+            sweep: SweepTimes::default(),
+            modes: Modes::default(),
+            on_drift_hold: BTreeSet::new(),
+            freezes: BTreeMap::new(),
+            breaker: BreakerSettings { reverts_max: 5, window_secs: 3_600 },
+            state: StateSettings { folder: None, days_max: 90, mib_max: 512 },
+            http: HttpSettings::default(),
+            alerts: BTreeMap::new(),
         }
     }
 }

@@ -7,14 +7,14 @@ use super::ids::{
     AccountId, AccountName, HubName, Moment, PublicationId, Region, Scope, SpokeName, SubscriptionId, TeamName,
 };
 use super::resource::BusLog;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 /// Where something was written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The file, relative to the config folder, with `/` between its parts.
     pub file: Arc<str>,

@@ -123,6 +123,18 @@ pub fn reason(guard: Guard) -> &'static str {
         Guard::PublishersMove => {
             "publishers of routes that stay are cut off where they put events today: name it when they have moved"
         }
+        Guard::Observe => {
+            "the mode here is observe: the daemon looks and tells; set `enforce` in [mode], or let a person apply"
+        }
+        Guard::OnDrift => "[on-drift] says that this kind of drift waits for a person; look at it, then apply",
+        Guard::Freeze => "a freeze is on; what is held goes on when it ends",
+        Guard::Paused => "a person paused this; `wheelwright resume` ends it before its time",
+        Guard::Fight => {
+            "something else takes this back again and again; find the other writer, then `wheelwright resume --fight`"
+        }
+        Guard::StateLost => {
+            "the daemon's state is gone, and with it what people had paused or stopped; look, then `wheelwright resume --state-lost`"
+        }
         Guard::Unread => "a scope was not read whole and lately, and nothing is taken away on doubt",
         Guard::Superseded => "a newer topology was already applied",
         Guard::EmptyTopology => "the topology asks for nothing at all",

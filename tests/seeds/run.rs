@@ -348,8 +348,7 @@ impl Run {
                 let steps: Vec<String> = ended.after.steps.iter().map(|step| step.key().to_string()).collect();
                 let unmended: Vec<_> = ended.after.unmended().collect();
                 let failures = &ended.failures;
-                let text =
-                    format!("guards {guards:?}, steps {steps:?}, failures {failures:?}, unmended {unmended:?}");
+                let text = format!("guards {guards:?}, steps {steps:?}, failures {failures:?}, unmended {unmended:?}");
                 self.oracle.violate(Check::NotInStep, text);
                 return;
             }
