@@ -49,6 +49,10 @@ pub enum DiagnosticCode {
     UnknownValue,
     /// A number outside its bounds.
     OutOfBounds,
+    /// An address that nothing can be reached at, or that nothing should be told at.
+    BadAddress,
+    /// Times that come again, and are none.
+    BadTimes,
     /// The topology has no file, or no hub.
     EmptyTopology,
     /// A name that wheelwright or AWS does not take.

@@ -65,6 +65,22 @@ right:  detail-types = [\"PaymentSettled\"]";
 wrong:  via = \"bus\"
 right:  via = \"spoke\"";
 
+    BadAddress => "Where the daemon listens is an address and a port. Where alerts go is an `https` URL, or the ARN of a topic or a bus: what they say of an organisation's accounts is nobody's business on the way. `http` is taken for this machine alone.
+
+wrong:  [alert.chat]
+        kind = \"webhook\"
+        url = \"http://hooks.example.com/drift\"
+right:  [alert.chat]
+        kind = \"webhook\"
+        url = \"https://hooks.example.com/drift\"";
+
+    BadTimes => "A cron line has five fields: minute, hour, day of the month, month, day of the week. The times are in UTC, so that no change of clocks moves a freeze or leaves one out.
+
+wrong:  [freeze.weekend]
+        from = \"fridays at 18\"
+right:  [freeze.weekend]
+        from = \"0 18 * * FRI\"";
+
     OutOfBounds => "The number is outside what AWS takes, or outside what wheelwright can do without harm: more than 50 calls a second would take the whole control-plane quota of an account and Region from its team.
 See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
 

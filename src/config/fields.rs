@@ -6,7 +6,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink, nearest};
 use super::load::FILE_KEYS;
-use super::settings::TABLES;
+use super::settings::{MAPS, TABLES};
 use super::source::{Lines, Place, SETTINGS_PATH, Written};
 use crate::model::ids::{IdError, Moment, TeamName};
 use serde_json::{Map, Number, Value};
@@ -402,7 +402,8 @@ impl<'t> Fields<'t> {
                 .did_you_mean(given, keys.iter().copied());
         if diagnostic.help.is_empty() {
             let known: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-            let is_of_the_settings = self.name.is_empty() && TABLES.iter().any(|(table, _)| *table == given);
+            let is_of_the_settings =
+                self.name.is_empty() && (TABLES.iter().any(|(table, _)| *table == given) || MAPS.contains(&given));
             let is_of_the_topology = self.name == SETTINGS_PATH && FILE_KEYS.contains(&given);
             diagnostic = diagnostic.help(if is_of_the_settings {
                 format!("`[{given}]` is a setting: it stands in `{SETTINGS_PATH}`, beside the folder `topology`")

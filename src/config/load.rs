@@ -60,7 +60,7 @@ pub(super) const GRANT_CHOICES: [(&str, HubGrant); 2] =
 pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
     let Some(file) = files.settings() else { return Settings::default() };
     let mut settings = Settings::default();
-    let names: Vec<&str> = settings::TABLES.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = settings::TABLES.iter().map(|(name, _)| *name).chain(settings::MAPS).collect();
     parse(file, sink, |context, table, _| {
         settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names));
     });

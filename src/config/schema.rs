@@ -3,6 +3,7 @@
 //! One schema serves topology files and `wheelwright.toml`, as their tables have different names. The checker knows
 //! more than a schema can say; a test holds the keys of both together.
 
+use super::schema_daemon;
 use crate::eventbridge::quota;
 use crate::model::ids::NAME_CHARACTERS_MAX;
 use serde_json::{Map, Value, json};
@@ -25,6 +26,14 @@ pub fn schema() -> Value {
         ("delivery", delivery()),
         ("pace", pace()),
         ("guards", guards()),
+        ("sweep", schema_daemon::sweep()),
+        ("mode", schema_daemon::mode()),
+        ("on-drift", schema_daemon::on_drift()),
+        ("freeze", named(schema_daemon::freeze(), "Times in which nothing is written.")),
+        ("breaker", schema_daemon::breaker()),
+        ("state", schema_daemon::state()),
+        ("http", schema_daemon::http()),
+        ("alert", named(schema_daemon::alert(), "Who is told of drift.")),
     ]);
     if let Some(members) = schema.as_object_mut() {
         members.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
@@ -267,53 +276,53 @@ fn guards() -> Value {
     ])
 }
 
-fn table(keys: &[(&str, Value)]) -> Value {
+pub(super) fn table(keys: &[(&str, Value)]) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-fn named(entry: Value, description: &str) -> Value {
+pub(super) fn named(entry: Value, description: &str) -> Value {
     let value = json!({ "type": "object", "description": description });
     with(value, "additionalProperties", entry)
 }
 
-fn with(mut value: Value, key: &str, member: Value) -> Value {
+pub(super) fn with(mut value: Value, key: &str, member: Value) -> Value {
     if let Some(members) = value.as_object_mut() {
         members.insert(key.to_owned(), member);
     }
     value
 }
 
-fn about(description: &str, value: Value) -> Value {
+pub(super) fn about(description: &str, value: Value) -> Value {
     with(value, "description", json!(description))
 }
 
-fn needs(keys: &[&str], value: Value) -> Value {
+pub(super) fn needs(keys: &[&str], value: Value) -> Value {
     with(value, "required", json!(keys))
 }
 
-fn text(description: &str) -> Value {
+pub(super) fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-fn pattern(description: &str, pattern: &str) -> Value {
+pub(super) fn pattern(description: &str, pattern: &str) -> Value {
     with(text(description), "pattern", json!(pattern))
 }
 
-fn name(description: &str) -> Value {
+pub(super) fn name(description: &str) -> Value {
     let most = NAME_CHARACTERS_MAX - 2;
     pattern(description, &format!("^[a-z0-9]([a-z0-9-]{{0,{most}}}[a-z0-9])?$"))
 }
 
-fn texts(description: &str) -> Value {
+pub(super) fn texts(description: &str) -> Value {
     json!({ "type": "array", "items": { "type": "string" }, "uniqueItems": true, "description": description })
 }
 
-fn number(description: &str, least: u64, most: u64) -> Value {
+pub(super) fn number(description: &str, least: u64, most: u64) -> Value {
     json!({ "type": "integer", "minimum": least, "maximum": most, "description": description })
 }
 
-fn choice(description: &str, words: &[&str]) -> Value {
+pub(super) fn choice(description: &str, words: &[&str]) -> Value {
     json!({ "enum": words, "description": description })
 }
 
@@ -325,7 +334,7 @@ fn tags() -> Value {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::config::{load, load_shared, load_team, settings};
+    use crate::config::{load, load_shared, load_team, settings, settings_daemon};
     use std::collections::BTreeSet;
 
     fn keys(table: &Value) -> BTreeSet<String> {
@@ -357,6 +366,8 @@ mod tests {
             (entry("expect"), load_team::EXPECT_KEYS),
             (inner("expect", "event"), load_team::EVENT_KEYS),
         ];
+        expected.push((entry("freeze"), settings_daemon::FREEZE_KEYS));
+        expected.push((entry("alert"), settings_daemon::ALERT_KEYS));
         expected.extend(settings::TABLES.iter().map(|(name, keys)| (own(name), *keys)));
         for (table, read) in expected {
             assert_eq!(keys(&table), read.iter().map(ToString::to_string).collect());
@@ -365,6 +376,7 @@ mod tests {
             .iter()
             .copied()
             .chain(settings::TABLES.iter().map(|(name, _)| *name))
+            .chain(settings::MAPS)
             .map(String::from)
             .collect();
         assert_eq!(keys(&schema), tables);

@@ -2,13 +2,13 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::fields::Fields;
-use super::values;
+use super::{settings_daemon, values};
 use crate::eventbridge::quota;
 use crate::model::plan::PlanSettings;
 use crate::model::settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
 
 /// The tables of `wheelwright.toml` and their keys.
-pub(super) const TABLES: [(&str, &[&str]); 4] = [
+pub(super) const TABLES: [(&str, &[&str]); 9] = [
     ("operator", &["owner", "role-name", "external-id", "session-name", "region"]),
     ("delivery", &["role-name", "dead-letter-queue"]),
     (
@@ -16,7 +16,26 @@ pub(super) const TABLES: [(&str, &[&str]); 4] = [
         &["accounts-in-flight-max", "calls-per-second-max", "calls-burst-max", "scope-deadline-secs", "settle-secs"],
     ),
     ("guards", &["breaks-percent-max", "breaks-floor", "changes-percent-max", "changes-floor", "fresh-secs-max"]),
+    (
+        "sweep",
+        &[
+            "fast-every-secs",
+            "full-every-secs",
+            "full-at",
+            "gap-secs-min",
+            "start-jitter-secs-max",
+            "source-every-secs",
+            "backoff-secs-max",
+            "refused-every-secs",
+        ],
+    ),
+    ("mode", &["default", "hub", "team", "spoke"]),
+    ("breaker", &["reverts-max", "window-secs"]),
+    ("state", &["folder", "days-max", "mib-max"]),
+    ("http", &["listen", "token-env", "token-file"]),
 ];
+/// The tables of `wheelwright.toml` whose entries people name.
+pub(super) const MAPS: [&str; 3] = ["on-drift", "freeze", "alert"];
 
 /// The settings in `file`; what is not there, or not right, has its default.
 pub(super) fn read(file: &Fields<'_>) -> Settings {
@@ -27,10 +46,18 @@ pub(super) fn read(file: &Fields<'_>) -> Settings {
             "operator" => operator(&fields, &mut settings.operator),
             "delivery" => delivery(&fields, &mut settings.delivery),
             "pace" => pace(&fields, &mut settings.pace),
-            _ => guards(&fields, &mut settings.guards),
+            "guards" => guards(&fields, &mut settings.guards),
+            "sweep" => settings_daemon::sweep(&fields, &mut settings.sweep),
+            "mode" => settings_daemon::modes(&fields, &mut settings.modes),
+            "breaker" => settings_daemon::breaker(&fields, &mut settings.breaker),
+            "state" => settings_daemon::state(&fields, &mut settings.state),
+            _ => settings_daemon::http(&fields, &mut settings.http),
         }
         file.absorb(&fields);
     }
+    settings.on_drift_hold = settings_daemon::on_drift(file);
+    settings.freezes = settings_daemon::freezes(file);
+    settings.alerts = settings_daemon::alerts(file);
     settings
 }
 
@@ -104,7 +131,7 @@ fn guards(fields: &Fields<'_>, guards: &mut PlanSettings) {
     }
 }
 
-fn set(fields: &Fields<'_>, key: &str, least: u64, most: u64, setting: &mut u32) {
+pub(super) fn set(fields: &Fields<'_>, key: &str, least: u64, most: u64, setting: &mut u32) {
     if let Some(number) = fields.number(key, least..=most).and_then(|number| u32::try_from(number).ok()) {
         *setting = number;
     }

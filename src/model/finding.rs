@@ -190,6 +190,54 @@ impl FindingCode {
         }
     }
 
+    /// Whether it is drift: something of ours differs from what was asked for, and a plan mends it.
+    pub fn is_drift(self) -> bool {
+        matches!(
+            self,
+            Self::BusMissing
+                | Self::KmsKeyChanged
+                | Self::BusDeadLetterChanged
+                | Self::BusLogChanged
+                | Self::GrantMissing
+                | Self::GrantChanged
+                | Self::GrantSurplus
+                | Self::RuleMissing
+                | Self::RuleDisabled
+                | Self::RuleEnabled
+                | Self::PatternChanged
+                | Self::DescriptionChanged
+                | Self::MarkLost
+                | Self::TagsChanged
+                | Self::RuleSurplus
+                | Self::TargetMissing
+                | Self::TargetChanged
+                | Self::TargetSurplus
+                | Self::ArchiveMissing
+                | Self::ArchiveChanged
+                | Self::Incomplete
+        )
+    }
+
+    /// Whether only a full reading tells that it is not so any more: of buses' settings, archives and tags a fast one sees
+    /// nothing, or not all.
+    pub fn needs_full_reading(self) -> bool {
+        matches!(
+            self,
+            Self::KmsKeyChanged
+                | Self::BusDeadLetterChanged
+                | Self::BusLogChanged
+                | Self::DescriptionChanged
+                | Self::TagsChanged
+                | Self::MarkCopied
+                | Self::ArchiveMissing
+                | Self::ArchiveChanged
+                | Self::Orphaned
+                | Self::Adopt
+                | Self::OtherOwner
+                | Self::ForeignRule
+        )
+    }
+
     /// What it means and what to do, for `wheelwright explain`.
     pub fn explanation(self) -> &'static str {
         match self {

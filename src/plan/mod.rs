@@ -1,7 +1,8 @@
 //! The planner: from desired state and world to a plan. Pure: no clock (the caller says `now`), no IO, no await.
 //!
 //! `diff` (what differs, and whose it is) → `order` (what must come before what) → `guard` (what is held)
-//! → `lint` (does any step leave a route that stays without a destination?).
+//! → `lint` (does any step leave a route that stays without a destination?). A daemon's plan goes through `restrain` as well
+//! (modes, freezes, pauses, fights).
 //!
 //! **Invariants.** The same inputs give the same plan, whatever the order they were read in. A break carries
 //! [`Evidence`](crate::model::world::Evidence). Nothing without our mark is written. Planning again after the plan
@@ -18,6 +19,7 @@ mod narrow;
 mod order;
 mod own;
 mod replaced;
+mod restrain;
 pub mod retire;
 mod routes;
 mod rules;
@@ -28,6 +30,7 @@ mod wheel;
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::{publisher_policy, statement};
 pub use guard::reason as guard_reason;
+pub use restrain::{Frozen, Places, Restraints, mode_of, restrain};
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};
