@@ -164,10 +164,18 @@ pub enum Answer {
     Role(RoleSummary),
     /// A queue.
     Queue(QueueSummary),
-    /// What PutTargets or RemoveTargets could not do, though the call itself succeeded.
-    Entries(Vec<FailedEntry>),
-    /// A write that answers nothing that we need.
-    Done,
+    /// PutTargets or RemoveTargets, with what they could not do though the call itself succeeded.
+    Entries {
+        /// The targets that it failed on.
+        failed: Vec<FailedEntry>,
+        /// AWS's name for the request, where it gave one.
+        request_id: Option<String>,
+    },
+    /// A write that answers nothing else that we need.
+    Done {
+        /// AWS's name for the request, where it gave one.
+        request_id: Option<String>,
+    },
 }
 
 /// One page of a listing.

@@ -127,7 +127,7 @@ impl<F: Fleet> Fleet for Recorded<F> {
         let number = self.start(scope, &call);
         let result = self.fleet.call(scope, call).await;
         let outcome = match &result {
-            Ok(Answer::Entries(failed)) if !failed.is_empty() => Outcome::EntriesFailed(failed.len()),
+            Ok(Answer::Entries { failed, .. }) if !failed.is_empty() => Outcome::EntriesFailed(failed.len()),
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Failed(error.class),
         };
@@ -149,7 +149,7 @@ mod tests {
     impl Fleet for ByName {
         async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
             let (Call::DeleteRule { bus, .. } | Call::DescribeRule { bus, .. }) = &call else {
-                return Ok(Answer::Done);
+                return Ok(Answer::Done { request_id: None });
             };
             match bus.as_str() {
                 "denied" => Err(CallError {
@@ -160,13 +160,12 @@ mod tests {
                     message: String::new(),
                     request_id: None,
                 }),
-                "partial" => Ok(Answer::Entries(vec![FailedEntry {
-                    target_id: "a".into(),
-                    code: "b".into(),
-                    message: "c".into(),
-                }])),
+                "partial" => Ok(Answer::Entries {
+                    failed: vec![FailedEntry { target_id: "a".into(), code: "b".into(), message: "c".into() }],
+                    request_id: None,
+                }),
                 "hangs" => std::future::pending().await,
-                _ => Ok(Answer::Done),
+                _ => Ok(Answer::Done { request_id: None }),
             }
         }
     }

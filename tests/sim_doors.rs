@@ -175,7 +175,7 @@ async fn calls_go_through_the_operators_role_and_read_back_what_they_wrote() {
     };
     let targets = vec![("t".to_owned(), spec.clone())];
     let put = done(&hub, Call::PutTargets { bus: "org".into(), rule: "r".into(), targets }).await;
-    assert_eq!(put, Answer::Entries(Vec::new()));
+    assert_eq!(put, Answer::Entries { failed: Vec::new(), request_id: None });
     let listed = done(&hub, Call::ListTargetsByRule { bus: "org".into(), rule: "r".into(), next_token: None }).await;
     let Answer::Targets(page) = listed else { panic!("not targets: {listed:?}") };
     assert_eq!(page.items.len(), 1);

@@ -7,6 +7,7 @@ use super::errors::Failure;
 use super::target::live_target;
 use crate::call::{Answer, ArchiveSummary, BusSummary, ErrorClass, FailedEntry, Page, RuleSummary};
 use crate::model::resource::{BusLog, BusSettings, LogLevel};
+use aws_sdk_eventbridge::operation::RequestId;
 use aws_sdk_eventbridge::operation::describe_archive::DescribeArchiveOutput;
 use aws_sdk_eventbridge::operation::describe_event_bus::DescribeEventBusOutput;
 use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
@@ -79,26 +80,33 @@ pub(super) fn tags(output: ListTagsForResourceOutput) -> Result<Answer, Failure>
     Ok(Answer::Tags(items.into_iter().collect()))
 }
 
+/// A write that answers nothing else that we need.
+pub(super) fn done(output: &impl RequestId) -> Answer {
+    Answer::Done { request_id: output.request_id().map(str::to_owned) }
+}
+
 pub(super) fn put_failures(output: PutTargetsOutput) -> Answer {
+    let request_id = output.request_id().map(str::to_owned);
     let entries = output.failed_entries.unwrap_or_default().into_iter();
     let entries = entries.map(|entry| failed_entry(entry.target_id, entry.error_code, entry.error_message));
-    failures(output.failed_entry_count, entries.collect())
+    failures(output.failed_entry_count, entries.collect(), request_id)
 }
 
 pub(super) fn remove_failures(output: RemoveTargetsOutput) -> Answer {
+    let request_id = output.request_id().map(str::to_owned);
     let entries = output.failed_entries.unwrap_or_default().into_iter();
     let entries = entries.map(|entry| failed_entry(entry.target_id, entry.error_code, entry.error_message));
-    failures(output.failed_entry_count, entries.collect())
+    failures(output.failed_entry_count, entries.collect(), request_id)
 }
 
 /// The failed entries. AWS says their number twice; if it names none of those that it counted, one without an Id
 /// stands for them, so that a failure is never taken for success.
-fn failures(count: i32, mut entries: Vec<FailedEntry>) -> Answer {
+fn failures(count: i32, mut entries: Vec<FailedEntry>, request_id: Option<String>) -> Answer {
     if entries.is_empty() && count > 0 {
         let message = format!("AWS counted {count} failed entries and named none");
         entries.push(FailedEntry { target_id: String::new(), code: "Unnamed".into(), message });
     }
-    Answer::Entries(entries)
+    Answer::Entries { failed: entries, request_id }
 }
 
 fn failed_entry(target_id: Option<String>, code: Option<String>, message: Option<String>) -> FailedEntry {

@@ -99,8 +99,7 @@ async fn create_event_bus(client: &Client, bus: String, settings: BusSettings, t
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
     let request = client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
     let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
-    request.log_config(log_config(log)).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.log_config(log_config(log)).send().await?))
 }
 
 /// Every field is sent, empty ones too: the API reference reads as if what is left out were cleared
@@ -111,13 +110,11 @@ async fn update_event_bus(client: &Client, bus: String, settings: BusSettings) -
     let request = client.update_event_bus().name(bus).description(description);
     let request = request.kms_key_identifier(kms_key.unwrap_or_default());
     let request = request.dead_letter_config(dead_letter(dead_letter_arn.unwrap_or_default()));
-    request.log_config(log_config(log)).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.log_config(log_config(log)).send().await?))
 }
 
 async fn delete_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
-    client.delete_event_bus().name(bus).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.delete_event_bus().name(bus).send().await?))
 }
 
 fn dead_letter(arn: String) -> types::DeadLetterConfig {
@@ -150,13 +147,11 @@ async fn put_permission(
             types::Condition::builder().r#type("StringEquals").key("aws:PrincipalOrgID").value(organization).build()?,
         ),
     };
-    request.send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.send().await?))
 }
 
 async fn remove_permission(client: &Client, bus: String, statement_id: String) -> Result<Answer, Failure> {
-    client.remove_permission().event_bus_name(bus).statement_id(statement_id).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.remove_permission().event_bus_name(bus).statement_id(statement_id).send().await?))
 }
 
 async fn put_rule(request: PutRuleFluentBuilder, state: RuleState, tags: Tags) -> Result<Answer, Failure> {
@@ -164,8 +159,7 @@ async fn put_rule(request: PutRuleFluentBuilder, state: RuleState, tags: Tags) -
         RuleState::Enabled => types::RuleState::Enabled,
         RuleState::Disabled => types::RuleState::Disabled,
     };
-    request.state(state).set_tags(Some(tag_list(tags)?)).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.state(state).set_tags(Some(tag_list(tags)?)).send().await?))
 }
 
 async fn put_targets(
@@ -185,23 +179,19 @@ async fn remove_targets(client: &Client, bus: String, rule: String, ids: Vec<Str
 }
 
 async fn delete_rule(client: &Client, bus: String, rule: String) -> Result<Answer, Failure> {
-    client.delete_rule().event_bus_name(bus).name(rule).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.delete_rule().event_bus_name(bus).name(rule).send().await?))
 }
 
 async fn delete_archive(client: &Client, archive: String) -> Result<Answer, Failure> {
-    client.delete_archive().archive_name(archive).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.delete_archive().archive_name(archive).send().await?))
 }
 
 async fn untag_resource(client: &Client, arn: String, keys: Vec<String>) -> Result<Answer, Failure> {
-    client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?))
 }
 
 async fn tag_resource(client: &Client, arn: String, tags: Tags) -> Result<Answer, Failure> {
-    client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)).send().await?))
 }
 
 async fn create_archive(
@@ -212,8 +202,7 @@ async fn create_archive(
     retention_days: u32,
 ) -> Result<Answer, Failure> {
     let request = client.create_archive().archive_name(archive).event_source_arn(source_arn);
-    request.description(description).retention_days(whole(retention_days)?).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.description(description).retention_days(whole(retention_days)?).send().await?))
 }
 
 async fn update_archive(
@@ -223,8 +212,7 @@ async fn update_archive(
     retention_days: u32,
 ) -> Result<Answer, Failure> {
     let request = client.update_archive().archive_name(archive).description(description);
-    request.retention_days(whole(retention_days)?).send().await?;
-    Ok(Answer::Done)
+    Ok(answer::done(&request.retention_days(whole(retention_days)?).send().await?))
 }
 
 fn target((id, spec): (String, TargetSpec)) -> Result<types::Target, Failure> {

@@ -82,7 +82,7 @@ impl Listener for Progress<'_> {
         let what = format!("{} {}", step.action.verb(), step.action.resource().local_name());
         let style = self.screen.talk;
         let line = match outcome {
-            StepOutcome::Done => format!("{} {place}: {what}", style.good("done   ")),
+            StepOutcome::Done { .. } => format!("{} {place}: {what}", style.good("done   ")),
             StepOutcome::AlreadyDone => format!("{} {place}: {what}", style.good("already")),
             StepOutcome::Conflict(why) => {
                 format!("{} {place}: {what}: not written, it changed meanwhile: {why}", style.bad("conflict"))

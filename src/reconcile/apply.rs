@@ -17,7 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepOutcome {
     /// Written, and read back as asked.
-    Done,
+    Done {
+        /// AWS's name for the request, where it gave one.
+        request_id: Option<String>,
+    },
     /// It was as asked already.
     AlreadyDone,
     /// The live thing is not what the plan saw: nothing was written. The text says what is there.
@@ -33,12 +36,14 @@ pub enum StepOutcome {
 impl StepOutcome {
     /// Whether the thing is as the step asks.
     pub fn is_ok(&self) -> bool {
-        matches!(self, Self::Done | Self::AlreadyDone)
+        matches!(self, Self::Done { .. } | Self::AlreadyDone)
     }
 }
 
 /// Does `steps`, which are in an order that keeps what each comes after. `pending` are steps of the same plan that are
 /// not done now: what waits for one of them is blocked.
+///
+/// When `should_end` says so, steps under way are finished and no other is begun.
 ///
 /// Guarantees: each write was preceded by a reading of what it writes, which was as the plan saw it, and is followed
 /// by one. Caveats: between that reading and the write, one round trip, somebody else may write; EventBridge has no
@@ -49,6 +54,7 @@ pub async fn apply<F: Fleet>(
     pending: &BTreeSet<StepKey>,
     scopes_in_flight_max: usize,
     told: &(dyn Fn(&Step, &StepOutcome) + Sync),
+    should_end: &(dyn Fn() -> bool + Sync),
 ) -> BTreeMap<StepKey, StepOutcome> {
     let mut outcomes: BTreeMap<StepKey, StepOutcome> = BTreeMap::new();
     let mut waiting: Vec<&Step> = steps.iter().collect();
@@ -60,6 +66,10 @@ pub async fn apply<F: Fleet>(
         // Steps that ended in this pass without a call may let others go on, or end.
         let mut settled = true;
         let mut still = Vec::with_capacity(waiting.len());
+        if should_end() {
+            // What is under way is finished; what was not begun is not told of: it was not tried.
+            waiting.clear();
+        }
         for step in waiting {
             let ended = match readiness(step, &outcomes, &known, pending) {
                 Readiness::Blocked(on) => Some(StepOutcome::Blocked(on)),
@@ -85,7 +95,7 @@ pub async fn apply<F: Fleet>(
         let Some((step, written)) = running.next().await else { if settled { break } else { continue } };
         busy.remove(&step.action.scope());
         let outcome = match written {
-            Ok(Written::Done) => StepOutcome::Done,
+            Ok(Written::Done { request_id }) => StepOutcome::Done { request_id },
             Ok(Written::AlreadyDone) => StepOutcome::AlreadyDone,
             Ok(Written::Conflict(why)) => StepOutcome::Conflict(why),
             Ok(Written::NotVerified(why)) => StepOutcome::NotVerified(why),

@@ -143,9 +143,9 @@ mod tests {
 
     impl Fleet for Clocked {
         async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-            let Call::DescribeEventBus { bus } = call else { return Ok(Answer::Done) };
+            let Call::DescribeEventBus { bus } = call else { return Ok(Answer::Done { request_id: None }) };
             self.0.lock().unwrap().push((scope.clone(), bus, Instant::now()));
-            Ok(Answer::Done)
+            Ok(Answer::Done { request_id: None })
         }
     }
 

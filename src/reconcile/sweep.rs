@@ -35,6 +35,10 @@ pub trait Listener: Sync {
     fn settling(&self, milliseconds: u64) {
         let _ = milliseconds;
     }
+    /// Whether what is under way should end as soon as it safely can: no further step is begun.
+    fn should_end(&self) -> bool {
+        false
+    }
 }
 
 /// A listener that does not care.
@@ -79,13 +83,32 @@ pub struct Sweeper<'a, F, C, L> {
     pub settings: &'a SweepSettings,
 }
 
+/// Which breaks may be done in this sweep.
+#[derive(Clone, Copy, Debug)]
+pub enum Breaks<'a> {
+    /// All of them, after the settle time where one needs it: the sweep waits.
+    Wait,
+    /// Those that need no settle time, and of the others these: they were seen ready for that long.
+    Ready(&'a BTreeSet<StepKey>),
+}
+
+impl Breaks<'_> {
+    fn may_go(self, step: &Step) -> bool {
+        match self {
+            Self::Wait => true,
+            Self::Ready(ready) => !step.settles || ready.contains(&step.key()),
+        }
+    }
+}
+
 impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
     /// Reads every scope.
     pub async fn look(&self) -> World {
         self.look_at(&self.desired.scopes).await
     }
 
-    async fn look_at(&self, scopes: &BTreeSet<Scope>) -> World {
+    /// Reads these scopes.
+    pub async fn look_at(&self, scopes: &BTreeSet<Scope>) -> World {
         let told = |scope: &Scope, observation: &Observation| self.listener.scope_read(scope, observation);
         refresh(self.fleet, self.clock, self.desired, scopes, self.settings.refresh, &told).await
     }
@@ -100,19 +123,38 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
     /// Guarantees: everything that is made is made and read back before anything that it replaces goes; before the
     /// breaks the scopes are read and planned again, and only breaks that both plans have are done.
     pub async fn apply(&self, mut world: World, plan: &Plan, approval: &Approval) -> Result<Swept, Refusal> {
+        let restrain = |_: &mut Plan| {};
+        self.apply_now(&mut world, plan, approval, Breaks::Wait, &restrain).await
+    }
+
+    /// The same with a say in which breaks are done, and with `restrain`, which every plan made on the way goes through.
+    /// `world` is left as it was last read.
+    pub async fn apply_now(
+        &self,
+        world: &mut World,
+        plan: &Plan,
+        approval: &Approval,
+        which: Breaks<'_>,
+        restrain: &(dyn Fn(&mut Plan) + Sync),
+    ) -> Result<Swept, Refusal> {
+        let plan_again = |world: &World| {
+            let mut plan = self.plan(world);
+            restrain(&mut plan);
+            plan
+        };
         let approved = approve(plan, approval)?;
         let mut left_out = approved.left_out();
-        let mut outcomes = self.phase(&approved, plan, false).await;
-        let breaks: Vec<&Step> = approved.steps().iter().filter(|step| step.is_break()).collect();
-        if !breaks.is_empty() {
-            if breaks.iter().any(|step| step.settles) && self.settings.settle_ms > 0 {
+        let mut outcomes = self.phase(&approved, plan, false, which).await;
+        let breaks: Vec<&Step> = approved.steps().iter().filter(|step| step.is_break() && which.may_go(step)).collect();
+        if !breaks.is_empty() && !self.listener.should_end() {
+            if matches!(which, Breaks::Wait) && breaks.iter().any(|step| step.settles) && self.settings.settle_ms > 0 {
                 self.listener.settling(self.settings.settle_ms);
                 self.clock.wait_ms(self.settings.settle_ms).await;
             }
             world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
-            let later = self.plan(&world);
+            let later = plan_again(world);
             let again = approve(&later, &same_guards(approval, plan))?;
-            outcomes.extend(self.phase(&again.only_of(&approved), &later, true).await);
+            outcomes.extend(self.phase(&again.only_of(&approved), &later, true, which).await);
             // What was approved and is neither done nor planned any more is done; what is planned still was held.
             let planned: BTreeSet<StepKey> = later.steps.iter().map(Step::key).collect();
             left_out += breaks
@@ -121,16 +163,24 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
                 .count();
         }
         world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
-        Ok(Swept { outcomes, left_out, after: self.plan(&world) })
+        Ok(Swept { outcomes, left_out, after: plan_again(world) })
     }
 
     /// Does the makes, or the breaks, of what was approved.
-    async fn phase(&self, approved: &Approved, plan: &Plan, breaks: bool) -> BTreeMap<StepKey, StepOutcome> {
-        let steps: Vec<Step> = approved.steps().iter().filter(|step| step.is_break() == breaks).cloned().collect();
+    async fn phase(
+        &self,
+        approved: &Approved,
+        plan: &Plan,
+        breaks: bool,
+        which: Breaks<'_>,
+    ) -> BTreeMap<StepKey, StepOutcome> {
+        let of_phase = |step: &&Step| step.is_break() == breaks && (!breaks || which.may_go(step));
+        let steps: Vec<Step> = approved.steps().iter().filter(of_phase).cloned().collect();
         let pending: BTreeSet<StepKey> = plan.steps.iter().map(Step::key).collect();
         let in_flight = self.settings.refresh.scopes_in_flight_max;
         let told = |step: &Step, outcome: &StepOutcome| self.listener.step_ended(step, outcome);
-        apply(self.fleet, &steps, &pending, in_flight, &told).await
+        let should_end = || self.listener.should_end();
+        apply(self.fleet, &steps, &pending, in_flight, &told, &should_end).await
     }
 }
 

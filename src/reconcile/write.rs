@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What came of a step whose calls were answered.
 pub(super) enum Written {
-    Done,
+    Done { request_id: Option<String> },
     AlreadyDone,
     Conflict(String),
     NotVerified(String),
@@ -38,14 +38,19 @@ pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, C
         Live::Other(what) => return Ok(Written::Conflict(what)),
         Live::AsSeen => {}
     }
+    let mut request_id = None;
     let lost = match fleet.call(&scope, call(&step.action)).await {
-        Ok(Answer::Entries(failed)) if !failed.is_empty() => return Err(entries_failed(&scope, step, &failed)),
+        Ok(Answer::Entries { failed, .. }) if !failed.is_empty() => return Err(entries_failed(&scope, step, &failed)),
+        Ok(Answer::Entries { request_id: id, .. } | Answer::Done { request_id: id }) => {
+            request_id = id;
+            None
+        }
         Ok(_) => None,
         Err(error) if error.class.is_transient() || error.class == ErrorClass::AlreadyExists => Some(error),
         Err(error) => return Err(error),
     };
     match (look(fleet, &scope, step).await?, lost) {
-        (Live::AsAsked, _) => Ok(Written::Done),
+        (Live::AsAsked, _) => Ok(Written::Done { request_id }),
         (_, Some(error)) => Err(error),
         (Live::AsSeen, None) => Ok(Written::NotVerified("it reads as before the write".into())),
         (Live::Other(what), None) => Ok(Written::NotVerified(what)),

@@ -292,16 +292,17 @@ fn answer_of(call: &Call, output: &Value) -> Answer {
         ),
         Call::GetRole { .. } => Answer::Role(role_summary(output)),
         Call::GetQueueAttributes { .. } => Answer::Queue(queue_summary(output)),
-        Call::PutTargets { .. } | Call::RemoveTargets { .. } => Answer::Entries(
-            list(output, "FailedEntries")
+        Call::PutTargets { .. } | Call::RemoveTargets { .. } => Answer::Entries {
+            failed: list(output, "FailedEntries")
                 .map(|entry| FailedEntry {
                     target_id: owned(entry, "TargetId"),
                     code: owned(entry, "ErrorCode"),
                     message: owned(entry, "ErrorMessage"),
                 })
                 .collect(),
-        ),
-        _ => Answer::Done,
+            request_id: None,
+        },
+        _ => Answer::Done { request_id: None },
     }
 }
 

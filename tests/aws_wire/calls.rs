@@ -339,13 +339,16 @@ async fn entries_that_failed_are_told_though_the_call_succeeded() {
         FailedEntry { target_id: "a".into(), code: "ConcurrentModificationException".into(), message: "busy".into() };
     for call in [put, remove as fn() -> Call] {
         let none = answer(call(), json!({"FailedEntryCount": 0, "FailedEntries": []})).await;
-        assert_eq!(none, Answer::Entries(vec![]));
+        assert_eq!(none, Answer::Entries { failed: vec![], request_id: None });
         let one = answer(call(), json!({"FailedEntryCount": 1, "FailedEntries": [entry]})).await;
-        assert_eq!(one, Answer::Entries(vec![failed.clone()]));
+        assert_eq!(one, Answer::Entries { failed: vec![failed.clone()], request_id: None });
         let unnamed = answer(call(), json!({"FailedEntryCount": 2})).await;
-        assert!(matches!(&unnamed, Answer::Entries(entries) if entries.len() == 1), "{unnamed:?}");
+        assert!(matches!(&unnamed, Answer::Entries { failed: entries, .. } if entries.len() == 1), "{unnamed:?}");
     }
-    assert_eq!(answer(Call::DeleteRule { bus: "org".into(), rule: "r".into() }, json!({})).await, Answer::Done);
+    assert_eq!(
+        answer(Call::DeleteRule { bus: "org".into(), rule: "r".into() }, json!({})).await,
+        Answer::Done { request_id: None }
+    );
 }
 
 #[tokio::test(start_paused = true)]

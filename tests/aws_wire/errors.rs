@@ -127,7 +127,7 @@ async fn a_lost_answer_is_asked_for_again() {
     assert_eq!(wire.sent_events().len(), 2);
     // Which of a delete nobody can tell.
     wire.events([Reply::Never]);
-    assert_eq!(fleet.call(&here(), delete()).await.unwrap(), Answer::Done);
+    assert_eq!(fleet.call(&here(), delete()).await.unwrap(), Answer::Done { request_id: None });
 }
 
 #[tokio::test(start_paused = true)]

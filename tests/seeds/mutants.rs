@@ -62,7 +62,7 @@ impl<F: Fleet> Mutated<F> {
         match (call, answer) {
             (Call::PutTargets { bus, rule, targets }, Ok(Answer::Entries(failed))) if !failed.is_empty() => {
                 believed.entry((scope.clone(), bus, rule)).or_default().extend(targets);
-                Ok(Answer::Entries(Vec::new()))
+                Ok(Answer::Entries { failed: Vec::new(), request_id: None })
             }
             (Call::ListTargetsByRule { bus, rule, .. }, Ok(Answer::Targets(mut page))) if page.next_token.is_none() => {
                 for (id, spec) in believed.get(&(scope.clone(), bus, rule)).into_iter().flatten() {
