@@ -140,6 +140,8 @@ pub enum FindingCode {
     SecondWriter,
     /// An order to hold a route off cannot be done.
     StopUnready,
+    /// A step of a plan could not be done.
+    Unwritten,
 }
 
 impl FindingCode {
@@ -167,6 +169,7 @@ impl FindingCode {
             | Self::StateLost
             | Self::SecondWriter
             | Self::StopUnready
+            | Self::Unwritten
             | Self::Unread => Severity::Error,
             Self::GrantSurplus
             | Self::RuleEnabled
@@ -235,6 +238,7 @@ impl FindingCode {
                 | Self::Adopt
                 | Self::OtherOwner
                 | Self::ForeignRule
+                | Self::Unwritten
         )
     }
 
@@ -370,6 +374,9 @@ impl FindingCode {
             }
             Self::StopUnready => {
                 "A person ordered a route to be held off at the daemon, and the daemon cannot: its subscription is not in the topology, or its team's file has errors, so that its rule is left exactly as it is. Disable the rule by hand if it has to stop now."
+            }
+            Self::Unwritten => {
+                "A step of a plan was tried and could not be done: AWS refused it, somebody else changed the thing meanwhile, or it did not read back as it was written. What it waits for, and what mends it, is in the text; the next sweep tries again."
             }
         }
     }

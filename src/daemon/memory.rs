@@ -1,0 +1,84 @@
+//! What the daemon knows from one sweep to the next.
+
+use crate::call::ErrorClass;
+use crate::model::history::SweepRecord;
+use crate::model::ids::{Moment, Scope};
+use crate::model::plan::{Plan, Step, StepKey};
+use crate::model::settings::SweepTimes;
+use crate::model::world::{Observation, World};
+use crate::watch::backoff::{Backoff, Trouble};
+use crate::watch::breaker::Breaker;
+use crate::watch::incident::Incidents;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use strum::IntoEnumIterator as _;
+
+/// What is known. Only the daemon's own task changes it.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) world: World,
+    pub(super) incidents: Incidents,
+    pub(super) breaker: Breaker,
+    pub(super) backoff: Backoff,
+    pub(super) settling: Settling,
+    pub(super) last_sweep: Option<SweepRecord>,
+    /// When the latest sweep of all scopes began, and the latest full one.
+    pub(super) last_fast: Option<Moment>,
+    pub(super) last_full: Option<Moment>,
+    pub(super) plan: Option<Arc<Plan>>,
+    /// How often in a row each step was tried in vain.
+    pub(super) in_vain: BTreeMap<StepKey, u32>,
+}
+
+impl Memory {
+    /// Takes in what a scope answered; `jitter` is a number from 0 to 1.
+    pub(super) fn arrived(&mut self, scope: Scope, observation: Observation, now: Moment, times: &SweepTimes, jitter: f64) {
+        match &observation {
+            Observation::Unreachable { why, .. } => {
+                self.backoff.failed(&scope, trouble_of(&why.class), now, times, jitter);
+            }
+            Observation::Complete { .. } | Observation::Partial { .. } | Observation::NoAccess => {
+                self.backoff.answered(&scope);
+            }
+        }
+        self.world.scopes.insert(scope, observation);
+    }
+}
+
+/// Whether a scope that failed with this class may answer later by itself.
+fn trouble_of(class: &str) -> Trouble {
+    let known = ErrorClass::iter().find(|known| known.to_string() == class);
+    // A deadline that passed is no class of a call's.
+    if known.is_none_or(ErrorClass::is_transient) { Trouble::Transient } else { Trouble::Final }
+}
+
+/// Since when each break is ready but for its settle time: everything that it waits for is in place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settling {
+    since: BTreeMap<StepKey, Moment>,
+}
+
+impl Settling {
+    /// Takes in a plan: a break that still waits for makes starts from the beginning, one that is not planned any more is forgotten.
+    pub(super) fn see(&mut self, plan: &Plan, now: Moment) {
+        let makes: BTreeSet<StepKey> = plan.steps.iter().filter(|step| !step.is_break()).map(Step::key).collect();
+        let mut since = BTreeMap::new();
+        for step in plan.steps.iter().filter(|step| step.is_break() && step.settles) {
+            let waits = step.after.iter().any(|key| makes.contains(key));
+            let from = if waits { now } else { self.since.get(&step.key()).copied().unwrap_or(now) };
+            since.insert(step.key(), from);
+        }
+        self.since = since;
+    }
+
+    /// The breaks whose time has come.
+    pub(super) fn ready(&self, now: Moment, settle_ms: u64) -> BTreeSet<StepKey> {
+        let ready = self.since.iter().filter(|(_, since)| now.millis_since(**since) >= settle_ms);
+        ready.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// How many wait, and when the first of them is ready.
+    pub(super) fn next(&self, settle_ms: u64) -> Option<(usize, Moment)> {
+        self.since.values().min().map(|since| (self.since.len(), since.plus_ms(settle_ms)))
+    }
+}

@@ -1,0 +1,18 @@
+//! The daemon: sweeps for ever, remembers what it found, tells people, obeys them.
+//!
+//! Layer 6. One task owns what is known (the *memory*) and does one sweep at a time; scopes are read by tasks of their own,
+//! so that one that hangs holds nobody up. People's orders come in by a channel, are kept before they are answered, and end
+//! a sweep that is under way where they cannot wait. Everything that others may look at is in [`status::Status`], which is
+//! published after each change.
+
+pub mod config;
+mod memory;
+pub mod orders;
+mod reader;
+mod round;
+pub mod status;
+mod turn;
+
+pub use orders::{Command, Reply};
+pub use status::Status;
+pub use turn::{Daemon, Handle, Parts};

@@ -1,0 +1,65 @@
+//! Reading scopes, each in a task of its own: what hangs is left behind and comes in when it comes.
+
+use crate::model::desired::Desired;
+use crate::model::ids::Scope;
+use crate::model::world::Observation;
+use crate::port::{Clock, Fleet};
+use crate::reconcile::refresh::{Depth, RefreshSettings, refresh};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
+
+/// A scope that was read, or could not be.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) scope: Scope,
+    pub(super) observation: Observation,
+    pub(super) depth: Depth,
+}
+
+/// Sends for scopes, and knows which are under way.
+pub(super) struct Reader<F, C> {
+    fleet: Arc<F>,
+    clock: C,
+    at_once: Arc<Semaphore>,
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    under_way: BTreeSet<Scope>,
+}
+
+impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
+    /// A reader of at most `scopes_in_flight_max` scopes at once, and where what it reads comes in.
+    pub(super) fn new(fleet: Arc<F>, clock: C, scopes_in_flight_max: usize) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
+        let (arrivals, incoming) = mpsc::unbounded_channel();
+        let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
+        (Self { fleet, clock, at_once, arrivals, under_way: BTreeSet::new() }, incoming)
+    }
+
+    /// Sends for `scope`, unless it is under way already.
+    pub(super) fn send_for(&mut self, scope: &Scope, desired: &Arc<Desired>, depth: Depth, deadline_ms: u64) {
+        if !self.under_way.insert(scope.clone()) {
+            return;
+        }
+        let (fleet, clock, at_once) = (self.fleet.clone(), self.clock.clone(), self.at_once.clone());
+        let (desired, scope, arrivals) = (desired.clone(), scope.clone(), self.arrivals.clone());
+        tokio::spawn(async move {
+            let _permit = at_once.acquire().await;
+            let settings = RefreshSettings { depth, scopes_in_flight_max: 1, scope_deadline_ms: deadline_ms };
+            let only = BTreeSet::from([scope.clone()]);
+            let mut world = refresh(&*fleet, &clock, &desired, &only, settings, &|_, _| {}).await;
+            if let Some(observation) = world.scopes.remove(&scope) {
+                // Nobody listens any more where the daemon ends.
+                _ = arrivals.send(Arrival { scope, observation, depth });
+            }
+        });
+    }
+
+    /// `scope` came in.
+    pub(super) fn came(&mut self, scope: &Scope) {
+        self.under_way.remove(scope);
+    }
+
+    /// Whether `scope` is being read.
+    pub(super) fn is_under_way(&self, scope: &Scope) -> bool {
+        self.under_way.contains(scope)
+    }
+}
