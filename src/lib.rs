@@ -20,3 +20,4 @@ pub mod report;
 pub mod sim;
 pub mod source;
 pub mod stage;
+pub mod store;
