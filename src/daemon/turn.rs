@@ -119,8 +119,19 @@ impl Request {
             (Some(one), Some(two)) => Some(one.into_iter().chain(two).collect()),
             _ => None,
         };
-        Self { trigger: self.trigger, full: self.full || other.full, scopes, at: self.at.min(other.at) }
+        let trigger = if other.trigger == ORDER { other.trigger } else { self.trigger };
+        Self { trigger, full: self.full || other.full, scopes, at: self.at.min(other.at) }
     }
+}
+
+/// How the reading of a sweep ended.
+enum Reading {
+    /// With what was read to the end, and whether all that we set was.
+    Done(BTreeMap<Scope, bool>),
+    /// A person ordered something that cannot wait.
+    Ordered,
+    /// The daemon is to end.
+    Ending,
 }
 
 /// Milliseconds between two prunings of what is remembered.
@@ -292,7 +303,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.prune(now).await;
         }
         let Some(config) = self.config.clone() else { return };
-        let sweep = &config.settings.sweep;
         if let Some(due) = self.full_due(&config).filter(|due| *due <= now) {
             self.ask("interval", true, None, due);
         } else if self.fast_due(&config).is_some_and(|due| due <= now) {
@@ -308,7 +318,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 reader.send_for(&scope, &desired, Depth::Full, deadline_ms);
             }
         }
-        _ = sweep;
     }
 
     /// Whether a sweep for settled breaks is worth it: not while everything is held.
@@ -400,13 +409,21 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.desired = Some(desired.clone());
         self.forget_scopes(&desired);
         let depth = if request.full { Depth::Full } else { Depth::Fast };
+        let read = match self.read_scopes(&request, &config, &desired, depth, reader, arrivals, shutdown).await {
+            Reading::Done(read) => read,
+            Reading::Ordered => {
+                // What a person ordered comes first; what this sweep was for comes with it.
+                self.ask(&request.trigger, request.full, request.scopes, began);
+                return false;
+            }
+            Reading::Ending => return true,
+        };
         if request.scopes.is_none() {
             self.memory.last_fast = Some(began);
             if request.full {
                 self.memory.last_full = Some(began);
             }
         }
-        let read = self.read_scopes(&request, &config, &desired, depth, reader, arrivals).await;
         self.notice_lost_state(&desired);
         let restraints = self.restraints(&config, began);
         let interrupt = AtomicBool::new(false);
@@ -467,7 +484,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         depth: Depth,
         reader: &mut Reader<F, C>,
         arrivals: &mut mpsc::UnboundedReceiver<Arrival>,
-    ) -> BTreeMap<Scope, bool> {
+        shutdown: &mut (impl Future<Output = ()> + Unpin),
+    ) -> Reading {
         for scope in &desired.no_access {
             self.memory.world.scopes.insert(scope.clone(), Observation::NoAccess);
         }
@@ -490,6 +508,14 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let mut read = BTreeMap::new();
         while !missing.is_empty() {
             tokio::select! {
+                biased;
+                () = &mut *shutdown => return Reading::Ending,
+                Some(asked) = self.commands.recv() => {
+                    self.obey(asked);
+                    if self.pending.as_ref().is_some_and(|pending| pending.trigger == ORDER) {
+                        return Reading::Ordered;
+                    }
+                }
                 Some(arrival) = arrivals.recv() => {
                     missing.remove(&arrival.scope);
                     if matches!(arrival.observation, Observation::Complete { .. }) {
@@ -504,7 +530,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             tracing::warn!(%scope, patience_ms, "has not answered; the sweep goes on without it");
         }
         self.waiting = missing;
-        read
+        Reading::Done(read)
     }
 
     /// What is known of scopes that nobody asks for any more goes.
@@ -567,7 +593,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         };
         let alerts: Vec<(String, Alert)> = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
         self.memory.incidents.replace(told.open.iter().cloned());
-        super::turn::log_sweep(&record, &told);
+        log_sweep(&record, &told);
         let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();
         self.memory.last_sweep = Some(record.clone());
         self.memory.plan = Some(Arc::new(plan));
@@ -757,7 +783,7 @@ fn observed(desired: &Desired, config: &Config, subscription: &crate::model::ids
 }
 
 /// One line a sweep, at the level that it deserves.
-pub(super) fn log_sweep(record: &crate::model::history::SweepRecord, told: &alert::Changes) {
+fn log_sweep(record: &crate::model::history::SweepRecord, told: &alert::Changes) {
     let crate::model::history::SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
         record;
     let plan = record.plan_id.as_deref().unwrap_or("-");

@@ -20,6 +20,14 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The thing; none for the operator.
+    pub fn resource(&self) -> Option<&ResourceId> {
+        match self {
+            Self::Operator => None,
+            Self::Resource(resource) => Some(resource),
+        }
+    }
+
     /// The scope that it is in; none for the operator.
     pub fn scope(&self) -> Option<&Scope> {
         match self {

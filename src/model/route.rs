@@ -16,6 +16,13 @@ pub enum Consumer {
     Audit(HubName),
 }
 
+impl Consumer {
+    /// Whether it is this subscription.
+    pub fn is(&self, subscription: &SubscriptionId) -> bool {
+        matches!(self, Self::Subscription(own) if own == subscription)
+    }
+}
+
 impl fmt::Display for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

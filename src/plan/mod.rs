@@ -30,7 +30,7 @@ mod wheel;
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::{publisher_policy, statement};
 pub use guard::reason as guard_reason;
-pub use restrain::{Frozen, Places, Restraints, mode_of, restrain};
+pub use restrain::{Frozen, Places, Restraints, mode_at, restrain};
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};

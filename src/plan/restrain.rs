@@ -11,6 +11,7 @@ use crate::model::ids::{HubName, Moment, Scope, SpokeName, TeamName};
 use crate::model::order::{Pause, Reach};
 use crate::model::plan::{Action, Cause, Guard, Hold, Plan, RulePart, Seen, Step};
 use crate::model::resource::{BusId, ResourceId, RuleId};
+use crate::model::route::RouteId;
 use crate::model::settings::{Freeze, FreezeHolds, Mode, Modes};
 use crate::model::topology::Topology;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,24 +97,22 @@ impl Places {
         attached.chain(hubs_here).collect()
     }
 
-    /// The spokes of the step's team that it writes in or delivers to.
+    /// The spokes of the team that a resource is in, or that `routes` deliver to.
     fn spokes_of<'a>(
         &'a self,
-        step: &'a Step,
-        desired: &'a Desired,
+        resource: &ResourceId,
+        team: Option<&'a TeamName>,
+        routes: &BTreeSet<RouteId>,
+        desired: &Desired,
     ) -> impl Iterator<Item = (&'a TeamName, &'a SpokeName)> {
-        let here = step.action.scope();
-        let ends: BTreeSet<String> = step
-            .routes
+        let ends: BTreeSet<String> = routes
             .iter()
             .filter_map(|route| desired.routes.get(route))
             .map(|route| arn_scope(&route.destination_arn))
-            .chain([here.to_string()])
+            .chain([resource.scope().to_string()])
             .collect();
-        self.spokes
-            .iter()
-            .filter(move |(team, _, scope, _)| Some(team) == step.team.as_ref() && ends.contains(&scope.to_string()))
-            .map(|(team, spoke, ..)| (team, spoke))
+        let of_team = move |owner: &TeamName, scope: &Scope| Some(owner) == team && ends.contains(&scope.to_string());
+        self.spokes.iter().filter(move |(owner, _, scope, _)| of_team(owner, scope)).map(|(owner, spoke, ..)| (owner, spoke))
     }
 }
 
@@ -171,15 +170,27 @@ fn held(step: &Step, desired: &Desired, places: &Places, restraints: &Restraints
     held
 }
 
-/// Whether the daemon writes what a step writes: what is said of its hub, its team or its spoke counts. Where any of them says
-/// observe, it does not; where none says anything, the default counts.
-pub fn mode_of(step: &Step, desired: &Desired, places: &Places, modes: &Modes) -> Mode {
-    let resource = step.action.resource();
-    let hubs = places.hubs_of(&resource, step.team.as_ref());
+/// Whether the daemon writes what a step writes.
+fn mode_of(step: &Step, desired: &Desired, places: &Places, modes: &Modes) -> Mode {
+    mode_at(&step.action.resource(), step.team.as_ref(), &step.routes, desired, places, modes)
+}
+
+/// Whether the daemon writes a thing that is for a team and serves these routes: what is said of its hub, its team or its spoke
+/// counts. Where any of them says observe, it does not; where none says anything, the default counts.
+pub fn mode_at(
+    resource: &ResourceId,
+    team: Option<&TeamName>,
+    routes: &BTreeSet<RouteId>,
+    desired: &Desired,
+    places: &Places,
+    modes: &Modes,
+) -> Mode {
+    let hubs = places.hubs_of(resource, team);
     let of_hubs = hubs.iter().filter_map(|hub| modes.hubs.get(hub));
-    let of_team = step.team.iter().filter_map(|team| modes.teams.get(team));
-    let of_spokes =
-        places.spokes_of(step, desired).filter_map(|(team, spoke)| modes.spokes.get(&(team.clone(), spoke.clone())));
+    let of_team = team.iter().filter_map(|team| modes.teams.get(*team));
+    let of_spokes = places
+        .spokes_of(resource, team, routes, desired)
+        .filter_map(|(team, spoke)| modes.spokes.get(&(team.clone(), spoke.clone())));
     // Observe is the lesser.
     of_hubs.chain(of_team).chain(of_spokes).min().copied().unwrap_or(modes.default)
 }

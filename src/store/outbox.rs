@@ -1,0 +1,147 @@
+//! The alert outbox: what is still to be told, and what became of it.
+//!
+//! An alert is put in together with the incidents that it tells of, and stays until its channel took it or gave it up. A crash
+//! between sending and [`Store::alert_sent`] sends it once more, with the same id: receivers can tell.
+
+use super::query::{moment, number, stored, time};
+use super::{Durability, Fault, Store, StoreError};
+use crate::model::alert::Alert;
+use crate::model::ids::Moment;
+use rusqlite::types::Value;
+use rusqlite::{Transaction, params};
+
+/// An alert on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Its number here.
+    pub id: u64,
+    /// The channel, by its name in the settings.
+    pub channel: String,
+    /// What is told.
+    pub alert: Alert,
+    /// How often it was tried.
+    pub tries: u64,
+    /// When it is tried next.
+    pub next_try: Moment,
+}
+
+/// What waits for one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// The channel, by its name in the settings.
+    pub channel: String,
+    /// How many alerts wait.
+    pub count: u64,
+    /// When the oldest of them was made.
+    pub oldest: Moment,
+    /// What its channel said last, if anything of it was tried.
+    pub error: Option<String>,
+}
+
+/// Alerts that are given at once; the others come with the next question.
+pub(super) const DUE_MAX: i64 = 500;
+
+impl Store {
+    /// Puts alerts in, each for the channel of that name: all of them, or none. They are due at once.
+    ///
+    /// # Errors
+    /// None was put in, and why.
+    pub fn enqueue_alerts(&self, alerts: &[(String, Alert)]) -> Result<(), StoreError> {
+        self.write(Durability::AtNextSync, |transaction| enqueue(transaction, alerts))
+    }
+
+    /// Alerts whose time has come, in the order that it came; at most 500. One that cannot be read back is given up.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn due_alerts(&self, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
+        let (due, unreadable) = self.read(|connection| {
+            let mut statement = connection.prepare(DUE)?;
+            let mut rows = statement.query(params![time(now), DUE_MAX])?;
+            let (mut due, mut unreadable) = (Vec::new(), Vec::new());
+            while let Some(row) = rows.next()? {
+                let id = number(row.get(0)?);
+                match serde_json::from_str(&row.get::<_, String>(4)?) {
+                    Ok(alert) => due.push(Outgoing {
+                        id,
+                        channel: row.get(1)?,
+                        alert,
+                        tries: number(row.get(2)?),
+                        next_try: moment(row.get(3)?),
+                    }),
+                    Err(_) => unreadable.push(id),
+                }
+            }
+            Ok((due, unreadable))
+        })?;
+        for id in unreadable {
+            self.skipped();
+            self.alert_dropped(id, now, "it cannot be read back")?;
+        }
+        Ok(due)
+    }
+
+    /// The channel took it. Whether it was waiting.
+    ///
+    /// # Errors
+    /// It would be sent again.
+    pub fn alert_sent(&self, id: u64, at: Moment) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE outbox SET tries = tries + 1, ended = ?2, was_sent = 1, error = NULL \
+                           WHERE id = ?1 AND ended IS NULL";
+        self.turn(SQL, [stored(id), time(at)].map(Value::Integer))
+    }
+
+    /// The channel did not take it; it is tried again. Whether it was waiting.
+    ///
+    /// # Errors
+    /// It would be tried again at once.
+    pub fn alert_failed(&self, id: u64, next_try: Moment, error: &str) -> Result<bool, StoreError> {
+        const SQL: &str =
+            "UPDATE outbox SET tries = tries + 1, next_try = ?2, error = ?3 WHERE id = ?1 AND ended IS NULL";
+        self.turn(SQL, [Value::Integer(stored(id)), Value::Integer(time(next_try)), Value::Text(error.into())])
+    }
+
+    /// It is given up. Whether it was waiting.
+    ///
+    /// # Errors
+    /// It would be tried again.
+    pub fn alert_dropped(&self, id: u64, at: Moment, why: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE outbox SET ended = ?2, was_sent = 0, error = ?3 WHERE id = ?1 AND ended IS NULL";
+        self.turn(SQL, [Value::Integer(stored(id)), Value::Integer(time(at)), Value::Text(why.into())])
+    }
+
+    /// What waits, by channel.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn alert_backlog(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(WAITING)?;
+            let rows = statement.query_map([], |row| {
+                let (count, oldest) = (number(row.get(1)?), moment(row.get(2)?));
+                Ok(Backlog { channel: row.get(0)?, count, oldest, error: row.get(3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn turn(&self, sql: &str, values: impl rusqlite::Params) -> Result<bool, StoreError> {
+        self.write(Durability::AtNextSync, |transaction| Ok(transaction.execute(sql, values)? > 0))
+    }
+}
+
+pub(super) const DUE: &str = "SELECT id, channel, tries, next_try, alert FROM outbox \
+                              WHERE ended IS NULL AND next_try <= ?1 ORDER BY next_try, id LIMIT ?2";
+const WAITING: &str = "SELECT channel, count(*), min(made), \
+                       (SELECT later.error FROM outbox AS later WHERE later.ended IS NULL AND later.channel = outbox.channel \
+                        AND later.error IS NOT NULL ORDER BY later.next_try DESC LIMIT 1) \
+                       FROM outbox WHERE ended IS NULL GROUP BY channel ORDER BY channel";
+
+pub(super) fn enqueue(transaction: &Transaction<'_>, alerts: &[(String, Alert)]) -> Result<(), Fault> {
+    const SQL: &str = "INSERT INTO outbox (channel, made, next_try, tries, alert) VALUES (?1, ?2, ?2, 0, ?3)";
+    let mut statement = transaction.prepare(SQL)?;
+    for (channel, alert) in alerts {
+        statement.execute(params![channel, time(alert.at), serde_json::to_string(alert)?])?;
+    }
+    Ok(())
+}
