@@ -1,6 +1,6 @@
 //! `wheelwright doctor`: whether everything that others bring is there, account by account, before a plan relies on it.
 //!
-//! Layer 4. [`ask`](mod@ask) asks, each scope by itself and all side by side; everything else is pure: what a scope needs
+//! Layer 4. `ask` asks, each scope by itself and all side by side; everything else is pure: what a scope needs
 //! (`needs`), which calls prove a permission and hit nothing (`probe`), what the answers come to (`judge`), what owners of
 //! destinations and partners have to add (`policies`), and how it reads (`text`). It reads, and writes nothing; under
 //! [`Manner::prove_writes`] it also tries writes on names that are not there, which AWS authorises before it looks.

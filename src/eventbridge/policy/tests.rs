@@ -170,7 +170,7 @@ fn a_denial_wins_and_doubt_is_taken_the_safe_way() {
         policy(&json!([allow, statement("Deny", &json!("*"), &doubt)])).evaluate(&request()),
         Decision::ExplicitDeny {
             sid: Some("s".to_owned()),
-            unknown: vec!["condition key `aws:principaltag/x`".to_owned()]
+            unknown: vec!["condition key `aws:PrincipalTag/x`".to_owned()]
         }
     );
     assert_eq!(
