@@ -85,10 +85,15 @@ pub fn retirable(desired: &Desired, world: &World) -> Vec<Retirable> {
     found
 }
 
-/// Whether the thing is there at all; none where that was not seen.
-pub fn is_there(world: &World, thing: &Retirable) -> Option<bool> {
+/// Whether the thing is there at all; none where that was not seen: archives that are not named as ours are not even read.
+pub fn is_there(desired: &Desired, world: &World, thing: &Retirable) -> Option<bool> {
     let view = world.view(thing.scope())?;
     match thing {
+        Retirable::Archive(archive) | Retirable::Retention(archive)
+            if !archive.name.starts_with(&archive_prefix(&desired.owner)) =>
+        {
+            None
+        }
         Retirable::Bus(bus) if view.buses.contains_key(&bus.name) => Some(true),
         Retirable::Bus(_) => view.buses_read.then_some(false),
         Retirable::Archive(archive) | Retirable::Retention(archive) if view.archives.contains_key(&archive.name) => {
@@ -128,6 +133,11 @@ fn of_the_topology(desired: &Desired, world: &World) -> Vec<String> {
     if desired.is_empty() {
         found.push("the topology asks for nothing at all: look whether the right folder was read".to_owned());
     }
+    // Marks on the hubs tell whether a newer topology was applied, which may name what this one does not.
+    let unread = own::hub_scopes(desired).into_iter().filter(|scope| world.view(scope).is_none());
+    found.extend(unread.map(|scope| {
+        format!("the hub's scope {scope} could not be read, so whether a newer topology was applied is not known")
+    }));
     let sequence = desired.revision.sequence;
     if let Some(newest) = own::newest_sequence(desired, world).filter(|newest| *newest > sequence) {
         found.push(format!(

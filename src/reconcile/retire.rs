@@ -101,7 +101,7 @@ pub async fn prepare<F: Fleet, C: Clock>(
     // A Region that the topology does not name any more is not swept, and what was left there is retired all the same.
     scopes.insert(thing.scope().clone());
     let world = refresh(fleet, clock, desired, &scopes, settings, told).await;
-    if is_there(&world, thing) == Some(false) {
+    if is_there(desired, &world, thing) == Some(false) {
         return Ok(Prepared::Gone);
     }
     let mut delivering = Delivering::default();
