@@ -279,4 +279,8 @@ impl Door for SimulatedAws {
         self.set_key_policy(&key, &policy);
         key
     }
+
+    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]) {
+        Self::tag_by_aws(self, arn, tags);
+    }
 }

@@ -68,6 +68,7 @@ impl Camera<'_> {
         for field in gone.iter().filter(|field| kind == Kind::Archive || **field != "State") {
             value.as_object_mut().unwrap().remove(*field);
         }
+        leave_out_empty(&mut value);
         self.picture.insert(Path { kind, scope: self.scope.clone(), names }, value);
     }
 
@@ -93,6 +94,10 @@ impl Camera<'_> {
             let mut described = self.call("DescribeRule", json!({"Name": rule, "EventBusName": bus}));
             described["Tags"] = self.tags(&described["Arn"]);
             self.add(Kind::Rule, vec![bus.to_owned(), rule.clone()], described);
+            // AWS's own, made anew with each archive and named after it; what it delivers to says when.
+            if rule.starts_with("Events-Archive-") {
+                continue;
+            }
             let targets = self.call("ListTargetsByRule", json!({"Rule": rule, "EventBusName": bus}));
             for target in targets["Targets"].as_array().into_iter().flatten() {
                 let id = target["Id"].as_str().unwrap().to_owned();
@@ -100,6 +105,13 @@ impl Camera<'_> {
             }
         }
     }
+}
+
+/// A setting that says nothing is none.
+fn leave_out_empty(value: &mut Value) {
+    let Value::Object(fields) = value else { return };
+    fields.values_mut().for_each(leave_out_empty);
+    fields.retain(|_, field| !(field.is_null() || *field == json!("") || *field == json!({})));
 }
 
 /// What differs, a line each.
@@ -112,11 +124,28 @@ pub(crate) fn difference(before: &Picture, after: &Picture, only: impl Fn(&Path)
 
 /// Puts back what a row left: `after` becomes `before`. What is on a bus goes before it, and a bus comes before it.
 pub(crate) fn put_back(server: &Server, before: &Picture, after: &Picture) {
-    for path in after.keys().filter(|path| !before.contains_key(path)) {
+    // No call takes a pattern off an archive, or a condition off a statement.
+    let changed = |path: &&Path| before.get(*path).is_none_or(|value| must_go(path, value, &after[*path]));
+    let gone: Vec<&Path> = after.keys().filter(changed).collect();
+    for path in &gone {
         take_away(server, path);
     }
+    let after: Picture = after
+        .iter()
+        .filter(|(path, _)| !gone.contains(path))
+        .map(|(path, value)| (path.clone(), value.clone()))
+        .collect();
     for (path, value) in before.iter().rev().filter(|(path, value)| after.get(path) != Some(value)) {
         set(server, path, value, after.get(path));
+    }
+}
+
+/// Whether something can only be made anew.
+fn must_go(path: &Path, before: &Value, after: &Value) -> bool {
+    match path.kind {
+        Kind::Archive => before.get("EventPattern").is_none() && after.get("EventPattern").is_some(),
+        Kind::Statement => before != after,
+        _ => false,
     }
 }
 
@@ -151,7 +180,16 @@ fn set(server: &Server, path: &Path, value: &Value, live: Option<&Value>) {
     let (operation, mut input) = match path.kind {
         Kind::Target => ("PutTargets", json!({"Rule": name(1), "Targets": [value]})),
         Kind::Rule => ("PutRule", fields(&["Name", "EventPattern", "State", "Description"])),
-        Kind::Statement => panic!("{path:?} would have to be {value}"),
+        Kind::Statement => {
+            let root = value["Principal"]["AWS"].as_str().filter(|_| value.get("Condition").is_none());
+            let account = root.and_then(|root| root.split(':').nth(4));
+            let account = account.unwrap_or_else(|| panic!("{path:?} would have to be {value}"));
+            let action = &value["Action"];
+            ("PutPermission", json!({"StatementId": name(1), "Principal": account, "Action": action}))
+        }
+        Kind::Archive if live.is_none() => {
+            ("CreateArchive", fields(&["ArchiveName", "EventSourceArn", "Description", "RetentionDays"]))
+        }
         Kind::Archive => ("UpdateArchive", fields(&["ArchiveName", "Description", "RetentionDays", "EventPattern"])),
         Kind::Bus => {
             let mut input = fields(&["Name", "Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig"]);
@@ -163,7 +201,7 @@ fn set(server: &Server, path: &Path, value: &Value, live: Option<&Value>) {
             ("UpdateEventBus", input)
         }
     };
-    if matches!(path.kind, Kind::Target | Kind::Rule) {
+    if matches!(path.kind, Kind::Target | Kind::Rule | Kind::Statement) {
         input["EventBusName"] = json!(name(0));
     }
     if differs {

@@ -1,6 +1,10 @@
-//! Starting an emulator, and talking to it as people do: by requests that nobody signed.
+//! Starting an emulator, and talking to it as people do: by requests that they sign.
 
 use crate::program::{Endpoint, Running};
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,7 +12,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Which emulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,9 @@ impl Emulator {
     }
 }
 
+/// The secret of every access key that is not a session's, in both emulators.
+const SECRET: &str = "test";
+
 /// A server of the test's own, with nothing in it.
 pub(crate) struct Server {
     pub(crate) emulator: Emulator,
@@ -74,6 +81,10 @@ impl Server {
             Emulator::Moto => command.args(["-H", "127.0.0.1", "-p", &port]),
             Emulator::Ministack => command.env("GATEWAY_PORT", &port).env("BIND_HOST", "127.0.0.1"),
         };
+        // ministack takes its root's keys from the surroundings, and a developer may have some there.
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AUTH"] {
+            command.env_remove(name);
+        }
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = Running(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display())));
@@ -83,9 +94,8 @@ impl Server {
                 panic!("{} ended with {status} before it answered", emulator.program());
             }
             if TcpStream::connect(&address).is_ok() {
-                let key = "test".to_owned();
-                let url = format!("http://{address}");
-                let endpoint = Endpoint { url, access_key_id: key.clone(), secret_access_key: key };
+                let (url, access_key_id) = (format!("http://{address}"), "test".to_owned());
+                let endpoint = Endpoint { url, access_key_id, secret_access_key: SECRET.to_owned() };
                 return Some(Self { emulator, _process: process, address, endpoint, keys: RefCell::default() });
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -95,11 +105,9 @@ impl Server {
 
     /// A call of EventBridge's by somebody of `account`.
     pub(crate) fn call(&self, account: &str, region: &str, operation: &str, input: &Value) -> Result<Value, String> {
-        let known = self.keys.borrow().get(account).cloned();
-        let key = known.unwrap_or_else(|| self.sign_in(account));
         let target = format!("AWSEvents.{operation}");
-        let headers = [("X-Amz-Target", target.as_str()), ("Content-Type", "application/x-amz-json-1.1")];
-        let answer = self.post(&key, region, "events", &headers, &input.to_string())?;
+        let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
+        let answer = self.post(&self.key(account), region, "events", &headers, &input.to_string())?;
         Ok(if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap_or_default() })
     }
 
@@ -110,20 +118,42 @@ impl Server {
         answer.unwrap_or_else(|error| panic!("{operation} {input} in {account}/{region}: {error}"))
     }
 
-    /// Assumes a role in an account, which nothing checks; the access key.
+    /// A call of IAM's, which must succeed: the parameters as a form has them.
+    pub(crate) fn iam(&self, account: &str, operation: &str, parameters: &[(&str, &str)]) {
+        let fixed = [("Action", operation), ("Version", "2010-05-08")];
+        let answer = self.post(&self.key(account), "us-east-1", "iam", FORM, &form(&[&fixed, parameters].concat()));
+        answer.unwrap_or_else(|error| panic!("{operation} {parameters:?} in {account}: {error}"));
+    }
+
+    /// The access key of somebody in an account.
+    fn key(&self, account: &str) -> String {
+        match self.emulator {
+            // An account's number is the access key of its root.
+            Emulator::Ministack => account.to_owned(),
+            Emulator::Moto => {
+                let known = self.keys.borrow().get(account).cloned();
+                known.unwrap_or_else(|| self.sign_in(account))
+            }
+        }
+    }
+
+    /// Assumes a role in an account, which moto does not check; the access key.
     fn sign_in(&self, account: &str) -> String {
-        let form = format!(
-            "Action=AssumeRole&Version=2011-06-15&RoleSessionName=console&RoleArn=arn:aws:iam::{account}:role/console"
-        );
-        let kind = "application/x-www-form-urlencoded";
-        let answer = self.post("test", "us-east-1", "sts", &[("Content-Type", kind)], &form).unwrap();
+        let role = format!("arn:aws:iam::{account}:role/console");
+        let input = [
+            ("Action", "AssumeRole"),
+            ("Version", "2011-06-15"),
+            ("RoleSessionName", "console"),
+            ("RoleArn", role.as_str()),
+        ];
+        let answer = self.post("test", "us-east-1", "sts", FORM, &form(&input)).unwrap();
         let key = answer.split_once("<AccessKeyId>").and_then(|(_, rest)| rest.split_once('<'));
         let key = key.unwrap_or_else(|| panic!("{answer}")).0.to_owned();
         self.keys.borrow_mut().insert(account.to_owned(), key.clone());
         key
     }
 
-    /// One request, signed by nobody: emulators look at the access key alone.
+    /// One request. moto looks at the access key alone, ministack with `AUTH=true` at the whole signature.
     fn post(
         &self,
         key: &str,
@@ -132,13 +162,19 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<String, String> {
-        let credential = format!("{key}/20260101/{region}/{service}/aws4_request");
+        let identity = Credentials::new(key, SECRET, None, None, "test").into();
+        let parameters = v4::SigningParams::builder().identity(&identity).region(region).name(service);
+        let parameters = parameters.time(SystemTime::now()).settings(SigningSettings::default()).build().unwrap();
+        let url = format!("http://{}/", self.address);
+        let signable =
+            SignableRequest::new("POST", &url, headers.iter().copied(), SignableBody::Bytes(body.as_bytes()));
+        let (signature, _) = sign(signable.unwrap(), &parameters.into()).unwrap().into_parts();
         let mut request = format!(
-            "POST / HTTP/1.1\r\nHost: {service}.{region}.amazonaws.com\r\nConnection: close\r\nContent-Length: {}\r\n\
-             Authorization: AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0\r\n",
+            "POST / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            self.address,
             body.len()
         );
-        for (name, value) in headers {
+        for (name, value) in signature.headers().chain(headers.iter().copied()) {
             request += &format!("{name}: {value}\r\n");
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -148,4 +184,12 @@ impl Server {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
         if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
     }
+}
+
+const FORM: &[(&str, &str)] = &[("content-type", "application/x-www-form-urlencoded")];
+
+fn form(parameters: &[(&str, &str)]) -> String {
+    let pairs =
+        parameters.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)));
+    pairs.collect::<Vec<_>>().join("&")
 }

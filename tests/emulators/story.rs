@@ -31,26 +31,32 @@ pub(crate) fn tell(emulator: Emulator, settings: &[(&str, &str)]) {
         assert!(rows.iter().any(|row| row.name == *name), "no row is called {name:?}");
     }
     let (mut tried, mut wrong) = (0, Vec::new());
-    let mut table = Table::new(server, SEQUENCE);
+    let mut table = runtime.block_on(Table::new(server, SEQUENCE));
     for row in &rows {
         if let Some(why) = table.excuse(row) {
             println!("{:50} not tried: {why}", row.name);
             continue;
         }
         tried += 1;
+        let t0 = std::time::Instant::now();
         let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(table.try_one(row))));
         let word = if outcome.is_ok() { format!("{:?}", row.after).to_lowercase() } else { "WRONG".to_owned() };
-        println!("{:50} {word}", row.name);
+        println!("{:50} {word} {:?}", row.name, t0.elapsed());
         if let Err(panic) = outcome {
             let text = panic.downcast_ref::<String>().cloned();
             wrong.push(format!("{}: {}", row.name, text.unwrap_or_default()));
             // Whatever it left there: the next row starts anew.
             server = Server::start(emulator, settings).unwrap();
             run(&server, &["apply", "--yes"]).expect(0);
-            table = Table::new(server, SEQUENCE);
+            table = runtime.block_on(Table::new(server, SEQUENCE));
         }
     }
-    println!("{tried} of {} kinds of drift on {emulator:?}", rows.len());
+    let excused = rows.len() - tried;
+    println!(
+        "{emulator:?}: {tried} of {} kinds of drift tried, {excused} excused by what it does otherwise",
+        rows.len()
+    );
     assert!(wrong.is_empty(), "{} rows:\n{}", wrong.len(), wrong.join("\n"));
+    table.assert_as_before();
     run(table.server(), &["plan", "--expect-no-changes"]).expect(0);
 }

@@ -24,6 +24,9 @@ pub(crate) trait Door {
     /// A customer's key in KMS that a bus of `account` can be encrypted with.
     fn key(&mut self, account: &str, region: &str) -> String;
 
+    /// Tags that only AWS sets, and that it refuses from people.
+    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]);
+
     /// Where what is `account`'s in the worked example lives.
     fn lives(&self, account: &str) -> String {
         account.to_owned()
