@@ -179,10 +179,30 @@ impl Server {
         }
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = read_answer(&mut stream);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
         if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
+    }
+}
+
+/// Head and body of an answer. moto hangs up 10 ms after it has said all, so that it is not waited for.
+fn read_answer(stream: &mut TcpStream) -> String {
+    let (mut answer, mut chunk) = (Vec::new(), [0; 16 * 1024]);
+    loop {
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let lengths = head.lines().filter_map(|line| line.split_once(':'));
+            let length =
+                lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
+            let length = length.last().and_then(|value| value.trim().parse::<usize>().ok());
+            if length.is_some_and(|length| answer.len() >= head.len() + 4 + length) {
+                return text.into_owned();
+            }
+        }
+        match stream.read(&mut chunk).unwrap() {
+            0 => return text.into_owned(),
+            count => answer.extend_from_slice(&chunk[..count]),
+        }
     }
 }
 
