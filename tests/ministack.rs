@@ -9,14 +9,26 @@
 
 mod emulators;
 mod program;
+#[path = "emulators/refusals.rs"]
+mod refusals;
 mod rows;
 mod support;
+mod template;
 
 use emulators::server::Emulator;
 use emulators::story;
 
 #[test]
 fn the_table_of_drift_on_ministack() {
-    // Without `AUTH=true` it checks no role and no signature.
-    story::tell(Emulator::Ministack, &[]);
+    story::tell(Emulator::Ministack);
+}
+
+#[test]
+fn each_refusal_is_named_and_takes_nothing_away_on_ministack() {
+    refusals::try_all();
+}
+
+#[test]
+fn a_bad_signature_is_named_and_nothing_is_written_on_ministack() {
+    refusals::try_a_bad_signature();
 }

@@ -16,5 +16,5 @@ use emulators::story;
 
 #[test]
 fn the_worked_example_and_the_table_of_drift_on_moto() {
-    story::tell(Emulator::Moto, &[]);
+    story::tell(Emulator::Moto);
 }

@@ -21,6 +21,8 @@ pub(crate) enum Emulator {
     Moto,
     /// `pip install ministack==1.5.33`.
     Ministack,
+    /// The same with `AUTH=true`: it checks roles and signatures.
+    MinistackWithAuth,
 }
 
 impl Emulator {
@@ -28,7 +30,7 @@ impl Emulator {
     fn program(self) -> &'static str {
         match self {
             Self::Moto => "moto_server",
-            Self::Ministack => "ministack",
+            Self::Ministack | Self::MinistackWithAuth => "ministack",
         }
     }
 
@@ -36,7 +38,7 @@ impl Emulator {
     fn variables(self) -> (&'static str, &'static str) {
         match self {
             Self::Moto => ("WHEELWRIGHT_MOTO", "WHEELWRIGHT_REQUIRE_MOTO"),
-            Self::Ministack => ("WHEELWRIGHT_MINISTACK", "WHEELWRIGHT_REQUIRE_MINISTACK"),
+            Self::Ministack | Self::MinistackWithAuth => ("WHEELWRIGHT_MINISTACK", "WHEELWRIGHT_REQUIRE_MINISTACK"),
         }
     }
 
@@ -57,6 +59,19 @@ impl Emulator {
     }
 }
 
+/// An access key and its secret.
+#[derive(Clone)]
+pub(crate) struct Key {
+    id: String,
+    secret: String,
+}
+
+impl Key {
+    pub(crate) fn new(id: &str, secret: &str) -> Self {
+        Self { id: id.to_owned(), secret: secret.to_owned() }
+    }
+}
+
 /// The secret of every access key that is not a session's, in both emulators.
 const SECRET: &str = "test";
 
@@ -67,25 +82,28 @@ pub(crate) struct Server {
     address: String,
     pub(crate) endpoint: Endpoint,
     /// The access keys of somebody in each account.
-    keys: RefCell<BTreeMap<String, String>>,
+    keys: RefCell<BTreeMap<String, Key>>,
 }
 
 impl Server {
-    /// Starts one, with these variables in its environment; none where the emulator is not installed.
-    pub(crate) fn start(emulator: Emulator, settings: &[(&str, &str)]) -> Option<Self> {
+    /// Starts one; none where the emulator is not installed.
+    pub(crate) fn start(emulator: Emulator) -> Option<Self> {
         let program = emulator.path()?;
         // Freed a moment before the emulator takes it.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let mut command = Command::new(&program);
         match emulator {
             Emulator::Moto => command.args(["-H", "127.0.0.1", "-p", &port]),
-            Emulator::Ministack => command.env("GATEWAY_PORT", &port).env("BIND_HOST", "127.0.0.1"),
+            Emulator::Ministack | Emulator::MinistackWithAuth => {
+                let with_auth = emulator == Emulator::MinistackWithAuth;
+                command.env("AUTH", with_auth.to_string());
+                command.env("GATEWAY_PORT", &port).env("BIND_HOST", "127.0.0.1")
+            }
         };
         // ministack takes its root's keys from the surroundings, and a developer may have some there.
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AUTH"] {
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             command.env_remove(name);
         }
-        command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = Running(command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display())));
         let address = format!("127.0.0.1:{port}");
@@ -105,9 +123,14 @@ impl Server {
 
     /// A call of EventBridge's by somebody of `account`.
     pub(crate) fn call(&self, account: &str, region: &str, operation: &str, input: &Value) -> Result<Value, String> {
+        self.call_as(&self.key(account), region, operation, input)
+    }
+
+    /// The same by whom a key belongs to.
+    pub(crate) fn call_as(&self, key: &Key, region: &str, operation: &str, input: &Value) -> Result<Value, String> {
         let target = format!("AWSEvents.{operation}");
         let headers = [("x-amz-target", target.as_str()), ("content-type", "application/x-amz-json-1.1")];
-        let answer = self.post(&self.key(account), region, "events", &headers, &input.to_string())?;
+        let answer = self.post(key, region, "events", &headers, &input.to_string())?;
         Ok(if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap_or_default() })
     }
 
@@ -119,17 +142,17 @@ impl Server {
     }
 
     /// A call of IAM's, which must succeed: the parameters as a form has them.
-    pub(crate) fn iam(&self, account: &str, operation: &str, parameters: &[(&str, &str)]) {
+    pub(crate) fn iam(&self, account: &str, operation: &str, parameters: &[(&str, &str)]) -> String {
         let fixed = [("Action", operation), ("Version", "2010-05-08")];
         let answer = self.post(&self.key(account), "us-east-1", "iam", FORM, &form(&[&fixed, parameters].concat()));
-        answer.unwrap_or_else(|error| panic!("{operation} {parameters:?} in {account}: {error}"));
+        answer.unwrap_or_else(|error| panic!("{operation} {parameters:?} in {account}: {error}"))
     }
 
     /// The access key of somebody in an account.
-    fn key(&self, account: &str) -> String {
+    fn key(&self, account: &str) -> Key {
         match self.emulator {
             // An account's number is the access key of its root.
-            Emulator::Ministack => account.to_owned(),
+            Emulator::Ministack | Emulator::MinistackWithAuth => Key::new(account, SECRET),
             Emulator::Moto => {
                 let known = self.keys.borrow().get(account).cloned();
                 known.unwrap_or_else(|| self.sign_in(account))
@@ -138,7 +161,7 @@ impl Server {
     }
 
     /// Assumes a role in an account, which moto does not check; the access key.
-    fn sign_in(&self, account: &str) -> String {
+    fn sign_in(&self, account: &str) -> Key {
         let role = format!("arn:aws:iam::{account}:role/console");
         let input = [
             ("Action", "AssumeRole"),
@@ -146,9 +169,8 @@ impl Server {
             ("RoleSessionName", "console"),
             ("RoleArn", role.as_str()),
         ];
-        let answer = self.post("test", "us-east-1", "sts", FORM, &form(&input)).unwrap();
-        let key = answer.split_once("<AccessKeyId>").and_then(|(_, rest)| rest.split_once('<'));
-        let key = key.unwrap_or_else(|| panic!("{answer}")).0.to_owned();
+        let answer = self.post(&Key::new("test", SECRET), "us-east-1", "sts", FORM, &form(&input)).unwrap();
+        let key = Key::new(field(&answer, "AccessKeyId"), field(&answer, "SecretAccessKey"));
         self.keys.borrow_mut().insert(account.to_owned(), key.clone());
         key
     }
@@ -156,13 +178,13 @@ impl Server {
     /// One request. moto looks at the access key alone, ministack with `AUTH=true` at the whole signature.
     fn post(
         &self,
-        key: &str,
+        key: &Key,
         region: &str,
         service: &str,
         headers: &[(&str, &str)],
         body: &str,
     ) -> Result<String, String> {
-        let identity = Credentials::new(key, SECRET, None, None, "test").into();
+        let identity = Credentials::new(&*key.id, &*key.secret, None, None, "test").into();
         let parameters = v4::SigningParams::builder().identity(&identity).region(region).name(service);
         let parameters = parameters.time(SystemTime::now()).settings(SigningSettings::default()).build().unwrap();
         let url = format!("http://{}/", self.address);
@@ -183,6 +205,12 @@ impl Server {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
         if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
     }
+}
+
+/// What an answer in XML has in the first element of this name.
+pub(crate) fn field<'a>(answer: &'a str, name: &str) -> &'a str {
+    let start = answer.split_once(&format!("<{name}>")).map(|(_, rest)| rest);
+    start.and_then(|rest| rest.split_once('<')).unwrap_or_else(|| panic!("no {name} in {answer}")).0
 }
 
 /// Head and body of an answer. moto hangs up 10 ms after it has said all, so that it is not waited for.

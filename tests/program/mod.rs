@@ -99,6 +99,17 @@ impl Ran {
         assert_eq!(self.code, code, "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
         self
     }
+
+    /// What is wrong with how it told of a trouble: it says each of these, and ends with 1.
+    pub(crate) fn told_badly(&self, says: &[&str]) -> Vec<String> {
+        let text = format!("{}{}", self.out, self.err);
+        let unsaid = says.iter().filter(|words| !text.contains(**words));
+        let mut wrong: Vec<String> = unsaid.map(|words| format!("it does not say {words:?}")).collect();
+        if self.code != 1 {
+            wrong.push(format!("it ends with {} and not 1", self.code));
+        }
+        wrong
+    }
 }
 
 /// Runs the program with nothing of the surroundings but what is given, and nobody at a terminal.
