@@ -19,8 +19,9 @@ const BOOKS: &str = "333333333333";
 /// The other one.
 const PLATFORM: &str = "111111111111";
 const US: &str = "us-east-1";
-/// Whose keys the program has: ministack's own account.
-const OPERATOR: &str = "000000000000";
+/// The account of the user that the program signs as: ministack checks no signature of an account's root.
+const OPERATOR: &str = "999999999992";
+const USER: &str = "wheelwright";
 const ROLE: &str = "wheelwright-operator";
 const EXTERNAL_ID: &str = "acme/eventbridge";
 
@@ -95,7 +96,7 @@ pub(crate) fn try_all() {
 /// A wrong secret: nobody can be asked anything, so it is said once and nothing is written.
 pub(crate) fn try_a_bad_signature() {
     let Some(begun) = Begun::start() else { return };
-    let wrong_key = Endpoint { secret_access_key: "wrong".to_owned(), ..begun.server.endpoint.clone() };
+    let wrong_key = Endpoint { secret_access_key: "wrong".to_owned(), ..begun.endpoint.clone() };
     let ran = wheelwright(&begun.folder, Some(&wrong_key), &["apply", "--yes"]);
     let says = &["SignatureDoesNotMatch", "sign in again"];
     assert_eq!(ran.told_badly(says), Vec::<String>::new(), "{}{}", ran.out, ran.err);
@@ -108,6 +109,7 @@ pub(crate) fn try_a_bad_signature() {
 /// to take away.
 struct Begun {
     server: Server,
+    endpoint: Endpoint,
     folder: Folder,
     before: Picture,
 }
@@ -116,21 +118,23 @@ impl Begun {
     fn start() -> Option<Self> {
         let server = Server::start(Emulator::MinistackWithAuth)?;
         divergences::assert_shown(&server);
+        let key = server.user(OPERATOR, USER, "sts:AssumeRole", "*");
+        let endpoint = Endpoint { access_key_id: key.id, secret_access_key: key.secret, ..server.endpoint.clone() };
         for account in [PLATFORM, BOOKS] {
             operator(account).create(&server, account);
         }
         let files = FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
         let mut folder = Folder::of(&files.collect::<BTreeMap<_, _>>());
-        wheelwright(&folder, Some(&server.endpoint), &["apply", "--yes"]).expect(0);
+        wheelwright(&folder, Some(&endpoint), &["apply", "--yes"]).expect(0);
         let before = everything(&server);
         assert!(before.keys().any(|path| path.scope.0 == BOOKS && path.kind == Kind::Target), "{before:?}");
         folder.replace(BOOKS_FILE, "[subscribe.old]", "[subscribe.new]");
         folder.replace(SHOP_FILE, "[subscribe.own]", "[subscribe.refunds]\nfrom = \"shop.orders\"\n[subscribe.own]");
-        Some(Self { server, folder, before })
+        Some(Self { server, endpoint, folder, before })
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        wheelwright(&self.folder, Some(&self.server.endpoint), args)
+        wheelwright(&self.folder, Some(&self.endpoint), args)
     }
 
     /// Begins the trouble, applies, ends it, applies again: what was wrong with that.
@@ -180,7 +184,7 @@ struct Policy {
 }
 
 fn operator(account: &str) -> Operator {
-    let principal = format!("arn:aws:iam::{OPERATOR}:root");
+    let principal = format!("arn:aws:iam::{OPERATOR}:user/{USER}");
     let given = [
         ("OperatorPrincipalArns", principal.as_str()),
         ("ExternalId", EXTERNAL_ID),

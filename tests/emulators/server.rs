@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -62,8 +62,8 @@ impl Emulator {
 /// An access key and its secret.
 #[derive(Clone)]
 pub(crate) struct Key {
-    id: String,
-    secret: String,
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 impl Key {
@@ -148,6 +148,17 @@ impl Server {
         answer.unwrap_or_else(|error| panic!("{operation} {parameters:?} in {account}: {error}"))
     }
 
+    /// A new user of an account, who may do this and nothing else; the access key.
+    pub(crate) fn user(&self, account: &str, name: &str, action: &str, resource: &str) -> Key {
+        let statement = json!({"Effect": "Allow", "Action": action, "Resource": resource});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let user = ("UserName", name);
+        self.iam(account, "CreateUser", &[user]);
+        self.iam(account, "PutUserPolicy", &[user, ("PolicyName", "may"), ("PolicyDocument", &policy)]);
+        let answer = self.iam(account, "CreateAccessKey", &[user]);
+        Key::new(field(&answer, "AccessKeyId"), field(&answer, "SecretAccessKey"))
+    }
+
     /// The access key of somebody in an account.
     fn key(&self, account: &str) -> Key {
         match self.emulator {
@@ -208,7 +219,7 @@ impl Server {
 }
 
 /// What an answer in XML has in the first element of this name.
-pub(crate) fn field<'a>(answer: &'a str, name: &str) -> &'a str {
+fn field<'a>(answer: &'a str, name: &str) -> &'a str {
     let start = answer.split_once(&format!("<{name}>")).map(|(_, rest)| rest);
     start.and_then(|rest| rest.split_once('<')).unwrap_or_else(|| panic!("no {name} in {answer}")).0
 }
