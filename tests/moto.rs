@@ -12,9 +12,14 @@ mod rows;
 mod support;
 
 use emulators::server::Emulator;
-use emulators::story;
+use emulators::{story, worked};
 
 #[test]
-fn the_worked_example_and_the_table_of_drift_on_moto() {
+fn the_worked_example_converges_and_edits_are_mended_on_moto() {
+    worked::converge(Emulator::Moto);
+}
+
+#[test]
+fn the_table_of_drift_on_moto() {
     story::tell(Emulator::Moto);
 }

@@ -230,10 +230,9 @@ fn read_answer(stream: &mut TcpStream) -> String {
     loop {
         let text = String::from_utf8_lossy(&answer);
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
-            let lengths = head.lines().filter_map(|line| line.split_once(':'));
-            let length =
-                lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).map(|(_, value)| value);
-            let length = length.last().and_then(|value| value.trim().parse::<usize>().ok());
+            let mut headers = head.lines().filter_map(|line| line.split_once(':'));
+            let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            let length = length.and_then(|(_, value)| value.trim().parse::<usize>().ok());
             if length.is_some_and(|length| answer.len() >= head.len() + 4 + length) {
                 return text.into_owned();
             }

@@ -14,7 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::Builder as HttpClientBuilder;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wheelwright::aws::{AwsFleet, AwsSettings, Connection};
 use wheelwright::config::{self, Settings, SourceFiles};
@@ -49,15 +49,9 @@ impl Table {
     /// The small example, of which `server` has everything that its divergences let it have.
     pub(crate) async fn new(server: Server, sequence: u64) -> Self {
         let divergences = divergences::of(server.emulator);
-        let files = example::files(&divergences);
-        let files = SourceFiles::new(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
-        let loaded = config::load(&files);
-        assert!(!loaded.has_errors(), "{}", config::render(&loaded.diagnostics, &files, config::Style::Plain));
-        let topology = loaded.topology.unwrap();
-        let desired =
-            expand(&topology, &loaded.settings, Revision { id: "small".into(), sequence }, MachineClock.now());
-        let mut aws = AwsSettings::new(&loaded.settings.operator.role_name);
-        aws.external_id.clone_from(&loaded.settings.operator.external_id);
+        let (settings, desired) = load(&example::files(&divergences), sequence);
+        let mut aws = AwsSettings::new(&settings.operator.role_name);
+        aws.external_id.clone_from(&settings.operator.external_id);
         aws.sts_region = Some("us-east-1".to_owned());
         aws.endpoint_url = Some(server.endpoint.url.clone());
         let base = Credentials::new("test", "test", None, None, "test");
@@ -69,8 +63,7 @@ impl Table {
         let one_account = desired.buses.keys().map(|bus| bus.scope.account).collect::<BTreeSet<_>>().len() == 1;
         let fleet = AwsFleet::new(aws, connection);
         let (known, before) = (Vec::new(), Picture::new());
-        let mut table =
-            Self { server, divergences, settings: loaded.settings, desired, fleet, one_account, known, before };
+        let mut table = Self { server, divergences, settings, desired, fleet, one_account, known, before };
         let (_, plan) = table.look().await;
         assert!(plan.is_empty(), "drift before any edit\n{}", table.shown(&plan));
         // The example has one route that is held off.
@@ -101,7 +94,7 @@ impl Table {
     /// Tries a row; panics where it does not come out as it should.
     pub(crate) async fn try_one(&self, row: &Row) {
         let name = row.name;
-        let mut desk = Desk { server: &self.server, one_account: self.one_account, touched: BTreeSet::new() };
+        let mut desk = Desk::new(&self.server, self.one_account);
         (row.edit)(&mut Edit { door: &mut desk, desired: &self.desired });
         let touched = desk.touched;
         let before: Picture =
@@ -192,15 +185,31 @@ impl Table {
     }
 }
 
+/// What these files ask for.
+pub(crate) fn load(files: &BTreeMap<String, String>, sequence: u64) -> (Settings, Desired) {
+    let files = SourceFiles::new(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let loaded = config::load(&files);
+    assert!(!loaded.has_errors(), "{}", config::render(&loaded.diagnostics, &files, config::Style::Plain));
+    let revision = Revision { id: "small".into(), sequence };
+    let desired = expand(&loaded.topology.unwrap(), &loaded.settings, revision, MachineClock.now());
+    (loaded.settings, desired)
+}
+
 fn clone_pair((path, value): (&Path, &Value)) -> (Path, Value) {
     (path.clone(), value.clone())
 }
 
 /// Somebody at an emulator's console.
-struct Desk<'a> {
+pub(crate) struct Desk<'a> {
     server: &'a Server,
     one_account: bool,
     touched: BTreeSet<Scope>,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(server: &'a Server, one_account: bool) -> Self {
+        Self { server, one_account, touched: BTreeSet::new() }
+    }
 }
 
 impl Door for Desk<'_> {

@@ -21,10 +21,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// A copy of the repository's worked example.
     pub(crate) fn worked() -> Self {
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        let mut files = BTreeMap::new();
-        collect(&example, &example, &mut files);
-        Self::of(&files)
+        Self::of(&worked_files())
     }
 
     /// These files, by path.
@@ -63,6 +60,14 @@ impl Folder {
             file.set_modified(UNIX_EPOCH + Duration::from_secs(self.sequence)).unwrap();
         }
     }
+}
+
+/// The repository's worked example, by path.
+pub(crate) fn worked_files() -> BTreeMap<String, String> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut files = BTreeMap::new();
+    collect(&example, &example, &mut files);
+    files
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
