@@ -1,7 +1,8 @@
 //! The table of drift on an emulator: the shipped AWS edge over HTTP, and what lives there asked by raw calls.
 //!
 //! Every row is tried that no divergence excuses, and what it leaves is put back. Each account and Region that a row
-//! touched is looked at before and after, to the byte.
+//! touched is looked at after the edit, after the sweep and when it is put back, to the byte; all of them once more in the
+//! end.
 
 use super::divergences::{self, Divergence};
 use super::example;
@@ -190,7 +191,7 @@ pub(crate) fn load(files: &BTreeMap<String, String>, sequence: u64) -> (Settings
     let files = SourceFiles::new(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let loaded = config::load(&files);
     assert!(!loaded.has_errors(), "{}", config::render(&loaded.diagnostics, &files, config::Style::Plain));
-    let revision = Revision { id: "small".into(), sequence };
+    let revision = Revision { id: "emulated".into(), sequence };
     let desired = expand(&loaded.topology.unwrap(), &loaded.settings, revision, MachineClock.now());
     (loaded.settings, desired)
 }
