@@ -66,7 +66,7 @@ pub(super) fn archive(output: DescribeArchiveOutput) -> Result<Answer, Failure> 
         name: named(output.archive_name, "an archive")?,
         source_arn: output.event_source_arn.unwrap_or_default(),
         description: output.description.unwrap_or_default(),
-        pattern: output.event_pattern,
+        pattern: output.event_pattern.filter(|pattern| !pattern.is_empty()),
         retention_days: u32::try_from(days)
             .map_err(|_| Failure::new(ErrorClass::NotAws, format!("an archive that keeps events {days} days")))?,
         state: output.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),

@@ -320,7 +320,12 @@ async fn archives_and_tags_are_read_whole() {
         events: 7,
         bytes: 4_096,
     };
-    assert_eq!(answer(Call::DescribeArchive { archive: "ww-org".into() }, body).await, Answer::Archive(archive));
+    let describe = Call::DescribeArchive { archive: "ww-org".into() };
+    assert_eq!(answer(describe.clone(), body.clone()).await, Answer::Archive(archive.clone()));
+    // An empty pattern is none: no event is kept out by it.
+    let mut without = body;
+    without["EventPattern"] = json!("");
+    assert_eq!(answer(describe, without).await, Answer::Archive(ArchiveSummary { pattern: None, ..archive }));
 
     let body = json!({"Tags": tags_json()});
     assert_eq!(answer(Call::ListTagsForResource { arn: BUS_ARN.into() }, body).await, Answer::Tags(tags()));

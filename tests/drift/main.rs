@@ -11,7 +11,7 @@ mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 
-use rows::{After, Door, EXTRAS, Edit, Events, Row, TABLE};
+use rows::{After, Door, EXTRAS, Edit, Events, Row, TABLE, codes, new_findings};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -20,7 +20,6 @@ use support::{Bench, Example, Hands, difference, is_ours};
 use wheelwright::model::desired::Desired;
 use wheelwright::model::finding::{Finding, FindingCode, Outcome, Severity};
 use wheelwright::model::plan::Guard;
-use wheelwright::model::resource::ResourceId;
 use wheelwright::plan::Approval;
 use wheelwright::port::Fleet;
 use wheelwright::sim::{SimulatedAws, SnapshotItem, key_policy};
@@ -256,16 +255,6 @@ fn finding() -> Probe {
     }
 }
 
-fn new_findings<'f>(found: &'f [Finding], known: &[Finding]) -> Vec<&'f Finding> {
-    let known: BTreeSet<(FindingCode, &ResourceId)> =
-        known.iter().map(|finding| (finding.code, &finding.resource)).collect();
-    found.iter().filter(|finding| !known.contains(&(finding.code, &finding.resource))).collect()
-}
-
-fn codes(findings: &[&Finding]) -> BTreeSet<(FindingCode, Outcome)> {
-    findings.iter().map(|finding| (finding.code, finding.outcome)).collect()
-}
-
 fn only_left(found: &BTreeSet<(FindingCode, Outcome)>) -> BTreeSet<(FindingCode, Outcome)> {
     found.iter().copied().filter(|(_, outcome)| *outcome == Outcome::Left).collect()
 }
@@ -289,5 +278,9 @@ impl Door for SimulatedAws {
         policy["Statement"].as_array_mut().unwrap().push(operator);
         self.set_key_policy(&key, &policy);
         key
+    }
+
+    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]) {
+        Self::tag_by_aws(self, arn, tags);
     }
 }

@@ -21,10 +21,7 @@ pub(crate) struct Folder {
 impl Folder {
     /// A copy of the repository's worked example.
     pub(crate) fn worked() -> Self {
-        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        let mut files = BTreeMap::new();
-        collect(&example, &example, &mut files);
-        Self::of(&files)
+        Self::of(&worked_files())
     }
 
     /// These files, by path.
@@ -65,6 +62,14 @@ impl Folder {
     }
 }
 
+/// The repository's worked example, by path.
+pub(crate) fn worked_files() -> BTreeMap<String, String> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut files = BTreeMap::new();
+    collect(&example, &example, &mut files);
+    files
+}
+
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path: PathBuf = entry.unwrap().path();
@@ -98,6 +103,17 @@ impl Ran {
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
         self
+    }
+
+    /// What is wrong with how it told of a trouble: it says each of these, and ends with 1.
+    pub(crate) fn told_badly(&self, says: &[&str]) -> Vec<String> {
+        let text = format!("{}{}", self.out, self.err);
+        let unsaid = says.iter().filter(|words| !text.contains(**words));
+        let mut wrong: Vec<String> = unsaid.map(|words| format!("it does not say {words:?}")).collect();
+        if self.code != 1 {
+            wrong.push(format!("it ends with {} and not 1", self.code));
+        }
+        wrong
     }
 }
 

@@ -18,16 +18,7 @@ use world::{Begun, Server};
 
 /// What the program must have said and done, and what it must have left.
 fn judge(row: &Row, server: &Server, ran: &Ran) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let text = format!("{}{}", ran.out, ran.err);
-    for words in row.says {
-        if !text.contains(words) {
-            wrong.push(format!("it does not say {words:?}"));
-        }
-    }
-    if ran.code != 1 {
-        wrong.push(format!("it ends with {} and not 1", ran.code));
-    }
+    let mut wrong = ran.told_badly(row.says);
     wrong.extend(server.taken_from_the_books(row.regions).into_iter().map(|what| format!("it took away: {what}")));
     if !server.has_rule("ww.shop.refunds.") {
         wrong.push("the other team's new subscription was not made".to_owned());

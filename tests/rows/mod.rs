@@ -17,7 +17,8 @@ mod targets;
 pub(crate) use hands::{Door, Edit};
 
 use std::collections::BTreeSet;
-use wheelwright::model::finding::{FindingCode, Outcome};
+use wheelwright::model::finding::{Finding, FindingCode, Outcome};
+use wheelwright::model::resource::ResourceId;
 
 /// One kind of drift.
 pub(crate) struct Row {
@@ -190,3 +191,15 @@ pub(crate) const EXTRAS: &[(&str, &str, &str)] = &[
          [subscribe.settled]\n",
     ),
 ];
+
+/// The findings that were not there before.
+pub(crate) fn new_findings<'f>(found: &'f [Finding], known: &[Finding]) -> Vec<&'f Finding> {
+    let known: BTreeSet<(FindingCode, &ResourceId)> =
+        known.iter().map(|finding| (finding.code, &finding.resource)).collect();
+    found.iter().filter(|finding| !known.contains(&(finding.code, &finding.resource))).collect()
+}
+
+/// What was found, and what becomes of each.
+pub(crate) fn codes(findings: &[&Finding]) -> BTreeSet<(FindingCode, Outcome)> {
+    findings.iter().map(|finding| (finding.code, finding.outcome)).collect()
+}

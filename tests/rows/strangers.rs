@@ -67,13 +67,13 @@ pub(super) const ROWS: &[Row] = &[
     row("bus without mark, in a CloudFormation stack", |edit| {
         let arn = edit.disown_bus();
         let tags = [("aws:cloudformation:stack-name", "ledger-core"), ("aws:cloudformation:logical-id", "Bus")];
-        edit.simulated().tag_by_aws(&arn, &tags);
+        edit.door.tag_by_aws(&arn, &tags);
     })
     .leaves(&[Found::OtherOwner])
     .tells("CloudFormation stack `ledger-core`"),
     row("rule without mark, in a CloudFormation stack", |edit| {
         let arn = edit.disown_rule("ledger.large");
-        edit.simulated().tag_by_aws(&arn, &[("aws:cloudformation:stack-name", "ledger-core")]);
+        edit.door.tag_by_aws(&arn, &[("aws:cloudformation:stack-name", "ledger-core")]);
     })
     .leaves(&[Found::OtherOwner])
     .tells("CloudFormation stack `ledger-core`"),
