@@ -115,10 +115,9 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::BadAddress => {
             added("wheelwright", "[alert.chat]\nkind = \"webhook\"\nurl = \"http://hooks.example.com/drift\"\n")
         }
-        Code::BadTimes => added(
-            "wheelwright",
-            "[freeze.weekend]\nfrom = \"fridays at 18\"\nhours = 60\nreason = \"weekend\"\n",
-        ),
+        Code::BadTimes => {
+            added("wheelwright", "[freeze.weekend]\nfrom = \"fridays at 18\"\nhours = 60\nreason = \"weekend\"\n")
+        }
         Code::EmptyTopology => added("hubs", "# nothing here\n"),
         Code::BadName => ledger("[subscribe.large]", "[subscribe.Large_Payments]"),
         Code::BadAccountId => accounts("222222222222", "2222-2222-2222"),

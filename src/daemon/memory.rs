@@ -32,7 +32,14 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Takes in what a scope answered; `jitter` is a number from 0 to 1.
-    pub(super) fn arrived(&mut self, scope: Scope, observation: Observation, now: Moment, times: &SweepTimes, jitter: f64) {
+    pub(super) fn arrived(
+        &mut self,
+        scope: Scope,
+        observation: Observation,
+        now: Moment,
+        times: &SweepTimes,
+        jitter: f64,
+    ) {
         match &observation {
             Observation::Unreachable { why, .. } => {
                 self.backoff.failed(&scope, trouble_of(&why.class), now, times, jitter);

@@ -103,7 +103,12 @@ impl Orders {
         Ok(())
     }
 
-    pub(super) fn start(&mut self, store: &Store, subscription: &SubscriptionId, note: &Note) -> Result<bool, StoreError> {
+    pub(super) fn start(
+        &mut self,
+        store: &Store,
+        subscription: &SubscriptionId,
+        note: &Note,
+    ) -> Result<bool, StoreError> {
         let was_there = store.remove_stop(subscription, note)?;
         self.stops.retain(|stop| stop.subscription != *subscription);
         Ok(was_there)

@@ -4,7 +4,7 @@ use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::world::Observation;
 use crate::port::{Clock, Fleet};
-use crate::reconcile::refresh::{Depth, RefreshSettings, refresh};
+use crate::reconcile::refresh::{Depth, read_scope};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -28,7 +28,11 @@ pub(super) struct Reader<F, C> {
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
     /// A reader of at most `scopes_in_flight_max` scopes at once, and where what it reads comes in.
-    pub(super) fn new(fleet: Arc<F>, clock: C, scopes_in_flight_max: usize) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
+    pub(super) fn new(
+        fleet: Arc<F>,
+        clock: C,
+        scopes_in_flight_max: usize,
+    ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
         (Self { fleet, clock, at_once, arrivals, under_way: BTreeSet::new() }, incoming)
@@ -43,23 +47,14 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         let (desired, scope, arrivals) = (desired.clone(), scope.clone(), self.arrivals.clone());
         tokio::spawn(async move {
             let _permit = at_once.acquire().await;
-            let settings = RefreshSettings { depth, scopes_in_flight_max: 1, scope_deadline_ms: deadline_ms };
-            let only = BTreeSet::from([scope.clone()]);
-            let mut world = refresh(&*fleet, &clock, &desired, &only, settings, &|_, _| {}).await;
-            if let Some(observation) = world.scopes.remove(&scope) {
-                // Nobody listens any more where the daemon ends.
-                _ = arrivals.send(Arrival { scope, observation, depth });
-            }
+            let observation = read_scope(&*fleet, &clock, &desired, &scope, depth, deadline_ms).await;
+            // Nobody listens any more where the daemon ends.
+            _ = arrivals.send(Arrival { scope, observation, depth });
         });
     }
 
     /// `scope` came in.
     pub(super) fn came(&mut self, scope: &Scope) {
         self.under_way.remove(scope);
-    }
-
-    /// Whether `scope` is being read.
-    pub(super) fn is_under_way(&self, scope: &Scope) -> bool {
-        self.under_way.contains(scope)
     }
 }

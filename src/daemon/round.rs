@@ -68,9 +68,8 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         memory.settling.see(&plan, self.clock.now());
         let settle_ms = settings.settle_ms;
         let ready = memory.settling.ready(self.clock.now(), settle_ms);
-        let swept = sweeper
-            .apply_now(&mut memory.world, &plan, &Approval::default(), Breaks::Ready(&ready), &restrained)
-            .await;
+        let swept =
+            sweeper.apply_now(&mut memory.world, &plan, &Approval::default(), Breaks::Ready(&ready), &restrained).await;
         let after = swept.map_or_else(|_| plan.clone(), |swept| swept.after);
         memory.settling.see(&after, self.clock.now());
         let Steps { outcomes, scopes } = heard.into_steps();
@@ -129,7 +128,8 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
             concerns.push(Concern::of_operator(FindingCode::TopologyRefused, Outcome::Left, why));
         }
         if self.restraints.state_lost {
-            let detail = "the state file is new and the accounts bear our marks: pauses, stops and breakers are not known";
+            let detail =
+                "the state file is new and the accounts bear our marks: pauses, stops and breakers are not known";
             concerns.push(Concern::of_operator(FindingCode::StateLost, Outcome::Waiting, detail));
         }
         for (resource, since) in memory.breaker.tripped() {
@@ -206,8 +206,11 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         memory: &Memory,
         now: Moment,
     ) -> SweepRecord {
-        let count = |good: fn(&StepOutcome) -> bool| outcomes.iter().filter(|ended| good(&ended.outcome)).count() as u64;
-        let unread = |observation: &&Observation| matches!(observation, Observation::Partial { .. } | Observation::Unreachable { .. });
+        let count =
+            |good: fn(&StepOutcome) -> bool| outcomes.iter().filter(|ended| good(&ended.outcome)).count() as u64;
+        let unread = |observation: &&Observation| {
+            matches!(observation, Observation::Partial { .. } | Observation::Unreachable { .. })
+        };
         SweepRecord {
             id: self.sweep_id,
             trigger: self.trigger.to_owned(),

@@ -324,9 +324,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     fn may_break(&self, config: &Config, now: Moment) -> bool {
         let ready = self.memory.settling.ready(now, u64::from(config.settings.pace.settle_secs) * 1_000);
         let plan = self.memory.plan.as_ref();
-        plan.is_some_and(|plan| {
-            plan.steps.iter().any(|step| step.held_by.is_empty() && ready.contains(&step.key()))
-        })
+        plan.is_some_and(|plan| plan.steps.iter().any(|step| step.held_by.is_empty() && ready.contains(&step.key())))
     }
 
     fn full_due(&self, config: &Config) -> Option<Moment> {
@@ -358,7 +356,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     /// Looks whether the topology changed. A change counts when two looks saw the same: files are not read while they are being written.
     async fn look_at_source(&mut self, now: Moment) {
-        let every_ms = self.config.as_ref().map_or(5_000, |config| u64::from(config.settings.sweep.source_every_secs) * 1_000);
+        let every_ms =
+            self.config.as_ref().map_or(5_000, |config| u64::from(config.settings.sweep.source_every_secs) * 1_000);
         self.next_source = now.plus_ms(every_ms);
         let read = self.fetch().await;
         let revision = match &read {
@@ -688,11 +687,21 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             return Ok(Reply::Refused("there is no good topology yet".into()));
         };
         let subscription = &stop.subscription;
-        let known = config.topology.teams.get(&subscription.team).is_some_and(|team| team.subscriptions.contains_key(subscription));
+        let known = config
+            .topology
+            .teams
+            .get(&subscription.team)
+            .is_some_and(|team| team.subscriptions.contains_key(subscription));
         if !known {
             let kept = config.topology.kept.teams.contains_key(&subscription.team);
-            let why = if kept { "its team's file has errors, so its rule is left as it is" } else { "nobody subscribes by that name" };
-            return Ok(Reply::Refused(format!("{subscription} cannot be held off: {why}; disable its rule by hand if it must stop now")));
+            let why = if kept {
+                "its team's file has errors, so its rule is left as it is"
+            } else {
+                "nobody subscribes by that name"
+            };
+            return Ok(Reply::Refused(format!(
+                "{subscription} cannot be held off: {why}; disable its rule by hand if it must stop now"
+            )));
         }
         if self.orders.state_lost {
             return Ok(Reply::Refused(
@@ -776,23 +785,86 @@ fn observed(desired: &Desired, config: &Config, subscription: &crate::model::ids
     let stopped = desired.stops.iter().find(|stop| stop.route.consumer.is(subscription))?;
     let wanted = desired.rules.get(&stopped.rule)?;
     let resource = ResourceId::Rule(stopped.rule.clone());
-    let mode = crate::plan::mode_at(&resource, Some(&stopped.team), &wanted.routes, desired, &config.places, &config.settings.modes);
+    let mode = crate::plan::mode_at(
+        &resource,
+        Some(&stopped.team),
+        &wanted.routes,
+        desired,
+        &config.places,
+        &config.settings.modes,
+    );
     (mode == crate::model::settings::Mode::Observe).then(|| {
-        format!("{subscription} cannot be held off: the mode there is observe, so nothing is written; disable {} by hand", stopped.rule)
+        format!(
+            "{subscription} cannot be held off: the mode there is observe, so nothing is written; disable {} by hand",
+            stopped.rule
+        )
     })
 }
 
 /// One line a sweep, at the level that it deserves.
 fn log_sweep(record: &crate::model::history::SweepRecord, told: &alert::Changes) {
-    let crate::model::history::SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
-        record;
+    let crate::model::history::SweepRecord {
+        id,
+        trigger,
+        full,
+        took_ms,
+        scopes_read,
+        scopes_unread,
+        findings,
+        done,
+        failed,
+        held,
+        ..
+    } = record;
     let plan = record.plan_id.as_deref().unwrap_or("-");
     let open = told.open.len();
     if *failed > 0 || *scopes_unread > 0 {
-        tracing::warn!(sweep = id, trigger, full, took_ms, scopes_read, scopes_unread, findings, plan, done, failed, held, open, "swept");
+        tracing::warn!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
     } else if *done > 0 || *findings > 0 {
-        tracing::info!(sweep = id, trigger, full, took_ms, scopes_read, scopes_unread, findings, plan, done, failed, held, open, "swept");
+        tracing::info!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
     } else {
-        tracing::debug!(sweep = id, trigger, full, took_ms, scopes_read, scopes_unread, findings, plan, done, failed, held, open, "swept");
+        tracing::debug!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
     }
 }

@@ -112,7 +112,10 @@ impl Places {
             .chain([resource.scope().to_string()])
             .collect();
         let of_team = move |owner: &TeamName, scope: &Scope| Some(owner) == team && ends.contains(&scope.to_string());
-        self.spokes.iter().filter(move |(owner, _, scope, _)| of_team(owner, scope)).map(|(owner, spoke, ..)| (owner, spoke))
+        self.spokes
+            .iter()
+            .filter(move |(owner, _, scope, _)| of_team(owner, scope))
+            .map(|(owner, spoke, ..)| (owner, spoke))
     }
 }
 

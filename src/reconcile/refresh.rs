@@ -75,6 +75,19 @@ pub async fn refresh<F: Fleet, C: Clock>(
     world
 }
 
+/// Reads one scope.
+pub async fn read_scope<F: Fleet, C: Clock>(
+    fleet: &F,
+    clock: &C,
+    desired: &Desired,
+    scope: &Scope,
+    depth: Depth,
+    deadline_ms: u64,
+) -> Observation {
+    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth };
+    observe(fleet, clock, &wanted, scope, deadline_ms).await
+}
+
 /// The desired things by scope, so that a scope's reading looks up only its own.
 struct Wanted<'a> {
     desired: &'a Desired,

@@ -3,6 +3,7 @@
 //!
 //! Layer 2.
 
+pub mod alert;
 pub mod backoff;
 pub mod breaker;
 pub mod incident;
