@@ -161,6 +161,13 @@ CREATE INDEX writes_by_sweep ON writes (sweep, at);
 CREATE INDEX writes_by_resource ON writes (resource, at);
 CREATE INDEX writes_reverts ON writes (at, resource) WHERE is_revert = 1;
 
+-- A thing goes with the last write that was about it.
+CREATE TRIGGER writes_forgotten AFTER DELETE ON writes
+WHEN NOT EXISTS (SELECT 1 FROM writes WHERE resource = OLD.resource)
+BEGIN
+    DELETE FROM resources WHERE id = OLD.resource;
+END;
+
 CREATE TABLE incidents (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, scope TEXT, team TEXT, code TEXT NOT NULL,
     last_seen INTEGER NOT NULL, resolved INTEGER, incident TEXT NOT NULL
