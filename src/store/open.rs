@@ -129,8 +129,8 @@ fn reshape(connection: &mut Connection, from: i64) -> Result<(), Fault> {
 pub(super) const SHAPE: i64 = 1;
 /// What tells our files from others: `wwhl` in ASCII.
 const APPLICATION: i64 = 0x7777_686C;
-/// How long we wait for somebody who reads the file with another program.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long we wait for another program that has the file to itself.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// What SQLite's log is cut to when it was longer.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 

@@ -240,3 +240,17 @@ fn many_read_while_one_writes_and_each_sees_whole_sweeps() {
     assert!(last < SWEEPS_MAX, "nobody got to read");
     assert_eq!(store.next_sweep_id().unwrap(), last + 1);
 }
+
+#[test]
+fn another_program_that_locks_the_file_is_told_of_and_does_no_harm() {
+    let (folder, path) = used();
+    let store = opened(folder.path());
+    let theirs = Connection::open(&path).unwrap();
+    theirs.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.set_meta("key", "one").unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error:?}");
+    assert_eq!(store.meta("key").unwrap(), None);
+    theirs.execute_batch("ROLLBACK").unwrap();
+    store.set_meta("key", "two").unwrap();
+    assert_eq!(store.meta("key").unwrap().as_deref(), Some("two"));
+}
