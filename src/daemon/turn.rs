@@ -8,6 +8,7 @@ use super::round::{Ended, Round};
 use super::status::{ScopeState, ScopeStatus, Status};
 use crate::model::alert::Alert;
 use crate::model::desired::Desired;
+use crate::model::history::SweepRecord;
 use crate::model::ids::{Moment, Scope};
 use crate::model::incident::Incident;
 use crate::model::order::LiveStop;
@@ -19,7 +20,7 @@ use crate::reconcile::refresh::Depth;
 use crate::store::{Note, OrderEntry, Store, StoreError};
 use crate::watch::alert::{self, Around};
 use crate::watch::breaker::Breaker;
-use crate::watch::incident::Incidents;
+use crate::watch::incident::{Incidents, Sight};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -40,7 +41,7 @@ pub struct Parts<F, C> {
     /// Whether the state file was made just now: with marks of ours in the accounts, an older one was lost.
     pub store_is_new: bool,
     /// Numbers from 0 to 1 that nobody can foretell.
-    pub random: Box<dyn FnMut() -> f64 + Send>,
+    pub random: Box<dyn FnMut() -> f64 + Send + Sync>,
 }
 
 /// How others reach a daemon.
@@ -82,7 +83,7 @@ pub struct Daemon<F, C> {
     source: Arc<dyn Source>,
     store: Arc<Store>,
     store_is_new: bool,
-    random: Box<dyn FnMut() -> f64 + Send>,
+    random: Box<dyn FnMut() -> f64 + Send + Sync>,
     commands: mpsc::Receiver<Asked>,
     published: watch::Sender<Arc<Status>>,
     config: Option<Arc<Config>>,
@@ -570,10 +571,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
     }
 
-    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
-    async fn remember(&mut self, ended: Ended, config: &Config) {
-        let Ended { record, writes, sight, plan, tripped } = ended;
-        let changes = self.memory.incidents.see(&sight);
+    /// Makes incidents of what a sweep saw, and messages of those.
+    fn tell(&mut self, sight: &Sight, record: &SweepRecord, config: &Config) -> (alert::Changes, Vec<(String, Alert)>) {
+        let changes = self.memory.incidents.see(sight);
         let mut told = alert::Changes {
             open: changes.opened.into_iter().chain(changes.open).collect(),
             resolved: changes.resolved.into_iter().chain(changes.mended).collect(),
@@ -590,8 +590,15 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             contacts: &contacts,
             hubs: &hubs,
         };
-        let alerts: Vec<(String, Alert)> = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
+        let alerts = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
         self.memory.incidents.replace(told.open.iter().cloned());
+        (told, alerts)
+    }
+
+    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
+    async fn remember(&mut self, ended: Ended, config: &Config) {
+        let Ended { record, writes, sight, plan, tripped } = ended;
+        let (told, alerts) = self.tell(&sight, &record, config);
         log_sweep(&record, &told);
         let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();
         self.memory.last_sweep = Some(record.clone());
@@ -802,20 +809,9 @@ fn observed(desired: &Desired, config: &Config, subscription: &crate::model::ids
 }
 
 /// One line a sweep, at the level that it deserves.
-fn log_sweep(record: &crate::model::history::SweepRecord, told: &alert::Changes) {
-    let crate::model::history::SweepRecord {
-        id,
-        trigger,
-        full,
-        took_ms,
-        scopes_read,
-        scopes_unread,
-        findings,
-        done,
-        failed,
-        held,
-        ..
-    } = record;
+fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
+    let SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
+        record;
     let plan = record.plan_id.as_deref().unwrap_or("-");
     let open = told.open.len();
     if *failed > 0 || *scopes_unread > 0 {
