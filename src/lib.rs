@@ -1,9 +1,7 @@
 //! wheelwright keeps an organisation's Amazon EventBridge buses true.
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
-//! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan) and [`report`] → [`call`] and
 //! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan), [`report`] and [`watch`] → [`call`] and
-//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 //! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`source`], [`store`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
