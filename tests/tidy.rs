@@ -18,6 +18,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("expand", 1, &["eventbridge", "model"]),
     ("plan", 2, &["eventbridge", "model", "config", "expand"]),
     ("report", 2, &["eventbridge", "model", "config", "expand", "plan"]),
+    ("watch", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),
     ("call", 3, &["eventbridge", "model"]),
     ("port", 3, &["eventbridge", "model", "call"]),
     ("telemetry", 3, &["eventbridge", "model", "call"]),

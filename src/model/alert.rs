@@ -1,9 +1,10 @@
 //! Alerts: what is told to people, as messages that any channel can carry.
 
-use super::finding::Severity;
+use super::finding::{FindingCode, Severity};
 use super::ids::{HubName, Moment, TeamName};
 use super::incident::Incident;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a message is sent.
 #[derive(
@@ -34,18 +35,24 @@ pub struct Alert {
     pub kind: AlertKind,
     /// How bad the worst of it is.
     pub severity: Severity,
-    /// The code of all of it, as `rule-disabled`.
-    pub code: String,
+    /// The code of all of it.
+    pub code: FindingCode,
     /// One line: what is wrong where.
     pub title: String,
+    /// What it comes to as long as it lasts: which events are lost, if any are.
+    pub effect: String,
+    /// What wheelwright did or does about it.
+    pub done: String,
+    /// What to do next.
+    pub advice: String,
     /// When it was made.
     pub at: Moment,
-    /// Who is told: the team, if it is one team's.
-    pub team: Option<TeamName>,
-    /// How to reach them, as their file says.
-    pub contact: Option<String>,
-    /// The hub that it is about, if it is about one.
-    pub hub: Option<HubName>,
+    /// When the oldest of its incidents was found.
+    pub since: Moment,
+    /// The teams that it concerns, and how to reach each, as their files say; empty if one does not say.
+    pub teams: BTreeMap<TeamName, String>,
+    /// The hubs that it is about.
+    pub hubs: BTreeSet<HubName>,
     /// Whose operator this is.
     pub owner: String,
     /// The topology.
@@ -54,8 +61,8 @@ pub struct Alert {
     pub incidents: Vec<Incident>,
     /// How many there are in all.
     pub count: usize,
-    /// What to do next.
-    pub advice: String,
+    /// How many of its group are open now, these and others.
+    pub still_open: usize,
 }
 
 /// Incidents that one message carries: the rest is a number.

@@ -7,6 +7,7 @@ use super::mark::long_digest;
 use super::resource::ResourceId;
 use super::topology::Origin;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What an incident is about.
@@ -102,6 +103,16 @@ pub enum Resolution {
     Gone,
 }
 
+/// That an incident was told on a channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Told {
+    /// The group that it was told in. It is resolved in the same, whatever its reason came to be meanwhile.
+    pub group: String,
+    /// When it was last told.
+    pub at: Moment,
+}
+
 /// A finding over time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,8 +132,9 @@ pub struct Incident {
     pub revision: String,
     /// When and how it ended, if it has.
     pub resolved: Option<(Moment, Resolution)>,
-    /// When it was last told to anybody, if it was.
-    pub told: Option<Moment>,
+    /// Where it was told: by channel.
+    #[serde(default)]
+    pub told: BTreeMap<String, Told>,
 }
 
 impl Incident {
@@ -130,7 +142,7 @@ impl Incident {
     pub fn open(concern: Concern, at: Moment, revision: &str) -> Self {
         let key = concern.key().to_string();
         let id = long_digest(&[&key, &at.0.to_string()]).chars().take(ID_DIGITS).collect();
-        Self { id, concern, opened: at, last_seen: at, count: 1, revision: revision.into(), resolved: None, told: None }
+        Self { id, concern, opened: at, last_seen: at, count: 1, revision: revision.into(), resolved: None, told: BTreeMap::new() }
     }
 
     /// How bad it is.

@@ -1,0 +1,3 @@
+//! What the daemon makes of what a sweep found: pure, given incidents, settings and the time.
+
+pub mod alert;
