@@ -8,6 +8,7 @@
 //!   does not refresh at once. If that fails, the old one serves until it expires.
 //! - A refusal is remembered for [`REFUSAL_REMEMBERED`], so that a wrong role name costs one STS call, not one a call.
 
+use aws_types::SdkConfig;
 use super::connection::{AwsSettings, Connection};
 use super::errors::Failure;
 use super::inspect;
@@ -60,6 +61,11 @@ pub(super) struct Session {
 impl Sessions {
     pub(super) fn new(settings: AwsSettings, connection: Connection) -> Self {
         Self { settings, connection, accounts: Mutex::default(), sts_clients: Mutex::default() }
+    }
+
+    /// What the base credentials, clock and endpoints are.
+    pub(super) fn surroundings(&self) -> (SdkConfig, Option<String>) {
+        (self.connection.shared().clone(), self.settings.endpoint_url.clone())
     }
 
     /// The session of the scope's account: the one that there is, or a new one.

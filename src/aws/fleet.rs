@@ -2,6 +2,7 @@
 //!
 //! Knows the order: address, session, proof, send. It does not know how any of them is done.
 
+use aws_types::SdkConfig;
 use super::connection::{AwsSettings, Connection};
 use super::credentials::{Session, Sessions};
 use super::errors::Failure;
@@ -19,6 +20,11 @@ impl AwsFleet {
     /// A fleet with these settings over `connection`. Sends nothing yet.
     pub fn new(settings: AwsSettings, connection: Connection) -> Self {
         Self { sessions: Sessions::new(settings, connection) }
+    }
+
+    /// What the base credentials, clock and endpoints are, for who calls AWS as the daemon itself: alerts on topics and buses.
+    pub fn surroundings(&self) -> (SdkConfig, Option<String>) {
+        self.sessions.surroundings()
     }
 }
 
