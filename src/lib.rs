@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
 //! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan), [`report`] and [`watch`] → [`call`] and
-//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`source`], [`store`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
+//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`notify`], [`source`], [`store`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
 pub mod call;
@@ -22,4 +22,5 @@ pub mod report;
 pub mod sim;
 pub mod source;
 pub mod stage;
+pub mod store;
 pub mod watch;

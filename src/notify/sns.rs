@@ -40,7 +40,8 @@ impl Topic {
             _ => None,
         };
         let Some(endpoint) = given(surroundings).or(own) else {
-            let why = format!("where SNS is in Region {region} is not known here: give its endpoint in AWS_ENDPOINT_URL_SNS");
+            let why =
+                format!("where SNS is in Region {region} is not known here: give its endpoint in AWS_ENDPOINT_URL_SNS");
             return Err(Unready::Arn(why));
         };
         Ok(Self { arn: arn.to_owned(), region, endpoint: endpoint.trim_end_matches('/').to_owned() })
@@ -69,9 +70,10 @@ pub(super) async fn send(shared: &Shared, topic: &Topic, alert: &Alert) -> Resul
     match ErrorClass::of_code(code, answered.status) {
         _ if (200..300).contains(&answered.status) => Ok(()),
         // Its status would say that it is final; the next attempt has new credentials.
-        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::ServerError => {
-            Err(Trouble::later(format!("sns:Publish {code}: {}", tag(&answered.body, "Message").unwrap_or("no reason"))))
-        }
+        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::ServerError => Err(Trouble::later(format!(
+            "sns:Publish {code}: {}",
+            tag(&answered.body, "Message").unwrap_or("no reason")
+        ))),
         _ => answered.judged(shared.time.now()).map_err(|trouble| Trouble {
             why: match tag(&answered.body, "Message") {
                 Some(said) => format!("sns:Publish {code}: {said}"),
@@ -141,10 +143,9 @@ async fn signed(shared: &Shared, topic: &Topic, body: String) -> Result<::http::
     };
     let provider = shared.surroundings.config.credentials_provider();
     let provider = provider.ok_or_else(|| Trouble::later("the daemon has no AWS credentials; nothing was sent"))?;
-    let credentials = provider
-        .provide_credentials()
-        .await
-        .map_err(|error| Trouble::later(format!("no AWS credentials: {}; nothing was sent", super::http::chain(&error))))?;
+    let credentials = provider.provide_credentials().await.map_err(|error| {
+        Trouble::later(format!("no AWS credentials: {}; nothing was sent", super::http::chain(&error)))
+    })?;
     let identity = credentials.into();
     let parameters: SigningParams<'_> = v4::SigningParams::builder()
         .identity(&identity)

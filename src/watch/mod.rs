@@ -1,3 +1,9 @@
-//! What the daemon makes of what a sweep found: pure, given incidents, settings and the time.
+//! What a daemon makes of one sweep after another: findings become incidents, reverts become a fight, trouble becomes
+//! patience. Pure: times are given, and what is kept is passed in.
+//!
+//! Layer 2.
 
 pub mod alert;
+pub mod backoff;
+pub mod breaker;
+pub mod incident;

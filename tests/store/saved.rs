@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator;
 use wheelwright::model::finding::{FindingCode, Outcome};
 use wheelwright::model::ids::Moment;
-use wheelwright::model::incident::{Concern, Incident, Resolution, Subject};
+use wheelwright::model::incident::{Concern, Incident, Told, Resolution, Subject};
 use wheelwright::model::resource::{BusId, ResourceId, RuleId};
 use wheelwright::model::topology::Origin;
 use wheelwright::store::{IncidentFilter, Store};
@@ -49,7 +49,9 @@ fn incidents() -> impl Strategy<Value = Incident> {
     );
     let time = || (0..4_000_000_000_000_u64).prop_map(Moment);
     let ends = prop::sample::select(vec![Resolution::Mended, Resolution::Gone]);
-    let rest = (any::<u64>(), any::<String>(), prop::option::of((time(), ends)), prop::option::of(time()));
+    let told = (any::<String>(), time()).prop_map(|(group, at)| Told { group, at });
+    let told = prop::collection::btree_map(any::<String>(), told, 0..3);
+    let rest = (any::<u64>(), any::<String>(), prop::option::of((time(), ends)), told);
     ("[0-9a-f]{10}", concern, time(), time(), rest).prop_map(
         |(id, concern, opened, last_seen, (count, revision, resolved, told))| Incident {
             id,

@@ -1,6 +1,6 @@
 //! One of everything that the daemon keeps, for tests to change a field of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use wheelwright::model::alert::{Alert, AlertKind};
 use wheelwright::model::finding::{FindingCode, Outcome, Severity};
@@ -90,16 +90,19 @@ pub fn alert(id: &str, at: Moment) -> Alert {
         group: "g".into(),
         kind: AlertKind::Raised,
         severity: Severity::Error,
-        code: "rule-disabled".into(),
+        code: FindingCode::RuleDisabled,
         title: "A rule is disabled".into(),
+        effect: "Events are dropped".into(),
+        done: String::new(),
         at,
-        team: None,
-        contact: None,
-        hub: None,
+        since: at,
+        teams: BTreeMap::new(),
+        hubs: BTreeSet::new(),
         owner: "wheelwright".into(),
         revision: "rev".into(),
         incidents: vec![incident("a", at)],
         count: 1,
+        still_open: 1,
         advice: "Nothing to do".into(),
     }
 }

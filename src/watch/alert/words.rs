@@ -45,8 +45,7 @@ fn single(one: &str, code: FindingCode, incident: &Incident) -> String {
 /// ` in SCOPE`, or in how many.
 fn places(incidents: &[&Incident]) -> String {
     let scopes: BTreeSet<_> = incidents.iter().filter_map(|incident| incident.concern.subject.scope()).collect();
-    let of_scopes =
-        |incident: &&&Incident| matches!(incident.concern.subject, Subject::Resource(ResourceId::Scope(_)));
+    let of_scopes = |incident: &&&Incident| matches!(incident.concern.subject, Subject::Resource(ResourceId::Scope(_)));
     match scopes.len() {
         _ if incidents.iter().any(|incident| of_scopes(&incident)) => String::new(),
         0 => String::new(),
@@ -212,6 +211,11 @@ fn words(code: FindingCode) -> Words {
         C::StateLost => (("the daemon's state", "states"), "is lost", "Nothing is written, so drift is not mended, until a person has looked."),
         C::SecondWriter => (THING, "is taken back again and again by another writer", "It is left alone, so it stays as the other writer has it: look at its other incidents for what is lost."),
         C::StopUnready => (("route", "routes"), "is not held off though a person ordered it", "The route goes on delivering, though somebody ordered it to be held off."),
+        C::Unwritten => (
+            ("a write", "writes"),
+            "is not possible",
+            "What was to be made or mended is not: look at its other incidents for what is lost.",
+        ),
     };
     Words { one, many, is, effect }
 }
