@@ -140,6 +140,9 @@ pub struct Incident {
     pub revision: String,
     /// When and how it ended, if it has.
     pub resolved: Option<(Moment, Resolution)>,
+    /// Whether a fast reading finds it, so that one that does not tells that it is over.
+    #[serde(default)]
+    pub by_fast: bool,
     /// Where it was told: by channel.
     #[serde(default)]
     pub told: BTreeMap<String, Told>,
@@ -158,6 +161,7 @@ impl Incident {
             count: 1,
             revision: revision.into(),
             resolved: None,
+            by_fast: false,
             told: BTreeMap::new(),
         }
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use strum::IntoEnumIterator;
 use wheelwright::model::finding::{FindingCode, Outcome};
 use wheelwright::model::ids::Moment;
-use wheelwright::model::incident::{Concern, Incident, Told, Resolution, Subject};
+use wheelwright::model::incident::{Concern, Incident, Resolution, Subject, Told};
 use wheelwright::model::resource::{BusId, ResourceId, RuleId};
 use wheelwright::model::topology::Origin;
 use wheelwright::store::{IncidentFilter, Store};
@@ -61,6 +61,7 @@ fn incidents() -> impl Strategy<Value = Incident> {
             count,
             revision,
             resolved,
+            by_fast: count % 2 == 0,
             told,
         },
     )
