@@ -21,7 +21,7 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("watch", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),
     ("call", 3, &["eventbridge", "model"]),
     ("port", 3, &["eventbridge", "model", "call"]),
-    ("telemetry", 3, &["eventbridge", "model", "call"]),
+    ("telemetry", 3, &["eventbridge", "model", "call", "port"]),
     ("recorder", 4, &["eventbridge", "model", "call", "port"]),
     (
         "reconcile",

@@ -11,6 +11,7 @@ use crate::model::world::World;
 use crate::plan::Frozen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use strum::IntoEnumIterator as _;
 
 /// The daemon as it stands.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +67,13 @@ pub struct ScopeStatus {
     pub next: Option<Moment>,
 }
 
+impl ScopeStatus {
+    /// Whether it was read to the end.
+    pub fn is_complete(&self) -> bool {
+        self.state == ScopeState::Complete
+    }
+}
+
 /// How a scope was last read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::EnumIter)]
 #[strum(serialize_all = "kebab-case")]
@@ -86,6 +94,15 @@ impl Status {
     /// Whether every scope was read to the end at least once since the start, or is known to be in trouble: what a balancer asks.
     pub fn is_ready(&self) -> bool {
         self.config.is_some() && self.last_sweep.is_some()
+    }
+
+    /// How many scopes are in each state; a state without any counts too.
+    pub fn scope_counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts: BTreeMap<&'static str, usize> = ScopeState::iter().map(|state| (state.into(), 0)).collect();
+        for status in self.scopes.values() {
+            *counts.entry(status.state.into()).or_default() += 1;
+        }
+        counts
     }
 
     /// The scopes that could not be read to the end.

@@ -59,6 +59,11 @@ impl Handle {
         self.status.borrow().clone()
     }
 
+    /// Whether the daemon's task is there: it ends with the program, or by a mistake of ours.
+    pub fn is_alive(&self) -> bool {
+        self.status.has_changed().is_ok()
+    }
+
     /// Waits for the next change of the daemon.
     pub async fn changed(&mut self) -> bool {
         self.status.changed().await.is_ok()

@@ -1,0 +1,144 @@
+//! Who may ask what: looked at before anything else of a request is read.
+
+use super::problem::Problem;
+use super::{BODY_BYTES_MAX, REQUEST_SECS_MAX, Shared, Surface};
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+
+/// The bearer token, as its digest: it is never printed, and comparing it takes as long whatever was guessed.
+#[derive(Clone)]
+pub struct Token([u8; 32]);
+
+impl Token {
+    /// The token of this text.
+    pub fn new(text: &str) -> Self {
+        Self(Sha256::digest(text.as_bytes()).into())
+    }
+
+    fn is(&self, guess: &str) -> bool {
+        self.0.ct_eq(&Self::new(guess).0).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(a token)")
+    }
+}
+
+/// What of a request may be answered without the token, wherever it comes from.
+const HEALTH: &[&str] = &["/livez", "/readyz"];
+
+/// Lets a request through, or answers why not; and limits its time.
+pub(super) async fn guard(State(surface): State<Shared>, request: Request, next: Next) -> Response {
+    let answered = async {
+        match check(&surface, &request) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    let mut response = match tokio::time::timeout(Duration::from_secs(REQUEST_SECS_MAX), answered).await {
+        Ok(response) => response,
+        Err(_) => late().into_response(),
+    };
+    let is_refused = response.status().is_client_error();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_refused {
+        // What is left of a refused request's body is not read.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn late() -> Problem {
+    let message = format!(
+        "it took more than {REQUEST_SECS_MAX} s; ask for less at once, or send faster. An order may still be carried out: look at \
+         /api/v1/orders"
+    );
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too-slow", message)
+}
+
+fn check(surface: &Surface, request: &Request) -> Result<(), Problem> {
+    let (headers, path) = (request.headers(), request.uri().path());
+    let is_local = surface.listen.ip().is_loopback();
+    if is_local && !host_is_ours(headers, surface.listen) {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "wrong-host",
+            format!(
+                "this answers requests to this machine alone, and the Host header names another; ask {}, localhost or [::1]",
+                surface.listen
+            ),
+        ));
+    }
+    let is_order = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let needs_token = is_order || (!is_local && !HEALTH.contains(&path));
+    if needs_token {
+        authorized(headers, &surface.token)?;
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
+    if *request.method() == Method::POST && !is_json(headers) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "orders are JSON: send `content-type: application/json`",
+        ));
+    }
+    Ok(())
+}
+
+/// A body that is larger than any order.
+pub(super) fn too_large() -> Problem {
+    let message = format!("the body is larger than {BODY_BYTES_MAX} bytes; no order is that long");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message)
+}
+
+/// Whether a request was meant for this machine. A page of somebody else's, whose name was made to point here, says its own name.
+fn host_is_ours(headers: &HeaderMap, listen: SocketAddr) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    if authority.as_str().contains('@') {
+        return false;
+    }
+    let name = authority.host();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback() || address == listen.ip())
+}
+
+fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Problem> {
+    let refused = |message: &str| Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(refused("this needs the token: send `authorization: Bearer TOKEN`"));
+    };
+    let given = value.to_str().ok().and_then(|value| {
+        let (scheme, given) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(given.trim())
+    });
+    match given {
+        Some(given) if token.is(given) => Ok(()),
+        Some(_) => Err(refused("the token is not the one that this daemon was given; `[http] token` says where that is")),
+        None => Err(refused("the Authorization header is none of `Bearer TOKEN`")),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
