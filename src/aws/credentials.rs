@@ -8,7 +8,6 @@
 //!   does not refresh at once. If that fails, the old one serves until it expires.
 //! - A refusal is remembered for [`REFUSAL_REMEMBERED`], so that a wrong role name costs one STS call, not one a call.
 
-use aws_types::SdkConfig;
 use super::connection::{AwsSettings, Connection};
 use super::errors::Failure;
 use super::inspect;
@@ -19,6 +18,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eventbridge as eventbridge;
 use aws_sdk_sts as sts;
+use aws_types::SdkConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};

@@ -2,7 +2,6 @@
 //!
 //! Knows the order: address, session, proof, send. It does not know how any of them is done.
 
-use aws_types::SdkConfig;
 use super::connection::{AwsSettings, Connection};
 use super::credentials::{Session, Sessions};
 use super::errors::Failure;
@@ -10,6 +9,7 @@ use super::translate_request::send;
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
 use crate::port::{Fleet, SignIn, SignedIn};
+use aws_types::SdkConfig;
 
 /// Every account's EventBridge through one HTTP client, each with the operator's role there.
 pub struct AwsFleet {

@@ -142,7 +142,16 @@ impl Incident {
     pub fn open(concern: Concern, at: Moment, revision: &str) -> Self {
         let key = concern.key().to_string();
         let id = long_digest(&[&key, &at.0.to_string()]).chars().take(ID_DIGITS).collect();
-        Self { id, concern, opened: at, last_seen: at, count: 1, revision: revision.into(), resolved: None, told: BTreeMap::new() }
+        Self {
+            id,
+            concern,
+            opened: at,
+            last_seen: at,
+            count: 1,
+            revision: revision.into(),
+            resolved: None,
+            told: BTreeMap::new(),
+        }
     }
 
     /// How bad it is.

@@ -13,12 +13,7 @@ use serde_json::{Value, json};
 /// PagerDuty's own address.
 pub(super) const ADDRESS: &str = "https://events.pagerduty.com";
 
-pub(super) async fn send(
-    shared: &Shared,
-    url: &Url,
-    routing_key: &SecretText,
-    alert: &Alert,
-) -> Result<(), Trouble> {
+pub(super) async fn send(shared: &Shared, url: &Url, routing_key: &SecretText, alert: &Alert) -> Result<(), Trouble> {
     let path = if alert.kind == AlertKind::Mended { "/v2/change/enqueue" } else { "/v2/enqueue" };
     let body = wire::within(BODY_BYTES_MAX, alert, &|alert| body(alert, routing_key.expose()).to_string());
     let request = ::http::Request::post(url.with(path))

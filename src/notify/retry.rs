@@ -27,7 +27,10 @@ pub fn next(error: &SendError, attempts: u32, first: Moment, now: Moment, random
     let jitter_ms = random % (half_ms + 1);
     let at = now.plus_ms((half_ms + jitter_ms).max(after_ms.saturating_add(jitter_ms)));
     if at.millis_since(first) > KEPT_MS_MAX {
-        return Next::Dropped(format!("given up after {attempts} attempts in {} hours: {error}", KEPT_MS_MAX / 3_600_000));
+        return Next::Dropped(format!(
+            "given up after {attempts} attempts in {} hours: {error}",
+            KEPT_MS_MAX / 3_600_000
+        ));
     }
     Next::At(at)
 }

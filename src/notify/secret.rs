@@ -105,9 +105,11 @@ impl Url {
         match scheme {
             "https" => Ok(Self(uri)),
             "http" if is_loopback(authority.host()) => Ok(Self(uri)),
-            "http" => Err("the address is http:// to another machine, where everybody on the way can read and change it: \
+            "http" => {
+                Err("the address is http:// to another machine, where everybody on the way can read and change it: \
                            use https://"
-                .to_owned()),
+                    .to_owned())
+            }
             _ => Err("the address begins with neither https:// nor http://".to_owned()),
         }
     }
@@ -145,7 +147,9 @@ pub(super) fn address(
             if let Ok(uri) = text.parse::<::http::Uri>() {
                 let path = uri.path_and_query().map(ToString::to_string);
                 secrets.extend(path.filter(|path| path.len() >= SECRET_PART_BYTES_MIN));
-                secrets.extend(uri.path().split('/').filter(|part| part.len() >= SECRET_PART_BYTES_MIN).map(str::to_owned));
+                secrets.extend(
+                    uri.path().split('/').filter(|part| part.len() >= SECRET_PART_BYTES_MIN).map(str::to_owned),
+                );
                 secrets.extend(uri.query().map(str::to_owned));
             }
             secrets.push(text.clone());

@@ -26,8 +26,10 @@ fn body(alert: &Alert) -> Value {
         (_, Severity::Warning) => "warning",
         (_, Severity::Info) => "info",
     };
-    let facts: Vec<String> =
-        text::facts(alert).into_iter().map(|(name, said)| format!("*{name}:* {}", escaped(&said, FACT_CHARS_MAX))).collect();
+    let facts: Vec<String> = text::facts(alert)
+        .into_iter()
+        .map(|(name, said)| format!("*{name}:* {}", escaped(&said, FACT_CHARS_MAX)))
+        .collect();
     let mut blocks = vec![
         json!({"type": "header", "text": {"type": "plain_text", "text": escaped(&alert.title, HEADER_CHARS_MAX)}}),
         section(&facts.join("\n")),

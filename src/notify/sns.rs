@@ -40,7 +40,8 @@ impl Topic {
             _ => None,
         };
         let Some(endpoint) = given(surroundings).or(own) else {
-            let why = format!("where SNS is in Region {region} is not known here: give its endpoint in AWS_ENDPOINT_URL_SNS");
+            let why =
+                format!("where SNS is in Region {region} is not known here: give its endpoint in AWS_ENDPOINT_URL_SNS");
             return Err(Unready::Arn(why));
         };
         Ok(Self { arn: arn.to_owned(), region, endpoint: endpoint.trim_end_matches('/').to_owned() })
@@ -65,21 +66,15 @@ pub(super) async fn send(shared: &Shared, topic: &Topic, alert: &Alert) -> Resul
     let message = wire::within(MESSAGE_BYTES_MAX, alert, &message);
     let request = signed(shared, topic, body(topic, alert, &message)).await?;
     let answered = shared.http.send(request).await?;
-    let code = tag(&answered.body, "Code").unwrap_or_default();
-    match ErrorClass::of_code(code, answered.status) {
-        _ if (200..300).contains(&answered.status) => Ok(()),
-        // Its status would say that it is final; the next attempt has new credentials.
-        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::ServerError => {
-            Err(Trouble::later(format!("sns:Publish {code}: {}", tag(&answered.body, "Message").unwrap_or("no reason"))))
-        }
-        _ => answered.judged(shared.time.now()).map_err(|trouble| Trouble {
-            why: match tag(&answered.body, "Message") {
-                Some(said) => format!("sns:Publish {code}: {said}"),
-                None => trouble.why,
-            },
-            ..trouble
-        }),
+    let Err(mut trouble) = answered.judged(shared.time.now()) else { return Ok(()) };
+    if let Some(code) = tag(&answered.body, "Code") {
+        trouble.why = format!("sns:Publish {code}: {}", tag(&answered.body, "Message").unwrap_or("no reason given"));
+        // By its status it would be final, and the next attempt has newer credentials, or comes when there are fewer calls.
+        let again =
+            matches!(ErrorClass::of_code(code, answered.status), ErrorClass::Throttled | ErrorClass::Credentials);
+        trouble.is_final &= !again;
     }
+    Err(trouble)
 }
 
 fn message(alert: &Alert) -> String {
@@ -141,10 +136,9 @@ async fn signed(shared: &Shared, topic: &Topic, body: String) -> Result<::http::
     };
     let provider = shared.surroundings.config.credentials_provider();
     let provider = provider.ok_or_else(|| Trouble::later("the daemon has no AWS credentials; nothing was sent"))?;
-    let credentials = provider
-        .provide_credentials()
-        .await
-        .map_err(|error| Trouble::later(format!("no AWS credentials: {}; nothing was sent", super::http::chain(&error))))?;
+    let credentials = provider.provide_credentials().await.map_err(|error| {
+        Trouble::later(format!("no AWS credentials: {}; nothing was sent", super::http::chain(&error)))
+    })?;
     let identity = credentials.into();
     let parameters: SigningParams<'_> = v4::SigningParams::builder()
         .identity(&identity)

@@ -81,8 +81,7 @@ impl Channel<'_> {
         for (group, places) in &new {
             messages.push(self.message(AlertKind::Raised, group, open(group), pick(&changes.open, places)));
         }
-        let due: Groups =
-            told.iter().filter(|(_, places)| self.is_due(&changes.open, places)).map(owned).collect();
+        let due: Groups = told.iter().filter(|(_, places)| self.is_due(&changes.open, places)).map(owned).collect();
         for (group, places) in &due {
             messages.push(self.message(AlertKind::Reminder, group, open(group), pick(&changes.open, places)));
         }
@@ -114,8 +113,9 @@ impl Channel<'_> {
             raised.retain(|group, _| open(group) == 0);
         }
         let of = |kind: AlertKind, groups: &Groups| -> Vec<Alert> {
-            let message =
-                |(group, places): (&String, &Vec<usize>)| self.message(kind, group, open(group), pick(resolved, places));
+            let message = |(group, places): (&String, &Vec<usize>)| {
+                self.message(kind, group, open(group), pick(resolved, places))
+            };
             groups.iter().map(message).collect()
         };
         let mut messages = of(AlertKind::Mended, &unheard);
@@ -133,7 +133,8 @@ impl Channel<'_> {
 
     /// Whether a group that was told is to be told again: by the oldest telling, so that who joins later does not put it off.
     fn is_due(&self, open: &[Incident], places: &[usize]) -> bool {
-        let oldest = pick(open, places).iter().filter_map(|incident| incident.told.get(self.name)).map(|told| told.at).min();
+        let oldest =
+            pick(open, places).iter().filter_map(|incident| incident.told.get(self.name)).map(|told| told.at).min();
         let wait_ms = u64::from(self.settings.remind_hours) * MS_PER_HOUR;
         wait_ms > 0 && oldest.is_some_and(|at| self.now.millis_since(at) >= wait_ms)
     }

@@ -26,10 +26,7 @@ pub(crate) enum Answer {
 
 impl Answer {
     pub(crate) fn status(status: u16, body: &str) -> Self {
-        Self::Text(format!(
-            "HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        ))
+        Self::Text(format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()))
     }
 }
 

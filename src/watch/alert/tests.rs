@@ -149,7 +149,9 @@ fn unread(accounts: std::ops::Range<u64>, action: &str, class: &str) -> Vec<Conc
             action: action.into(),
             class: class.into(),
             // As AWS words it: with the account's own role.
-            message: format!("User: x is not authorized to perform: it on resource: arn:aws:iam::{account:012}:role/ww"),
+            message: format!(
+                "User: x is not authorized to perform: it on resource: arn:aws:iam::{account:012}:role/ww"
+            ),
             mend: format!("deploy deploy/cloudformation/member-global.yaml in {account:012}"),
         };
         world.scopes.insert(scope(account), Observation::Unreachable { at: Moment(START), why });

@@ -45,8 +45,7 @@ fn single(one: &str, code: FindingCode, incident: &Incident) -> String {
 /// ` in SCOPE`, or in how many.
 fn places(incidents: &[&Incident]) -> String {
     let scopes: BTreeSet<_> = incidents.iter().filter_map(|incident| incident.concern.subject.scope()).collect();
-    let of_scopes =
-        |incident: &&&Incident| matches!(incident.concern.subject, Subject::Resource(ResourceId::Scope(_)));
+    let of_scopes = |incident: &&&Incident| matches!(incident.concern.subject, Subject::Resource(ResourceId::Scope(_)));
     match scopes.len() {
         _ if incidents.iter().any(|incident| of_scopes(&incident)) => String::new(),
         0 => String::new(),
@@ -178,10 +177,10 @@ fn words(code: FindingCode) -> Words {
         C::ForeignGrant => (GRANT, "is not wheelwright's", "No event is lost; look whom it lets in."),
         C::ForeignDeny => (("statement", "statements"), "has a denial of somebody else's", "A denial wins over every grant: publishers or forwards may be cut off."),
         C::PublicGrant => (GRANT, "is open to every AWS account in the world", "Anybody can put events there. Teams receive none of them; an audit may, and they cost money."),
-        C::RuleMissing => (RULE, "is gone", "Its route delivers nothing: the events are dropped meanwhile, not queued."),
-        C::RuleDisabled => (RULE, "is disabled", "Its route delivers nothing: the events that it would match are dropped meanwhile, not queued."),
-        C::RuleEnabled => (RULE, "is enabled against a stop", "Its route delivers what it should not."),
-        C::PatternChanged => (RULE, "has another pattern", "Its route delivers other events: those that it does not match any more are dropped meanwhile, not queued."),
+        C::RuleMissing => (RULE, "is gone", "The route delivers nothing: the events are dropped meanwhile, not queued."),
+        C::RuleDisabled => (RULE, "is disabled", "The route delivers nothing: the events that it would match are dropped meanwhile, not queued."),
+        C::RuleEnabled => (RULE, "is enabled against a stop", "The route delivers what it should not."),
+        C::PatternChanged => (RULE, "has another pattern", "The route delivers other events: those that it does not match any more are dropped meanwhile, not queued."),
         C::DescriptionChanged => (THING, "has another description", "No event is lost."),
         C::MarkLost => (THING, "has no mark any more", "No event is lost."),
         C::TagsChanged => (THING, "has other tags", "No event is lost."),
@@ -197,7 +196,7 @@ fn words(code: FindingCode) -> Words {
         C::Adopt => (THING, "is there without our mark under a wanted name", "What needs it waits: those routes deliver nothing yet, or as they did."),
         C::OtherOwner => (THING, "is another operator's or tool's", "What needs it waits: those routes deliver nothing yet, or as they did."),
         C::MarkCopied => (THING, "has a copy of our mark", "No event is lost; a copy of a rule delivers a second time."),
-        C::Incomplete => (RULE, "has no targets", "Its route delivers nothing: the events match and are dropped meanwhile, not queued."),
+        C::Incomplete => (RULE, "has no targets", "The route delivers nothing: the events match and are dropped meanwhile, not queued."),
         C::DestinationUnready => (RULE, "has a destination that is not ready", "A new route does not deliver yet; one that is there delivers as it did."),
         C::Superseded => (THING, "has the mark of a newer topology", "Nothing is written until the daemon has that topology, so drift is not mended. Deliveries go on as they are."),
         C::Unread => (("scope", "scopes"), "is not read", "Drift there is not seen and not mended. Deliveries go on as they are."),
