@@ -28,6 +28,12 @@ async fn what_is_published_on_a_topic_is_signed_as_it_is_sent() {
     };
     assert_eq!(sent.authorization, signature::authorization(&sent, SECRET_ACCESS_KEY));
     assert!(sent.authorization.contains("/us-east-1/sns/aws4_request"), "{}", sent.authorization);
+    // What comes by e-mail.
+    let form = String::from_utf8(sent.body).unwrap();
+    let message = form.split('&').find_map(|field| field.strip_prefix("Message=")).unwrap();
+    let message = percent_encoding::percent_decode_str(message).decode_utf8().unwrap();
+    let message: serde_json::Value = serde_json::from_str(&message).unwrap();
+    insta::assert_snapshot!(message["email"].as_str().unwrap());
 }
 
 #[tokio::test]
