@@ -161,7 +161,6 @@ impl Incident {
             count: 1,
             revision: revision.into(),
             resolved: None,
-            by_fast: false,
             told: BTreeMap::new(),
         }
     }

@@ -28,13 +28,10 @@ fn body(alert: &Alert, routing_key: &str) -> Value {
     if *kind == AlertKind::Resolved {
         return json!({"routing_key": routing_key, "event_action": "resolve", "dedup_key": group});
     }
-    let mut payload = json!({
-        "summary": text::cut(title, SUMMARY_CHARS_MAX),
-        "source": source(alert),
-        "timestamp": text::time(*at),
-        "custom_details": wire::message(alert),
-    });
+    let summary = text::cut(title, SUMMARY_CHARS_MAX);
+    let (source, timestamp, details) = (source(alert), text::time(*at), wire::message(alert));
     if *kind == AlertKind::Mended {
+        let payload = json!({"summary": summary, "source": source, "timestamp": timestamp, "custom_details": details});
         return json!({"routing_key": routing_key, "payload": payload});
     }
     let severity = match severity {
@@ -43,11 +40,15 @@ fn body(alert: &Alert, routing_key: &str) -> Value {
         Severity::Info => "info",
     };
     let hubs: Vec<String> = alert.hubs.iter().map(ToString::to_string).collect();
-    payload["severity"] = json!(severity);
-    payload["class"] = json!(code);
-    if !hubs.is_empty() {
-        payload["group"] = json!(hubs.join(", "));
-    }
+    let payload = json!({
+        "summary": summary,
+        "source": source,
+        "severity": severity,
+        "timestamp": timestamp,
+        "class": code,
+        "group": if hubs.is_empty() { alert.owner.clone() } else { hubs.join(", ") },
+        "custom_details": details,
+    });
     json!({
         "routing_key": routing_key,
         "event_action": "trigger",

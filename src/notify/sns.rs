@@ -66,22 +66,15 @@ pub(super) async fn send(shared: &Shared, topic: &Topic, alert: &Alert) -> Resul
     let message = wire::within(MESSAGE_BYTES_MAX, alert, &message);
     let request = signed(shared, topic, body(topic, alert, &message)).await?;
     let answered = shared.http.send(request).await?;
-    let code = tag(&answered.body, "Code").unwrap_or_default();
-    match ErrorClass::of_code(code, answered.status) {
-        _ if (200..300).contains(&answered.status) => Ok(()),
-        // Its status would say that it is final; the next attempt has new credentials.
-        ErrorClass::Throttled | ErrorClass::Credentials | ErrorClass::ServerError => Err(Trouble::later(format!(
-            "sns:Publish {code}: {}",
-            tag(&answered.body, "Message").unwrap_or("no reason")
-        ))),
-        _ => answered.judged(shared.time.now()).map_err(|trouble| Trouble {
-            why: match tag(&answered.body, "Message") {
-                Some(said) => format!("sns:Publish {code}: {said}"),
-                None => trouble.why,
-            },
-            ..trouble
-        }),
+    let Err(mut trouble) = answered.judged(shared.time.now()) else { return Ok(()) };
+    if let Some(code) = tag(&answered.body, "Code") {
+        trouble.why = format!("sns:Publish {code}: {}", tag(&answered.body, "Message").unwrap_or("no reason given"));
+        // By its status it would be final, and the next attempt has newer credentials, or comes when there are fewer calls.
+        let again =
+            matches!(ErrorClass::of_code(code, answered.status), ErrorClass::Throttled | ErrorClass::Credentials);
+        trouble.is_final &= !again;
     }
+    Err(trouble)
 }
 
 fn message(alert: &Alert) -> String {

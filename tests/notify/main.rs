@@ -3,7 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // It writes a secret's file.
 
+mod aws;
+mod moto;
+#[path = "../program/mod.rs"]
+mod program;
 mod receiver;
+#[path = "../aws_wire/signature.rs"]
+mod signature;
+mod wire;
 
 use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource};
 use aws_types::SdkConfig;
@@ -14,6 +21,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use wheelwright::model::alert::{Alert, AlertKind};
 use wheelwright::model::finding::{FindingCode, Outcome, Severity};
 use wheelwright::model::ids::{Moment, Scope};
@@ -100,7 +111,7 @@ async fn what_a_receiver_answers_decides_on_another_attempt() {
     let soon = "HTTP/1.1 429 x\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
     let ages = "HTTP/1.1 429 x\r\nRetry-After: 99999999\r\nContent-Length: 0\r\n\r\n";
     let nonsense = "HTTP/1.1 429 x\r\nRetry-After: soon\r\nContent-Length: 0\r\n\r\n";
-    let cases: [(Answer, &dyn Fn(&SendError) -> bool); 10] = [
+    let cases: [(Answer, &Expected); 10] = [
         (Answer::Text(soon.into()), &again(Some(30_000))),
         (Answer::Text(date.into()), &again(Some(60_000))),
         (Answer::Text(ages.into()), &again(Some(3_600_000))),
@@ -162,7 +173,7 @@ async fn an_answer_that_never_ends_is_read_to_a_limit() {
         }
         // The connection was closed on it: what it could write is what fits in the limit and in the sockets between.
         let written = receiver.written().await;
-        assert!(written >= ANSWER_BYTES_MAX && written < 64 * 1_024 * 1_024, "{written} bytes");
+        assert!((ANSWER_BYTES_MAX..64 * 1_024 * 1_024).contains(&written), "{written} bytes");
     }
 }
 
@@ -176,6 +187,32 @@ async fn nothing_is_said_to_who_is_no_tls_server() {
     // A TLS handshake record, and nothing of the message.
     assert_eq!(seen[0], 22);
     assert!(!String::from_utf8_lossy(&seen).contains("ledger"));
+}
+
+/// `untrusted.pem` was made with `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 36500
+/// -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE`; its key guards nothing.
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let pem = include_bytes!("untrusted.pem");
+    let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio_rustls::TlsAcceptor::from(Arc::new(config)).accept(stream).await.map(drop)
+    });
+    let error = open(webhook(&url)).send("it", &raised(Outcome::Held)).await.unwrap_err();
+    assert!(matches!(error, SendError::Later { .. }) && error.to_string().contains("certificate"), "{error:?}");
+    // The client broke off the handshake, so nothing of the message can have been sent.
+    let refused = serving.await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("UnknownCA"), "{refused}");
 }
 
 /// The receiver sends everything back that it was sent; nothing of it may be told.
@@ -222,7 +259,7 @@ fn secrets_are_in_no_error_log_or_debug_output() {
     });
     let log = log.text();
     // What was to be logged was: the subscriber sees this crate's lines and those of the client.
-    assert!(log.contains("is disabled in") && log.contains("hyper"), "{log}");
+    assert!(log.contains("are disabled") && log.contains("hyper"), "{log}");
     told += &log;
     for secret in
         [KEY, ROUTING_KEY, "T0SECRET1", "B0SECRET2", "XsecretsecretX", "HOOKSECRET", "TOKENSECRET", "KEYSECRET"]
@@ -258,6 +295,8 @@ fn what_cannot_be_opened_is_told_all_at_once() {
     let error = Channels::open(&BTreeMap::from(settings), surroundings(), &|_| None).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace(folder.path().to_str().unwrap(), "FOLDER"));
 }
+
+type Expected = dyn Fn(&SendError) -> bool;
 
 fn hmac_sha256(key: &str, message: &str) -> String {
     let pad = |with: u8| {
