@@ -20,6 +20,7 @@ pub mod port;
 pub mod reconcile;
 pub mod recorder;
 pub mod report;
+pub mod schedule;
 pub mod sim;
 pub mod source;
 pub mod stage;

@@ -334,11 +334,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     }
 
     fn full_due(&self, config: &Config) -> Option<Moment> {
-        let sweep = &config.settings.sweep;
-        let last = self.memory.last_full?;
-        let by_interval = last.plus_ms(u64::from(sweep.full_every_secs) * 1_000);
-        let by_schedule = sweep.full_at.as_ref().and_then(|times| times.next_after(last));
-        Some(by_schedule.map_or(by_interval, |scheduled| scheduled.min(by_interval)))
+        Some(self.memory.last_full?.plus_ms(u64::from(config.settings.sweep.full_every_secs) * 1_000))
     }
 
     fn fast_due(&self, config: &Config) -> Option<Moment> {
@@ -641,7 +637,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let reply = match command {
             Command::Sweep { scopes, full } => {
                 let scopes = (!scopes.is_empty()).then_some(scopes);
-                self.ask("request", full, scopes, now);
+                // Who is no person says what set it off.
+                let trigger = if [crate::schedule::SCHEDULE, SIGNAL].contains(&by) { by } else { "request" };
+                self.ask(trigger, full, scopes, now);
                 let log = OrderEntry { at: now, what: "sweep".into(), by: by.to_owned(), reason: String::new() };
                 self.store.log_order(&log)?;
                 return Ok(Reply::Done("a sweep is asked for".into()));
@@ -789,6 +787,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
 /// The trigger of a sweep that a person's order asks for.
 const ORDER: &str = "order";
+/// Who asks for a sweep by SIGHUP.
+pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.
 const REVERTS_REMEMBERED_MS: u64 = 86_400_000;
 

@@ -46,9 +46,8 @@ fn is_too_long(error: &axum::Error) -> bool {
 
 /// A value of the query, parsed.
 pub(super) fn parsed<T: FromStr<Err: fmt::Display>>(key: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
-    let read = |text: &str| {
-        text.parse().map_err(|error| Problem::bad_query(format!("{key}: `{}`: {error}", shortened(text))))
-    };
+    let read =
+        |text: &str| text.parse().map_err(|error| Problem::bad_query(format!("{key}: `{}`: {error}", shortened(text))));
     text.map(read).transpose()
 }
 
