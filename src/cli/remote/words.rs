@@ -89,10 +89,10 @@ pub(super) fn status(all: &Value) -> String {
 fn orders(orders: &Value) -> String {
     let mut out = String::new();
     for pause in list(orders, "/pauses") {
-        _ = writeln!(out, "paused     {}", order(pause, "/reach"));
+        _ = writeln!(out, "paused     {}", order(pause));
     }
     for stop in list(orders, "/stops") {
-        _ = writeln!(out, "stopped    {}", order(stop, "/subscription"));
+        _ = writeln!(out, "stopped    {}", order(stop));
     }
     for freeze in list(orders, "/freezes") {
         _ = writeln!(
@@ -114,9 +114,9 @@ fn orders(orders: &Value) -> String {
     out
 }
 
-fn order(value: &Value, what: &str) -> String {
+fn order(value: &Value) -> String {
     let (by, reason) = (text(value, "/by"), text(value, "/reason"));
-    format!("{} until {} by {by}: {reason}", text(value, what), text(value, "/until"))
+    format!("{} until {} by {by}: {reason}", text(value, "/what"), text(value, "/until"))
 }
 
 pub(super) fn incidents(answer: &Value) -> String {
