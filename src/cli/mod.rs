@@ -78,7 +78,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
         format: GraphFormat,
     },
-    /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending.
+    /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending; then the daemon, until Ctrl-C.
     Demo {
         /// Run to the end without pauses; exit 0 only if every edit was found and mended, and everything foreign left.
         #[arg(long)]

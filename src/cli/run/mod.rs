@@ -1,6 +1,6 @@
 //! `wheelwright run`: the daemon at AWS, with its HTTP surface, its alerts and its schedule, until it is told to end.
 
-mod log;
+pub(super) mod log;
 mod service;
 pub(super) mod state;
 
