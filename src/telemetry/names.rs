@@ -78,7 +78,7 @@ pub(super) const VERBS: &[&str] = &[
 ];
 
 /// What sets off sweeps.
-const TRIGGERS: &[&str] = &[
+pub(super) const TRIGGERS: &[&str] = &[
     "start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write",
 ];
 
