@@ -2,7 +2,7 @@
 //!
 //! The layers, lowest first; dependencies point up this list only (`tests/tidy.rs` holds them to it):
 //! [`eventbridge`] and [`model`] → [`config`] and [`expand`] → [`plan`](mod@plan), [`report`] and [`watch`] → [`call`] and
-//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`source`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
+//! [`port`] → [`reconcile`] and [`doctor`] → the edges ([`aws`], [`notify`], [`source`], [`store`], [`sim`]) → [`cli`]. See ARCHITECTURE.md.
 
 pub mod aws;
 pub mod call;
@@ -14,11 +14,13 @@ pub mod eventbridge;
 pub mod expand;
 pub mod http;
 pub mod model;
+pub mod notify;
 pub mod plan;
 pub mod port;
 pub mod reconcile;
 pub mod recorder;
 pub mod report;
+pub mod schedule;
 pub mod sim;
 pub mod source;
 pub mod stage;

@@ -18,6 +18,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_eventbridge as eventbridge;
 use aws_sdk_sts as sts;
+use aws_types::SdkConfig;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -60,6 +61,11 @@ pub(super) struct Session {
 impl Sessions {
     pub(super) fn new(settings: AwsSettings, connection: Connection) -> Self {
         Self { settings, connection, accounts: Mutex::default(), sts_clients: Mutex::default() }
+    }
+
+    /// What the base credentials, clock and endpoints are.
+    pub(super) fn surroundings(&self) -> (SdkConfig, Option<String>) {
+        (self.connection.shared().clone(), self.settings.endpoint_url.clone())
     }
 
     /// The session of the scope's account: the one that there is, or a new one.

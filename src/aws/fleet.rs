@@ -9,6 +9,7 @@ use super::translate_request::send;
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
 use crate::port::{Fleet, SignIn, SignedIn};
+use aws_types::SdkConfig;
 
 /// Every account's EventBridge through one HTTP client, each with the operator's role there.
 pub struct AwsFleet {
@@ -19,6 +20,11 @@ impl AwsFleet {
     /// A fleet with these settings over `connection`. Sends nothing yet.
     pub fn new(settings: AwsSettings, connection: Connection) -> Self {
         Self { sessions: Sessions::new(settings, connection) }
+    }
+
+    /// What the base credentials, clock and endpoints are, for who calls AWS as the daemon itself: alerts on topics and buses.
+    pub fn surroundings(&self) -> (SdkConfig, Option<String>) {
+        self.sessions.surroundings()
     }
 }
 

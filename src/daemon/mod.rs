@@ -8,6 +8,7 @@
 pub mod config;
 mod memory;
 pub mod orders;
+pub mod outbox;
 mod reader;
 mod round;
 pub mod status;
@@ -15,4 +16,4 @@ mod turn;
 
 pub use orders::{Command, Reply};
 pub use status::Status;
-pub use turn::{Daemon, Handle, Parts};
+pub use turn::{Daemon, Handle, Parts, SIGNAL};

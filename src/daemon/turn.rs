@@ -8,6 +8,7 @@ use super::round::{Ended, Round};
 use super::status::{ScopeState, ScopeStatus, Status};
 use crate::model::alert::Alert;
 use crate::model::desired::Desired;
+use crate::model::history::SweepRecord;
 use crate::model::ids::{Moment, Scope};
 use crate::model::incident::Incident;
 use crate::model::order::LiveStop;
@@ -19,7 +20,7 @@ use crate::reconcile::refresh::Depth;
 use crate::store::{Note, OrderEntry, Store, StoreError};
 use crate::watch::alert::{self, Around};
 use crate::watch::breaker::Breaker;
-use crate::watch::incident::Incidents;
+use crate::watch::incident::{Incidents, Sight};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -40,7 +41,7 @@ pub struct Parts<F, C> {
     /// Whether the state file was made just now: with marks of ours in the accounts, an older one was lost.
     pub store_is_new: bool,
     /// Numbers from 0 to 1 that nobody can foretell.
-    pub random: Box<dyn FnMut() -> f64 + Send>,
+    pub random: Box<dyn FnMut() -> f64 + Send + Sync>,
 }
 
 /// How others reach a daemon.
@@ -87,7 +88,7 @@ pub struct Daemon<F, C> {
     source: Arc<dyn Source>,
     store: Arc<Store>,
     store_is_new: bool,
-    random: Box<dyn FnMut() -> f64 + Send>,
+    random: Box<dyn FnMut() -> f64 + Send + Sync>,
     commands: mpsc::Receiver<Asked>,
     published: watch::Sender<Arc<Status>>,
     config: Option<Arc<Config>>,
@@ -333,11 +334,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     }
 
     fn full_due(&self, config: &Config) -> Option<Moment> {
-        let sweep = &config.settings.sweep;
-        let last = self.memory.last_full?;
-        let by_interval = last.plus_ms(u64::from(sweep.full_every_secs) * 1_000);
-        let by_schedule = sweep.full_at.as_ref().and_then(|times| times.next_after(last));
-        Some(by_schedule.map_or(by_interval, |scheduled| scheduled.min(by_interval)))
+        Some(self.memory.last_full?.plus_ms(u64::from(config.settings.sweep.full_every_secs) * 1_000))
     }
 
     fn fast_due(&self, config: &Config) -> Option<Moment> {
@@ -575,10 +572,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
     }
 
-    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
-    async fn remember(&mut self, ended: Ended, config: &Config) {
-        let Ended { record, writes, sight, plan, tripped } = ended;
-        let changes = self.memory.incidents.see(&sight);
+    /// Makes incidents of what a sweep saw, and messages of those.
+    fn tell(&mut self, sight: &Sight, record: &SweepRecord, config: &Config) -> (alert::Changes, Vec<(String, Alert)>) {
+        let changes = self.memory.incidents.see(sight);
         let mut told = alert::Changes {
             open: changes.opened.into_iter().chain(changes.open).collect(),
             resolved: changes.resolved.into_iter().chain(changes.mended).collect(),
@@ -595,8 +591,15 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             contacts: &contacts,
             hubs: &hubs,
         };
-        let alerts: Vec<(String, Alert)> = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
+        let alerts = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
         self.memory.incidents.replace(told.open.iter().cloned());
+        (told, alerts)
+    }
+
+    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
+    async fn remember(&mut self, ended: Ended, config: &Config) {
+        let Ended { record, writes, sight, plan, tripped } = ended;
+        let (told, alerts) = self.tell(&sight, &record, config);
         log_sweep(&record, &told);
         let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();
         self.memory.last_sweep = Some(record.clone());
@@ -634,7 +637,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let reply = match command {
             Command::Sweep { scopes, full } => {
                 let scopes = (!scopes.is_empty()).then_some(scopes);
-                self.ask("request", full, scopes, now);
+                // Who is no person says what set it off.
+                let trigger = if [crate::schedule::SCHEDULE, SIGNAL].contains(&by) { by } else { "request" };
+                self.ask(trigger, full, scopes, now);
                 let log = OrderEntry { at: now, what: "sweep".into(), by: by.to_owned(), reason: String::new() };
                 self.store.log_order(&log)?;
                 return Ok(Reply::Done("a sweep is asked for".into()));
@@ -782,6 +787,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
 /// The trigger of a sweep that a person's order asks for.
 const ORDER: &str = "order";
+/// Who asks for a sweep by SIGHUP.
+pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.
 const REVERTS_REMEMBERED_MS: u64 = 86_400_000;
 
@@ -807,20 +814,9 @@ fn observed(desired: &Desired, config: &Config, subscription: &crate::model::ids
 }
 
 /// One line a sweep, at the level that it deserves.
-fn log_sweep(record: &crate::model::history::SweepRecord, told: &alert::Changes) {
-    let crate::model::history::SweepRecord {
-        id,
-        trigger,
-        full,
-        took_ms,
-        scopes_read,
-        scopes_unread,
-        findings,
-        done,
-        failed,
-        held,
-        ..
-    } = record;
+fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
+    let SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
+        record;
     let plan = record.plan_id.as_deref().unwrap_or("-");
     let open = told.open.len();
     if *failed > 0 || *scopes_unread > 0 {

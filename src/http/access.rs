@@ -129,7 +129,9 @@ fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Problem> {
     });
     match given {
         Some(given) if token.is(given) => Ok(()),
-        Some(_) => Err(refused("the token is not the one that this daemon was given; `[http] token` says where that is")),
+        Some(_) => {
+            Err(refused("the token is not the one that this daemon was given; `[http] token` says where that is"))
+        }
         None => Err(refused("the Authorization header is none of `Bearer TOKEN`")),
     }
 }

@@ -136,17 +136,13 @@ impl Surface {
         }
     }
 
-    fn order(
-        &self,
-        for_secs: Option<u64>,
-        until: Option<&str>,
-        reason: String,
-        by: String,
-    ) -> Result<Order, Problem> {
+    fn order(&self, for_secs: Option<u64>, until: Option<&str>, reason: String, by: String) -> Result<Order, Problem> {
         let since = (self.now)();
         let until = match (for_secs, until) {
             (Some(seconds), None) if (1..=ORDER_SECS_MAX).contains(&seconds) => since.plus_ms(seconds * 1_000),
-            (Some(_), None) => return Err(Problem::bad_body(format!("for-secs: from 1 to {ORDER_SECS_MAX}: {TOO_LONG}"))),
+            (Some(_), None) => {
+                return Err(Problem::bad_body(format!("for-secs: from 1 to {ORDER_SECS_MAX}: {TOO_LONG}")));
+            }
             (None, Some(text)) => end(since, text)?,
             _ => return Err(Problem::bad_body("one of these: for-secs or until")),
         };
@@ -158,7 +154,8 @@ impl Surface {
         let status = self.handle.status();
         let found = status.fights.keys().find(|resource| resource.to_string() == name).cloned();
         found.map(Command::ResumeFight).ok_or_else(|| {
-            let message = format!("{} is not left alone; /api/v1/orders lists what is, under `fights`", shortened(name));
+            let message =
+                format!("{} is not left alone; /api/v1/orders lists what is, under `fights`", shortened(name));
             Problem::new(StatusCode::CONFLICT, "refused", message)
         })
     }
@@ -195,9 +192,8 @@ fn by_whom(by: String) -> Result<String, Problem> {
 
 /// One line that says something.
 fn line(key: &str, text: String, characters_max: usize) -> Result<String, Problem> {
-    let is_good = !text.trim().is_empty()
-        && text.chars().count() <= characters_max
-        && !text.chars().any(char::is_control);
+    let is_good =
+        !text.trim().is_empty() && text.chars().count() <= characters_max && !text.chars().any(char::is_control);
     let wrong = || Problem::bad_body(format!("{key}: one line of 1 to {characters_max} characters"));
     if is_good { Ok(text) } else { Err(wrong()) }
 }

@@ -87,9 +87,9 @@ pub(super) async fn incidents(
     };
     let found = surface.stored(move |store| store.incidents(&filter)).await?;
     let status = surface.handle.status();
-    let items = found.iter().map(|incident| {
-        view::Incident::of(incident, view::contact(&status, incident.concern.team.as_ref()))
-    });
+    let items = found
+        .iter()
+        .map(|incident| view::Incident::of(incident, view::contact(&status, incident.concern.team.as_ref())));
     Ok(Json(Listed { items: items.collect(), total: None, next_before: None }))
 }
 
@@ -113,7 +113,9 @@ pub(super) async fn incident(
     let found = surface.stored(move |store| store.incident(&asked)).await?;
     let incident = found.ok_or_else(|| {
         let id = shortened(&id);
-        Problem::unknown(format!("there is no incident `{id}`: it was never there, or is over for so long that it is forgotten"))
+        Problem::unknown(format!(
+            "there is no incident `{id}`: it was never there, or is over for so long that it is forgotten"
+        ))
     })?;
     let contact = view::contact(&surface.handle.status(), incident.concern.team.as_ref());
     Ok(Json(view::Incident::of(&incident, contact)))
@@ -200,9 +202,8 @@ impl Surface {
                 FreezeHolds::Intent => "intent",
             },
         };
-        let fight = |(resource, since): (&crate::model::resource::ResourceId, &crate::model::ids::Moment)| view::Fight {
-            resource: resource.to_string(),
-            since: since.to_string(),
+        let fight = |(resource, since): (&crate::model::resource::ResourceId, &crate::model::ids::Moment)| {
+            view::Fight { resource: resource.to_string(), since: since.to_string() }
         };
         view::Orders {
             state_lost: status.state_lost,

@@ -219,7 +219,7 @@ pub(super) fn contact(status: &DaemonStatus, team: Option<&TeamName>) -> Option<
 
 impl Incident {
     pub(super) fn of(incident: &OpenIncident, contact: Option<String>) -> Self {
-        let OpenIncident { id, concern, opened, last_seen, count, revision, resolved, told } = incident;
+        let OpenIncident { id, concern, opened, last_seen, count, revision, resolved, by_fast: _, told } = incident;
         let resolved = resolved.map(|(at, how): (Moment, Resolution)| Resolved { at: at.to_string(), how: how.into() });
         Self {
             id: id.clone(),

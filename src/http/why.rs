@@ -146,15 +146,17 @@ fn wanted(desired: &Desired) -> impl Iterator<Item = ResourceId> {
 fn seen(world: &World) -> impl Iterator<Item = ResourceId> {
     let views = world.scopes.iter().filter_map(|(scope, seen)| Some((scope, seen.view()?)));
     views.flat_map(|(scope, view)| {
-        let archives = view.archives.keys().map(|name| {
-            ResourceId::Archive(ArchiveId { scope: scope.clone(), name: name.clone() })
-        });
+        let archives = view
+            .archives
+            .keys()
+            .map(|name| ResourceId::Archive(ArchiveId { scope: scope.clone(), name: name.clone() }));
         let on_buses = view.buses.iter().flat_map(|(name, live)| {
             let bus = BusId { scope: scope.clone(), name: name.clone() };
             let rule_on = bus.clone();
-            let rules = live.rules.keys().map(move |name| {
-                ResourceId::Rule(RuleId { bus: rule_on.clone(), name: name.clone() })
-            });
+            let rules = live
+                .rules
+                .keys()
+                .map(move |name| ResourceId::Rule(RuleId { bus: rule_on.clone(), name: name.clone() }));
             let granted_on = bus.clone();
             let statements = live.policy.iter().flatten().flat_map(|policy| &policy.statements);
             let grants = statements
@@ -207,10 +209,11 @@ fn told(resource: &ResourceId, status: &Status, desired: &Desired) -> Match {
         Observation::Unreachable { .. } | Observation::NoAccess => None,
     });
     let (live, mark) = live(resource, &status.world);
-    let incidents =
-        status.incidents.iter().filter(|incident| incident.concern.subject.resource() == Some(resource)).map(
-            |incident| Incident::of(incident, contact(status, incident.concern.team.as_ref())),
-        );
+    let incidents = status
+        .incidents
+        .iter()
+        .filter(|incident| incident.concern.subject.resource() == Some(resource))
+        .map(|incident| Incident::of(incident, contact(status, incident.concern.team.as_ref())));
     Match {
         resource: resource.to_string(),
         arn: arn(resource),

@@ -79,22 +79,29 @@ impl Concern {
 
     /// What it is the same as from one sweep to the next.
     pub fn key(&self) -> IncidentKey {
-        IncidentKey { subject: self.subject.clone(), code: self.code }
+        // These are about a team, and told of one place for all teams.
+        let is_of_team = matches!(self.code, FindingCode::TeamKept | FindingCode::StopUnready);
+        let team = self.team.clone().filter(|_| is_of_team);
+        IncidentKey { subject: self.subject.clone(), code: self.code, team }
     }
 }
 
-/// What makes two findings the same incident: the thing (which says its scope) and the code.
+/// What makes two findings the same incident: the thing (which says its scope) and the code; and the team, where that is what it
+/// is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IncidentKey {
     /// What it is about.
     pub subject: Subject,
     /// What was found.
     pub code: FindingCode,
+    /// The team, where the code is about a team as a whole.
+    pub team: Option<TeamName>,
 }
 
 impl fmt::Display for IncidentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.subject)
+        write!(f, "{} {}", self.code, self.subject)?;
+        self.team.as_ref().map_or(Ok(()), |team| write!(f, " of team {team}"))
     }
 }
 
@@ -140,6 +147,9 @@ pub struct Incident {
     pub revision: String,
     /// When and how it ended, if it has.
     pub resolved: Option<(Moment, Resolution)>,
+    /// Whether a fast reading finds it, so that one that does not tells that it is over.
+    #[serde(default)]
+    pub by_fast: bool,
     /// Where it was told: by channel.
     #[serde(default)]
     pub told: BTreeMap<String, Told>,
@@ -158,6 +168,7 @@ impl Incident {
             count: 1,
             revision: revision.into(),
             resolved: None,
+            by_fast: false,
             told: BTreeMap::new(),
         }
     }

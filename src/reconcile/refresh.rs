@@ -62,7 +62,8 @@ pub async fn refresh<F: Fleet, C: Clock>(
             (scope, observation)
         }
     };
-    let read = scopes.iter().filter(|scope| !desired.no_access.contains(*scope)).map(observe);
+    // Collected: a stream that holds the closure could not be sent to another thread.
+    let read: Vec<_> = scopes.iter().filter(|scope| !desired.no_access.contains(*scope)).map(observe).collect();
     let in_flight = settings.scopes_in_flight_max.max(1);
     let mut world = World::default();
     let mut answers = futures_util::stream::iter(read).buffer_unordered(in_flight);

@@ -102,6 +102,15 @@ pub enum StoreError {
         /// What is wrong.
         detail: String,
     },
+    /// Another program keeps it to itself.
+    #[error(
+        "{path} was locked by another program for seconds; end its transaction (a shell of `sqlite3`? a copy under way?). \
+         Nothing was kept of this call", path = path.display()
+    )]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no room for more.
     #[error("{path} cannot grow: the disk is full. Make room; what is kept already is whole", path = path.display())]
     Full {
@@ -282,6 +291,7 @@ impl StoreError {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                     Self::Damaged { path, detail: source.to_string() }
                 }
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
                 Some(ErrorCode::DiskFull) => Self::Full { path, source },
                 _ => Self::Sqlite { path, source },
             },

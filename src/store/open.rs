@@ -129,8 +129,8 @@ fn reshape(connection: &mut Connection, from: i64) -> Result<(), Fault> {
 pub(super) const SHAPE: i64 = 1;
 /// What tells our files from others: `wwhl` in ASCII.
 const APPLICATION: i64 = 0x7777_686C;
-/// How long we wait for somebody who reads the file with another program.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// How long we wait for another program that has the file to itself.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
 /// What SQLite's log is cut to when it was longer.
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -160,6 +160,13 @@ CREATE INDEX writes_by_scope ON writes (scope, at);
 CREATE INDEX writes_by_sweep ON writes (sweep, at);
 CREATE INDEX writes_by_resource ON writes (resource, at);
 CREATE INDEX writes_reverts ON writes (at, resource) WHERE is_revert = 1;
+
+-- A thing goes with the last write that was about it.
+CREATE TRIGGER writes_forgotten AFTER DELETE ON writes
+WHEN NOT EXISTS (SELECT 1 FROM writes WHERE resource = OLD.resource)
+BEGIN
+    DELETE FROM resources WHERE id = OLD.resource;
+END;
 
 CREATE TABLE incidents (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, scope TEXT, team TEXT, code TEXT NOT NULL,

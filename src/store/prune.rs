@@ -46,7 +46,6 @@ impl Store {
         while pruned.bytes > bytes_max && self.forget_oldest(&mut pruned)? {
             pruned.bytes = self.bytes()?;
         }
-        self.write(Durability::AtNextSync, |transaction| Ok(transaction.execute(THINGS, [])?))?;
         self.give_back()?;
         pruned.bytes = self.bytes()?;
         pruned.is_too_large = pruned.bytes > bytes_max;
@@ -147,9 +146,6 @@ const QUIET: Kind = Kind {
     condition: "is_quiet = 1 AND id < (SELECT max(id) FROM sweeps)",
     count: |pruned| &mut pruned.sweeps,
 };
-
-const THINGS: &str =
-    "DELETE FROM resources WHERE NOT EXISTS (SELECT 1 FROM writes WHERE writes.resource = resources.id)";
 
 /// When the last of the oldest batch of a kind was; none if nothing of it may go.
 fn batch_end(connection: &Connection, kind: &Kind) -> Result<Option<i64>, Fault> {

@@ -120,7 +120,8 @@ impl Metrics {
     /// Ages of observations: the oldest of all, and of the worst scopes in trouble each.
     fn show_ages(&self, memory: &Memory, standing: &Standing, now: Moment) {
         let age = |at: Moment| std::time::Duration::from_millis(now.millis_since(at)).as_secs_f64();
-        let oldest = memory.complete.iter().filter(|(scope, _)| !standing.no_access.contains(*scope)).map(|(_, at)| *at).min();
+        let oldest =
+            memory.complete.iter().filter(|(scope, _)| !standing.no_access.contains(*scope)).map(|(_, at)| *at).min();
         self.names.oldest_age.set(oldest.map_or(0.0, age));
         let mut worst: Vec<(Moment, &Scope)> = standing
             .unread

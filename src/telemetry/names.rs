@@ -78,9 +78,8 @@ pub(super) const VERBS: &[&str] = &[
 ];
 
 /// What sets off sweeps.
-pub(super) const TRIGGERS: &[&str] = &[
-    "start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write",
-];
+pub(super) const TRIGGERS: &[&str] =
+    &["start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write"];
 
 /// A trigger's name, if it is one that we know.
 pub(super) fn trigger(name: &str) -> &'static str {
@@ -165,12 +164,21 @@ impl Names {
     }
 
     fn register_what_is_wrong(&self, registry: &mut Registry) {
-        let mut add = |name: &str, help: &str, metric: &Family<Finding, Gauge>| registry.register(name, help, metric.clone());
+        let mut add =
+            |name: &str, help: &str, metric: &Family<Finding, Gauge>| registry.register(name, help, metric.clone());
         add("findings", "What the latest sweep's plan found, by code and severity", &self.findings);
         add("incidents_open", "Incidents that are open, by code and severity", &self.incidents);
         registry.register("plan_steps", "Steps of the plan that the latest sweep left", self.plan_steps.clone());
-        registry.register("held_steps", "Steps of that plan that are held, by guard; a step may have several", self.held.clone());
-        registry.register("fights", "Things left alone because somebody else keeps taking them back", self.fights.clone());
+        registry.register(
+            "held_steps",
+            "Steps of that plan that are held, by guard; a step may have several",
+            self.held.clone(),
+        );
+        registry.register(
+            "fights",
+            "Things left alone because somebody else keeps taking them back",
+            self.fights.clone(),
+        );
         registry.register("routes", "Routes by how they stand", self.routes.clone());
         registry.register("scopes", "Scopes by how they were last read", self.scopes.clone());
         let help = "Time since the last complete observation of the scope where that is longest";
@@ -186,20 +194,36 @@ impl Names {
         registry.register("writes", "Writes by verb and by how they ended", self.writes.clone());
         registry.register("calls", "AWS calls by action and by how they ended", self.calls.clone());
         registry.register("throttles", "AWS calls that were throttled, by action", self.throttles.clone());
-        registry.register("alerts", "Messages to people by channel and by how their telling ended", self.alerts.clone());
+        registry.register(
+            "alerts",
+            "Messages to people by channel and by how their telling ended",
+            self.alerts.clone(),
+        );
         registry.register("alerts_waiting", "Messages that wait to be told, by channel", self.alerts_waiting.clone());
     }
 
     fn register_how_it_stands(&self, registry: &mut Registry) {
         let mut add = |name: &str, help: &str, metric: &Gauge| registry.register(name, help, metric.clone());
         add("ready", "1 once a topology was good and a sweep is done", &self.ready);
-        add("state_lost", "1 while the daemon's state is lost: nothing is written until a person has looked", &self.state_lost);
+        add(
+            "state_lost",
+            "1 while the daemon's state is lost: nothing is written until a person has looked",
+            &self.state_lost,
+        );
         add("pauses", "Pauses in force", &self.pauses);
         add("stops", "Routes that are held off at the daemon", &self.stops);
         add("freezes", "Freeze windows that are open", &self.freezes);
         add("settling_breaks", "Breaks that wait for their settle time", &self.settling);
-        add("topology_sequence", "The sequence of the topology that stands: the time of its commit or newest file", &self.topology_sequence);
-        add("topology_refused", "1 while the newest topology cannot be used and an older one stands", &self.topology_refused);
+        add(
+            "topology_sequence",
+            "The sequence of the topology that stands: the time of its commit or newest file",
+            &self.topology_sequence,
+        );
+        add(
+            "topology_refused",
+            "1 while the newest topology cannot be used and an older one stands",
+            &self.topology_refused,
+        );
         add("state_unreadable_rows", "Rows of the state file that could not be read back", &self.unreadable_rows);
         registry.register_with_unit("state", "What the state file holds", Unit::Bytes, self.state_bytes.clone());
         let help = "When the daemon was started, since 1970";

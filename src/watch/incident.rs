@@ -72,15 +72,17 @@ impl Incidents {
         for (key, concern) in before.iter().chain(after.iter().filter(|(key, _)| !before.contains_key(*key))) {
             // As it is afterwards: held, waiting, left.
             let concern = (*after.get(key).unwrap_or(concern)).clone();
+            let by_fast = sight.is_read_fast(key);
             match self.open.get_mut(key) {
                 Some(incident) => {
                     incident.concern = concern;
                     incident.last_seen = sight.at;
                     incident.count += 1;
+                    incident.by_fast |= by_fast;
                 }
                 None => {
-                    let incident = Incident::open(concern, sight.at, &sight.revision);
-                    if after.contains_key(key) || !sight.is_over(key) {
+                    let incident = Incident { by_fast, ..Incident::open(concern, sight.at, &sight.revision) };
+                    if after.contains_key(key) || !sight.is_over(key, by_fast) {
                         changes.opened.push(incident.clone());
                         self.open.insert(key.clone(), incident);
                     } else {
@@ -90,8 +92,12 @@ impl Incidents {
                 }
             }
         }
-        let over: Vec<IncidentKey> =
-            self.open.keys().filter(|key| !after.contains_key(*key) && sight.is_over(key)).cloned().collect();
+        let over: Vec<IncidentKey> = self
+            .open
+            .iter()
+            .filter(|(key, incident)| !after.contains_key(*key) && sight.is_over(key, incident.by_fast))
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in over {
             let Some(incident) = self.open.remove(&key) else { continue };
             let how = resolution(before.get(&key));
@@ -120,12 +126,18 @@ fn resolution(before: Option<&&Concern>) -> Resolution {
 }
 
 impl Sight {
+    /// Whether what was found there was found by a fast reading.
+    fn is_read_fast(&self, key: &IncidentKey) -> bool {
+        let scope = key.subject.scope();
+        scope.is_some_and(|scope| self.read.get(scope) == Some(&false))
+    }
+
     /// Whether a finding of this key that is not there any more is over: the place was looked at closely enough.
-    fn is_over(&self, key: &IncidentKey) -> bool {
+    fn is_over(&self, key: &IncidentKey, by_fast: bool) -> bool {
         let Subject::Resource(resource) = &key.subject else { return true };
         let scope = resource.scope();
         match self.read.get(scope) {
-            Some(full) => *full || !key.code.needs_full_reading(),
+            Some(full) => *full || by_fast || !key.code.needs_full_reading(),
             // Not looked at, or not to the end. What is not swept any more has nothing that is wrong.
             None => !self.swept.contains(scope),
         }
@@ -197,6 +209,15 @@ mod tests {
         );
         assert!(incidents.see(&sight(3, &[], &[], None)).resolved.is_empty(), "the scope did not answer");
         assert_eq!(incidents.see(&sight(4, &[], &[], Some(true))).resolved.len(), 1);
+    }
+
+    #[test]
+    fn what_a_fast_reading_found_a_fast_reading_closes() {
+        let mut incidents = Incidents::default();
+        let text = [concern(FindingCode::DescriptionChanged, Outcome::Mend)];
+        assert_eq!(incidents.see(&sight(1, &text, &[], Some(false))).mended.len(), 1);
+        incidents.see(&sight(2, &text, &text, Some(false)));
+        assert_eq!(incidents.see(&sight(3, &[], &[], Some(false))).resolved.len(), 1);
     }
 
     #[test]

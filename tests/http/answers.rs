@@ -5,8 +5,25 @@ use serde_json::{Value, json};
 
 /// What differs from run to run.
 const CHANGING: &[&str] = &[
-    "at", "began", "first-ready", "id", "last-full", "last-seen", "next-before", "observed", "opened", "plan-id", "request-id",
-    "since", "started", "sweep", "sweeping", "took-ms", "until", "count", "last-sweep",
+    "at",
+    "began",
+    "first-ready",
+    "id",
+    "last-full",
+    "last-seen",
+    "next-before",
+    "observed",
+    "opened",
+    "plan-id",
+    "request-id",
+    "since",
+    "started",
+    "sweep",
+    "sweeping",
+    "took-ms",
+    "until",
+    "count",
+    "last-sweep",
 ];
 
 /// An answer as text, with what differs from run to run left out, and these texts in it.

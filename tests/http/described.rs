@@ -24,7 +24,9 @@ fn every_operation_is_described_and_no_other() {
     let paths = document["paths"].as_object().unwrap();
     let in_file: BTreeSet<(String, String)> = paths
         .iter()
-        .flat_map(|(path, methods)| methods.as_object().unwrap().keys().map(move |method| (method.clone(), path.clone())))
+        .flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| (method.clone(), path.clone()))
+        })
         .collect();
     let served: BTreeSet<(String, String)> =
         operation_names().iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();

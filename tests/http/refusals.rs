@@ -31,16 +31,43 @@ const REFUSED: &[(&str, &str)] = &[
     ("a state that is none", "GET /api/v1/routes?state=broken HTTP/1.1\r\nHost: HOST\r\n\r\n"),
     ("a key that is none", "GET /api/v1/status?verbose=1 HTTP/1.1\r\nHost: HOST\r\n\r\n"),
     ("why nothing", "GET /api/v1/why HTTP/1.1\r\nHost: HOST\r\n\r\n"),
-    ("why something unknown", "GET /api/v1/why?what=arn:aws:events:us-east-1:111111111111:rule/x HTTP/1.1\r\nHost: HOST\r\n\r\n"),
+    (
+        "why something unknown",
+        "GET /api/v1/why?what=arn:aws:events:us-east-1:111111111111:rule/x HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    ),
     ("another method", "DELETE /api/v1/status HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\n\r\n"),
-    ("a page that asks whether it may", "OPTIONS /api/v1/stops HTTP/1.1\r\nHost: HOST\r\nOrigin: https://evil.example\r\n\r\n"),
-    ("an order without a token", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
-    ("a wrong token", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKENs\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
-    ("an empty token", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer \r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
-    ("another scheme", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Basic TOKEN\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"),
-    ("a form of a page", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
-    ("no content type", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Length: 2\r\n\r\n{}"),
-    ("a body that says it is large", "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{"),
+    (
+        "a page that asks whether it may",
+        "OPTIONS /api/v1/stops HTTP/1.1\r\nHost: HOST\r\nOrigin: https://evil.example\r\n\r\n",
+    ),
+    (
+        "an order without a token",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "a wrong token",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKENs\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "an empty token",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer \r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "another scheme",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Basic TOKEN\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "a form of a page",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "no content type",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Length: 2\r\n\r\n{}",
+    ),
+    (
+        "a body that says it is large",
+        "POST /api/v1/sweep HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n{",
+    ),
 ];
 
 /// Bodies that are refused.
@@ -52,15 +79,27 @@ const REFUSED_BODIES: &[(&str, &str, &str)] = &[
     ("nobody", "/api/v1/pauses", r#"{"reach": "all", "for-secs": 60, "reason": "x", "by": " "}"#),
     ("no reason", "/api/v1/pauses", r#"{"reach": "all", "for-secs": 60, "reason": "", "by": "kim"}"#),
     ("a reason of two lines", "/api/v1/pauses", r#"{"reach": "all", "for-secs": 60, "reason": "a\nb", "by": "kim"}"#),
-    ("a reach that is none", "/api/v1/pauses", r#"{"reach": "everything", "for-secs": 60, "reason": "x", "by": "kim"}"#),
+    (
+        "a reach that is none",
+        "/api/v1/pauses",
+        r#"{"reach": "everything", "for-secs": 60, "reason": "x", "by": "kim"}"#,
+    ),
     ("for ever", "/api/v1/pauses", r#"{"reach": "all", "for-secs": 99999999, "reason": "x", "by": "kim"}"#),
     ("for no time", "/api/v1/pauses", r#"{"reach": "all", "for-secs": 0, "reason": "x", "by": "kim"}"#),
-    ("until the past", "/api/v1/pauses", r#"{"reach": "all", "until": "2020-01-01T00:00:00Z", "reason": "x", "by": "kim"}"#),
+    (
+        "until the past",
+        "/api/v1/pauses",
+        r#"{"reach": "all", "until": "2020-01-01T00:00:00Z", "reason": "x", "by": "kim"}"#,
+    ),
     ("no end", "/api/v1/pauses", r#"{"reach": "all", "reason": "x", "by": "kim"}"#),
     ("two things to resume", "/api/v1/resume", r#"{"reach": "all", "state-lost": true, "by": "kim"}"#),
     ("a state that is not lost", "/api/v1/resume", r#"{"state-lost": true, "by": "kim"}"#),
     ("a fight that is none", "/api/v1/resume", r#"{"fight": "rule x", "by": "kim"}"#),
-    ("a subscription of nobody", "/api/v1/stops", r#"{"subscription": "ledger.larg", "for-secs": 60, "reason": "x", "by": "kim"}"#),
+    (
+        "a subscription of nobody",
+        "/api/v1/stops",
+        r#"{"subscription": "ledger.larg", "for-secs": 60, "reason": "x", "by": "kim"}"#,
+    ),
     ("a route that is not held off", "/api/v1/start", r#"{"subscription": "ledger.large", "by": "kim"}"#),
 ];
 

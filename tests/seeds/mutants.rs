@@ -60,7 +60,7 @@ impl<F: Fleet> Mutated<F> {
         let answer = self.inner.call(scope, call.clone()).await;
         let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
         match (call, answer) {
-            (Call::PutTargets { bus, rule, targets }, Ok(Answer::Entries(failed))) if !failed.is_empty() => {
+            (Call::PutTargets { bus, rule, targets }, Ok(Answer::Entries { failed, .. })) if !failed.is_empty() => {
                 believed.entry((scope.clone(), bus, rule)).or_default().extend(targets);
                 Ok(Answer::Entries { failed: Vec::new(), request_id: None })
             }

@@ -482,5 +482,5 @@ async fn breaks_first<F: wheelwright::port::Fleet>(fleet: &F, plan: &Plan, appro
     for step in &mut breaks {
         step.after.retain(|key| keys.contains(key));
     }
-    apply(fleet, &breaks, &BTreeSet::new(), 64, &|_, _| {}).await;
+    apply(fleet, &breaks, &BTreeSet::new(), 64, &|_, _| {}, &|| false).await;
 }

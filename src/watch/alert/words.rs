@@ -12,16 +12,8 @@ pub(super) fn title(kind: AlertKind, code: FindingCode, incidents: &[&Incident])
     let over = matches!(kind, AlertKind::Mended | AlertKind::Resolved);
     let Words { one, many, is, .. } = words(code);
     let said = match incidents {
-        [incident] => match &incident.concern.subject {
-            Subject::Operator => format!("{one} {}", verb(is, false, over)),
-            Subject::Resource(ResourceId::Scope(scope)) => format!("scope {scope} {}", verb(is, false, over)),
-            Subject::Resource(resource) => {
-                let name = resource.local_name();
-                let one = if one == THING.0 { resource.kind() } else { one };
-                format!("{one} {name} {} in {}", verb(is, false, over), resource.scope())
-            }
-        },
-        several => format!("{} {many} {}{}", several.len(), verb(is, true, over), places(several)),
+        [incident] => format!("{} {}", single(one, code, incident), verb(is, false, over)),
+        several => format!("{} {many}{} {}", several.len(), places(several), verb(is, true, over)),
     };
     let detail = incidents.first().map_or("", |incident| incident.concern.detail.as_str());
     let reason = match cause(code, detail) {
@@ -33,6 +25,20 @@ pub(super) fn title(kind: AlertKind, code: FindingCode, incidents: &[&Incident])
         AlertKind::Reminder => format!("still so: {said}{reason}"),
         AlertKind::Mended => format!("mended: {said}{reason}"),
         AlertKind::Resolved => format!("resolved: {said}{reason}"),
+    }
+}
+
+/// One thing, and where it is.
+fn single(one: &str, code: FindingCode, incident: &Incident) -> String {
+    let articled = || if one.starts_with("the ") { one.to_owned() } else { format!("a {one}") };
+    match (&incident.concern.subject, &incident.concern.team) {
+        (_, Some(team)) if code == FindingCode::TeamKept => format!("the file of team {team}"),
+        (Subject::Operator, _) => articled(),
+        (Subject::Resource(ResourceId::Scope(scope)), _) => format!("scope {scope}"),
+        (Subject::Resource(resource), _) => {
+            let one = if one == THING.0 { resource.kind() } else { one };
+            format!("{one} {} in {}", resource.local_name(), resource.scope())
+        }
     }
 }
 
@@ -129,7 +135,7 @@ pub(super) fn advice(kind: AlertKind, code: FindingCode, incidents: &[&Incident]
         _ if outcomes.contains(&Outcome::Held) => {
             "`wheelwright plan` shows what is held, by what, and how a person lets it go."
         }
-        _ if outcomes.contains(&Outcome::Left) => "Decide whose it is and what is to become of it.",
+        _ if outcomes.contains(&Outcome::Left) => "A person has to decide what is to become of it.",
         _ if outcomes.contains(&Outcome::Waiting) => "Mend what it waits for: each line says what.",
         _ => "If it is still open after the next sweep, `wheelwright incidents` says why.",
     };
@@ -160,7 +166,6 @@ fn words(code: FindingCode) -> Words {
     const GRANT: (&str, &str) = ("grant", "grants");
     const TARGET: (&str, &str) = ("target", "targets");
     const ARCHIVE: (&str, &str) = ("archive", "archives");
-    const OPERATOR: (&str, &str) = ("the operator", "operators");
     let ((one, many), is, effect) = match code {
         C::BusMissing => (BUS, "is gone", "What is published there meanwhile is dropped, not queued."),
         C::KmsKeyChanged => (BUS, "is encrypted with another key", "Who may not use that key may be cut off from the bus."),
@@ -170,12 +175,12 @@ fn words(code: FindingCode) -> Words {
         C::GrantChanged => (GRANT, "is changed", "Somebody may be let in who should not be, or refused who should not be."),
         C::GrantSurplus => (GRANT, "is not asked for any more", "No event is lost; somebody is let in who need not be."),
         C::ForeignGrant => (GRANT, "is not wheelwright's", "No event is lost; look whom it lets in."),
-        C::ForeignDeny => (GRANT, "is a denial that is not wheelwright's", "A denial wins over every grant: publishers or forwards may be cut off."),
+        C::ForeignDeny => (("statement", "statements"), "has a denial of somebody else's", "A denial wins over every grant: publishers or forwards may be cut off."),
         C::PublicGrant => (GRANT, "is open to every AWS account in the world", "Anybody can put events there. Teams receive none of them; an audit may, and they cost money."),
-        C::RuleMissing => (RULE, "is gone", "Its route delivers nothing: the events are dropped meanwhile, not queued."),
-        C::RuleDisabled => (RULE, "is disabled", "Its route delivers nothing: the events that it would match are dropped meanwhile, not queued."),
-        C::RuleEnabled => (RULE, "is enabled though it is held off", "Its route delivers what it should not."),
-        C::PatternChanged => (RULE, "has another pattern", "Its route delivers other events: those that it does not match any more are dropped meanwhile, not queued."),
+        C::RuleMissing => (RULE, "is gone", "The route delivers nothing: the events are dropped meanwhile, not queued."),
+        C::RuleDisabled => (RULE, "is disabled", "The route delivers nothing: the events that it would match are dropped meanwhile, not queued."),
+        C::RuleEnabled => (RULE, "is enabled against a stop", "The route delivers what it should not."),
+        C::PatternChanged => (RULE, "has another pattern", "The route delivers other events: those that it does not match any more are dropped meanwhile, not queued."),
         C::DescriptionChanged => (THING, "has another description", "No event is lost."),
         C::MarkLost => (THING, "has no mark any more", "No event is lost."),
         C::TagsChanged => (THING, "has other tags", "No event is lost."),
@@ -191,22 +196,26 @@ fn words(code: FindingCode) -> Words {
         C::Adopt => (THING, "is there without our mark under a wanted name", "What needs it waits: those routes deliver nothing yet, or as they did."),
         C::OtherOwner => (THING, "is another operator's or tool's", "What needs it waits: those routes deliver nothing yet, or as they did."),
         C::MarkCopied => (THING, "has a copy of our mark", "No event is lost; a copy of a rule delivers a second time."),
-        C::Incomplete => (RULE, "has no targets", "Its route delivers nothing: the events match and are dropped meanwhile, not queued."),
+        C::Incomplete => (RULE, "has no targets", "The route delivers nothing: the events match and are dropped meanwhile, not queued."),
         C::DestinationUnready => (RULE, "has a destination that is not ready", "A new route does not deliver yet; one that is there delivers as it did."),
-        C::Superseded => (OPERATOR, "is behind: a newer topology was applied", "Nothing is mended until it has that topology. Deliveries go on as they are."),
+        C::Superseded => (THING, "has the mark of a newer topology", "Nothing is written until the daemon has that topology, so drift is not mended. Deliveries go on as they are."),
         C::Unread => (("scope", "scopes"), "is not read", "Drift there is not seen and not mended. Deliveries go on as they are."),
-        C::UnreadIdle => (("scope", "scopes"), "is not read, and nothing is asked for there", "No event is lost."),
+        C::UnreadIdle => (("scope", "scopes"), "is not read where nothing is asked for", "No event is lost."),
         C::TeamKept => (("team's file", "teams' files"), "has errors", "The routes of that team stay as they are: nothing of theirs is made, changed or mended."),
         C::RouteStopped => (RULE, "is held off by a stop", "The route's events are dropped until the stop ends, not queued."),
-        C::StopExpired => (("stop", "stops"), "is over, and its entry is still there", "No event is lost: the route goes on."),
+        C::StopExpired => (("stop", "stops"), "has ended and can be taken out", "No event is lost: the route goes on."),
         C::PolicyUnreadable => (BUS, "has a policy that is not understood", "Nothing on that bus is written, so what drifts there is not mended."),
         C::PartnerMustAdd => (THING, "is for a partner to add", "The route does not deliver until they have added it."),
         C::PlanHeld => (("the plan", "plans"), "is held", "What it would mend stays as it is until it is let go."),
         C::TopologyRefused => (("the topology", "topologies"), "is refused", "The last good one stands: drift is mended, new wishes wait."),
         C::StateLost => (("the daemon's state", "states"), "is lost", "Nothing is written, so drift is not mended, until a person has looked."),
         C::SecondWriter => (THING, "is taken back again and again by another writer", "It is left alone, so it stays as the other writer has it: look at its other incidents for what is lost."),
-        C::StopUnready => (("an ordered stop", "ordered stops"), "is not possible", "The route goes on delivering, though somebody ordered it to be held off."),
-        C::Unwritten => (("a write", "writes"), "is not possible", "What was to be made or mended is not: look at its other incidents for what is lost."),
+        C::StopUnready => (("route", "routes"), "is not held off though a person ordered it", "The route goes on delivering, though somebody ordered it to be held off."),
+        C::Unwritten => (
+            ("a write", "writes"),
+            "is not possible",
+            "What was to be made or mended is not: look at its other incidents for what is lost.",
+        ),
     };
     Words { one, many, is, effect }
 }
