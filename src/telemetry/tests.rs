@@ -1,5 +1,5 @@
 //! How many series there are at most, that scopes in trouble are told and others are not, and that names match what they name.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::names::{TRIGGERS, VERBS};
 use super::*;
@@ -38,8 +38,8 @@ fn series(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.starts_with('#')).collect()
 }
 
-#[test]
-fn five_thousand_scopes_in_trouble_and_all_else_that_can_be_stay_within_the_bound() {
+/// A scrape with every series that there can be, at 5,000 scopes in trouble.
+fn everything() -> String {
     let metrics = Metrics::default();
     let scopes: Vec<Scope> = (1..=5_000).map(scope).collect();
     metrics.observed(scopes.iter().map(|scope| (scope, false, Some(NOW))), NOW);
@@ -77,7 +77,12 @@ fn five_thousand_scopes_in_trouble_and_all_else_that_can_be_stay_within_the_boun
         alerts_waiting: channels.into_iter().map(|channel| (channel, 1)).collect(),
         ..Standing::default()
     };
-    let text = metrics.scrape(&standing, NOW.plus_ms(60_000));
+    metrics.scrape(&standing, NOW.plus_ms(60_000))
+}
+
+#[test]
+fn five_thousand_scopes_in_trouble_and_all_else_that_can_be_stay_within_the_bound() {
+    let text = everything();
     let count = series(&text).len();
     assert!(count <= SERIES_MAX, "{count} series");
     // A bound that is far off says nothing.
@@ -124,4 +129,64 @@ fn names_match_what_they_name() {
     let asked = texts_after(daemon, ".ask(\"");
     let unknown: Vec<&&str> = asked.iter().filter(|name| !TRIGGERS.contains(name)).collect();
     assert!(!asked.is_empty() && unknown.is_empty(), "not in TRIGGERS: {unknown:?}");
+}
+
+/// The name of a series, and the keys of its labels.
+fn name_and_keys(line: &str) -> (&str, BTreeSet<&str>) {
+    let Some((name, labels)) = line.split_once('{') else {
+        return (line.split(' ').next().unwrap(), BTreeSet::new());
+    };
+    let keys = labels.split("=\"").filter_map(|part| part.rsplit(['"', ',', ' ', '{']).next());
+    (name, keys.filter(|key| !key.is_empty()).collect())
+}
+
+/// What tells of numbers that are not there tells nothing, and nobody notices.
+#[test]
+fn what_the_rules_and_the_dashboard_ask_for_is_there() {
+    let text = everything();
+    let mut known: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in series(&text) {
+        let (name, keys) = name_and_keys(line);
+        known.entry(name).or_default().extend(keys);
+    }
+    let rules = include_str!("../../deploy/prometheus/alerts.yaml");
+    let dashboard = include_str!("../../deploy/grafana/wheelwright.json").replace("\\\"", "\"");
+    let mut asked = 0;
+    for (file, text) in [("alerts.yaml", rules), ("wheelwright.json", &dashboard)] {
+        for (at, _) in text.match_indices("wheelwright_") {
+            let ends = |letter: char| !(letter.is_ascii_alphanumeric() || letter == '_');
+            let name = &text[at..at + text[at..].find(ends).unwrap()];
+            let keys = known.get(name).unwrap_or_else(|| panic!("{file}: there is no {name}"));
+            let rest = &text[at + name.len()..];
+            let selector = rest.strip_prefix('{').and_then(|rest| rest.split('}').next()).unwrap_or_default();
+            for matcher in selector.split(", ").filter(|matcher| !matcher.is_empty()) {
+                let key = matcher.split(['=', '!']).next().unwrap();
+                let is_known = ["job", "instance"].contains(&key) || keys.contains(key);
+                assert!(is_known, "{file}: {name} has no `{key}`, only {keys:?}");
+            }
+            asked += 1;
+        }
+    }
+    assert!(asked > 30, "{asked}");
+}
+
+#[test]
+fn each_rule_has_a_severity_a_runbook_and_a_test() {
+    let rules = include_str!("../../deploy/prometheus/alerts.yaml");
+    let tests = include_str!("../../deploy/prometheus/tests.yaml");
+    let mut count = 0;
+    for rule in rules.split("- alert: ").skip(1) {
+        let name = rule.lines().next().unwrap();
+        for part in ["severity: ", "summary: ", "description: ", "runbook: "] {
+            assert!(rule.contains(part), "{name} has no `{part}`");
+        }
+        let fires = format!("- labels: 'ALERTS{{alertname=\"{name}\", alertstate=\"firing\"");
+        let ends = format!("alertname=\"{name}\", alertstate=\"firing\"}}', eval_time: ");
+        assert!(
+            tests.contains(&fires) && tests.contains(&ends),
+            "{name}: tests.yaml does not show that it fires and ends"
+        );
+        count += 1;
+    }
+    assert!(count > 10, "{count}");
 }

@@ -14,6 +14,19 @@ fn series(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
+/// The states that the rules of deploy/prometheus ask for by name.
+const ASKED_FOR: &[(&str, &[&str])] =
+    &[("wheelwright_scopes", &["unreachable", "partial", "waiting"]), ("wheelwright_routes", &["drifted", "held"])];
+
+#[test]
+fn the_rules_ask_for_states_by_these_names() {
+    let rules = include_str!("../../deploy/prometheus/alerts.yaml");
+    for (name, states) in ASKED_FOR {
+        assert!(rules.contains(&format!("{name}{{state=~\"{}\"}}", states.join("|"))), "{name}");
+    }
+    assert_eq!(rules.matches("state=~").count(), ASKED_FOR.len());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_daemon_did_is_counted() {
     let served = serve("", None).await;
@@ -44,5 +57,11 @@ async fn what_the_daemon_did_is_counted() {
     assert_eq!(after["wheelwright_scopes{state=\"unreachable\"}"], 0.0);
     assert_eq!(after["wheelwright_ready"], 1.0);
     assert!(!answer.body.contains("wheelwright_observation_age_seconds{"), "no scope is in trouble");
+    for (name, states) in ASKED_FOR {
+        for state in *states {
+            let series = format!("{name}{{state=\"{state}\"}}");
+            assert!(after.contains_key(&series), "{series}");
+        }
+    }
     served.end().await;
 }
