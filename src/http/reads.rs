@@ -82,7 +82,7 @@ pub(super) async fn incidents(
         team: parsed::<TeamName>("team", asked.team.as_deref())?,
         scope: parsed::<Scope>("scope", asked.scope.as_deref())?,
         code: asked.code.as_deref().map(code).transpose()?,
-        since: asked.since.as_deref().map(|text| since(text)).transpose()?,
+        since: asked.since.as_deref().map(since).transpose()?,
         limit,
     };
     let found = surface.stored(move |store| store.incidents(&filter)).await?;

@@ -289,7 +289,12 @@ fn live(resource: &ResourceId, world: &World) -> (Option<Value>, Option<Mark>) {
         }
         ResourceId::Grant(bus, statement) => {
             let policy = world.bus(bus).and_then(|bus| bus.policy.as_ref()?.as_ref().ok());
-            (policy.and_then(|policy| policy.statement(statement)).map(|statement| statement.to_value()), None)
+            (
+                policy
+                    .and_then(|policy| policy.statement(statement))
+                    .map(crate::eventbridge::policy::Statement::to_value),
+                None,
+            )
         }
         ResourceId::Archive(ArchiveId { scope, name }) => {
             let archive = world.view(scope).and_then(|view| view.archives.get(name));

@@ -159,3 +159,17 @@ async fn a_paused_team_is_left_until_it_is_resumed() {
     assert_eq!(sweep.status, 200, "{}", sweep.body);
     served.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_has_ended_is_not_alive_and_obeys_nobody() {
+    let mut served = serve("", None).await;
+    served.in_step().await;
+    assert_eq!(served.get("/livez").await.json(), json!({"status": "alive"}));
+    assert_eq!(served.get("/readyz").await.json(), json!({"status": "ready"}));
+    served.end_daemon().await;
+    let dead = served.get("/livez").await.problem();
+    assert_eq!(dead, "503 not-alive: the daemon's task has ended; start the program again");
+    let order = served.post("/api/v1/sweep", &json!({})).await.problem();
+    assert_eq!(order, "409 refused: the daemon is ending");
+    served.end().await;
+}

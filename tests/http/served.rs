@@ -66,7 +66,8 @@ pub(crate) struct Served {
     world: Arc<Mutex<SimulatedAws>>,
     end: watch::Sender<bool>,
     pub(crate) server: JoinHandle<()>,
-    daemon: std::thread::JoinHandle<()>,
+    end_daemon: watch::Sender<bool>,
+    daemon: Option<std::thread::JoinHandle<()>>,
 }
 
 /// The worked example with these settings more, served as if on `listen` (none: where it really is).
@@ -101,13 +102,14 @@ pub(crate) async fn serve(more: &str, listen: Option<SocketAddr>) -> Served {
         now: Arc::new(|| RealClock.now()),
     });
     tokio::spawn(http::follow(handle.clone(), metrics));
-    let server = tokio::spawn(http::serve(listener, router, ended(ending.clone())));
+    let server = tokio::spawn(http::serve(listener, router, ended(ending)));
+    let (end_daemon, ending) = watch::channel(false);
     // The daemon's task stays on one thread.
     let daemon = std::thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(daemon.run(ended(ending)));
     });
-    Served { address, handle, example, world, end, server, daemon }
+    Served { address, handle, example, world, end, server, end_daemon, daemon: Some(daemon) }
 }
 
 async fn ended(mut ending: watch::Receiver<bool>) {
@@ -169,10 +171,19 @@ impl Served {
         world.call(&caller, scope.region.as_str(), Service::EventBridge, "DescribeRule", &input).unwrap()
     }
 
+    /// Tells the daemon to end, and waits until it did; what it knew is served on.
+    pub(crate) async fn end_daemon(&mut self) {
+        self.end_daemon.send(true).unwrap();
+        let daemon = self.daemon.take().unwrap();
+        tokio::task::spawn_blocking(|| daemon.join().unwrap()).await.unwrap();
+    }
+
     /// Tells both to end, and waits until they did.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
         self.end.send(true).unwrap();
-        self.server.await.unwrap();
-        tokio::task::spawn_blocking(|| self.daemon.join().unwrap()).await.unwrap();
+        (&mut self.server).await.unwrap();
+        if self.daemon.is_some() {
+            self.end_daemon().await;
+        }
     }
 }
