@@ -132,13 +132,18 @@ impl Context {
 
     /// The accounts at AWS, or at `endpoint_url`, each at its pace.
     pub(super) async fn fleet(&self, endpoint_url: Option<&str>) -> Paced<AwsFleet> {
+        self.paced(self.aws(endpoint_url).await)
+    }
+
+    /// The accounts at AWS, or at `endpoint_url`.
+    pub(super) async fn aws(&self, endpoint_url: Option<&str>) -> AwsFleet {
         let operator = &self.settings.operator;
         let mut settings = AwsSettings::new(&operator.role_name);
         settings.external_id = operator.external_id.clone();
         settings.session_name.clone_from(&operator.session_name);
         settings.sts_region = operator.region.as_ref().map(ToString::to_string);
         settings.endpoint_url = endpoint_url.map(str::to_owned);
-        self.paced(connect(settings).await)
+        connect(settings).await
     }
 
     /// `fleet` at the settings' pace; a hub may have its own.

@@ -12,7 +12,9 @@ mod doctor;
 mod offline;
 mod plan;
 mod progress;
+mod remote;
 mod retire;
+mod run;
 mod simulate;
 
 use crate::model::plan::Guard;
@@ -54,6 +56,10 @@ enum Command {
     Plan(PlanArgs),
     /// Do what the plan says, as far as no guard holds it, then look again.
     Apply(ApplyArgs),
+    /// Run the daemon: sweep for ever, mend where the mode says so, remember, tell people, obey them.
+    Run(RunArgs),
+    #[command(flatten)]
+    Remote(remote::Remote),
     /// Look whether every account has what others bring: roles, permissions, queues, quotas, the clock; and print what owners
     /// of destinations and partners have to add. Writes nothing.
     Doctor(DoctorArgs),
@@ -72,7 +78,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
         format: GraphFormat,
     },
-    /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending.
+    /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending; then the daemon, until Ctrl-C.
     Demo {
         /// Run to the end without pauses; exit 0 only if every edit was found and mended, and everything foreign left.
         #[arg(long)]
@@ -118,6 +124,63 @@ struct ApplyArgs {
     /// Let what this guard holds go: too-many-breaks, too-many-changes or adopt. May be given more than once.
     #[arg(long, value_name = "GUARD")]
     allow: Vec<Guard>,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// The folder that the state is kept in; one daemon at a time. Default: `[state] folder`, or ./wheelwright-state.
+    #[arg(long, value_name = "DIR", env = "WHEELWRIGHT_STATE")]
+    state: Option<PathBuf>,
+    /// Where to listen, instead of what `[http] listen` says.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
+    /// How to log to standard error.
+    #[arg(long, value_enum, default_value_t = LogFormat::Auto)]
+    log: LogFormat,
+    /// How much to log: error, warn, info, debug or trace.
+    #[arg(long, default_value = "info", value_name = "LEVEL")]
+    log_level: tracing::Level,
+}
+
+/// Which daemon, and as whom.
+#[derive(Debug, Args)]
+struct RemoteArgs {
+    /// Where the daemon answers.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "WHEELWRIGHT_DAEMON")]
+    daemon: String,
+    /// The daemon's state folder, which holds its token.
+    #[arg(long, value_name = "DIR", env = "WHEELWRIGHT_STATE")]
+    state: Option<PathBuf>,
+    /// The file that holds the daemon's token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The daemon's token itself.
+    #[arg(long, env = "WHEELWRIGHT_TOKEN", hide = true, hide_env_values = true)]
+    token: Option<String>,
+    /// Who you are, for the record. Default: the user's name.
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct LookArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// Show the daemon's answer as it is.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For a person.
+    Text,
+    /// For a collector: one object a line.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -255,6 +318,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Graph { format } => offline::graph(&cli.config, screen, *format),
         Command::Plan(args) => plan::run(&cli.config, screen, args).await,
         Command::Apply(args) => apply::run(&cli.config, screen, args).await,
+        Command::Run(args) => run::run(&cli.config, screen, args).await,
+        Command::Remote(command) => remote::run(screen, command).await,
         Command::Doctor(args) => doctor::run(&cli.config, screen, args).await,
         Command::Retire(args) => retire::run(&cli.config, screen, args).await,
         Command::Demo { once } => demo::run(screen, *once).await,

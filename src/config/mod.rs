@@ -54,6 +54,7 @@ pub use crate::model::settings::{DeliverySettings, OperatorSettings, PaceSetting
 pub use diagnostic::{Diagnostic, DiagnosticCode, Label};
 pub use render::{Style, render};
 pub use schema::schema;
+pub use settings_daemon::is_https_or_loopback;
 pub use source::{FILE_BYTES_MAX, Fault, SETTINGS_PATH, SourceFile, SourceFiles};
 
 use crate::model::finding::Severity;

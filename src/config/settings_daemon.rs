@@ -262,7 +262,7 @@ fn address(fields: &Fields<'_>) -> Option<Address> {
 }
 
 /// Whether a URL is one that alerts may be sent to: nobody on the way can read them.
-pub(super) fn is_https_or_loopback(url: &str) -> bool {
+pub fn is_https_or_loopback(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else { return false };
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) => !host.is_empty(),

@@ -145,7 +145,7 @@ const PRUNE_EVERY_MS: u64 = 3_600_000;
 /// Commands that wait at most; who sends more waits.
 const COMMANDS_MAX: usize = 64;
 /// A sweep that waits for a scope goes on without it after half the time between two fast ones, within these bounds.
-const PATIENCE_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+const PATIENCE_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// A daemon that goes on where `parts.store` left off, and the way to reach it.

@@ -27,21 +27,27 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// A client of its own: with the machine's certificates if any address is `https://`, and none otherwise, since a bare machine
 /// may have none, which the client takes for a mistake.
 #[derive(Debug)]
-pub(super) struct Http {
+pub(crate) struct Http {
     connector: Connector,
+    answer_bytes_max: usize,
 }
 
 /// What was answered.
 #[derive(Debug)]
-pub(super) struct Answered {
-    pub(super) status: u16,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
     retry_after: Option<String>,
     /// The beginning of it.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 impl Http {
     pub(super) fn new(needs_tls: bool) -> Self {
+        Self::reading(needs_tls, ANSWER_BYTES_MAX)
+    }
+
+    /// One that reads so many bytes of an answer.
+    pub(crate) fn reading(needs_tls: bool, answer_bytes_max: usize) -> Self {
         let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
         let builder = Connector::builder()
             .connector_settings(settings)
@@ -52,12 +58,12 @@ impl Http {
             Ok(context) if !needs_tls => builder.tls_context(context).build(),
             _ => builder.build(),
         };
-        Self { connector }
+        Self { connector, answer_bytes_max }
     }
 
     /// Sends a request. The status decides; of the body only the beginning is read, and where it does not end in time what came
     /// of it is enough.
-    pub(super) async fn send(&self, request: ::http::Request<String>) -> Result<Answered, Trouble> {
+    pub(crate) async fn send(&self, request: ::http::Request<String>) -> Result<Answered, Trouble> {
         let deadline = Instant::now() + SEND_TIMEOUT;
         let unsent = |_| Trouble::never("the request could not be built; nothing was sent");
         let (mut parts, body) = request.into_parts();
@@ -75,9 +81,9 @@ impl Http {
         let mut stream = ByteStream::new(response.into_body());
         let mut body = Vec::new();
         while let Ok(Some(Ok(bytes))) = timeout_at(deadline, stream.next()).await {
-            let room = ANSWER_BYTES_MAX.saturating_sub(body.len());
+            let room = self.answer_bytes_max.saturating_sub(body.len());
             body.extend(bytes.iter().take(room));
-            if body.len() >= ANSWER_BYTES_MAX {
+            if body.len() >= self.answer_bytes_max {
                 break;
             }
         }

@@ -27,7 +27,7 @@ pub use self::http::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, SEND_TIMEOUT};
 pub use self::log::dropped;
 pub use self::webhook::REPLAY_WINDOW_SECS;
 
-use self::http::Http;
+pub(crate) use self::http::Http;
 use self::secret::{SecretError, SecretText, Url};
 use crate::model::alert::Alert;
 use crate::model::settings::{ChannelKind, ChannelSettings};
@@ -243,8 +243,8 @@ enum Unready {
 
 /// Why a message was not brought, before its channel is named and secrets are taken out.
 #[derive(Debug)]
-struct Trouble {
-    why: String,
+pub(crate) struct Trouble {
+    pub(crate) why: String,
     is_final: bool,
     after_ms: Option<u64>,
 }

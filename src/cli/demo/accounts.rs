@@ -40,20 +40,14 @@ impl Accounts {
     pub(super) async fn open(context: &Context) -> Self {
         let mut aws = stage::stage(&context.topology, &context.settings, &context.desired);
         aws.set_now_ms(i64::try_from(MachineClock.now().0).unwrap_or_default());
-        let key = aws.mint_root_key(stage::OPERATOR_ACCOUNT);
         let world = Arc::new(Mutex::new(aws));
-        let credentials =
-            Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "simulated");
-        let connection = Connection::new(
-            SharedHttpClient::new(SimHttpClient::new(Arc::clone(&world))),
-            SharedCredentialsProvider::new(credentials),
-            SharedTimeSource::new(SystemTimeSource::new()),
-        );
-        let operator = &context.settings.operator;
-        let mut settings = AwsSettings::new(&operator.role_name);
-        settings.external_id.clone_from(&operator.external_id);
-        settings.session_name.clone_from(&operator.session_name);
-        Self { world, fleet: AwsFleet::new(settings, connection) }
+        let fleet = sign_in(&world, context);
+        Self { world, fleet }
+    }
+
+    /// Another way in, for whoever has to have one.
+    pub(super) fn another_fleet(&self, context: &Context) -> AwsFleet {
+        sign_in(&self.world, context)
     }
 
     pub(super) fn fleet(&self) -> &AwsFleet {
@@ -140,6 +134,22 @@ impl Accounts {
             SnapshotKind::Queue => true,
         })
     }
+}
+
+/// The operator's way in, through the real AWS SDK.
+fn sign_in(world: &Arc<Mutex<SimulatedAws>>, context: &Context) -> AwsFleet {
+    let key = world.lock().unwrap_or_else(PoisonError::into_inner).mint_root_key(stage::OPERATOR_ACCOUNT);
+    let credentials = Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "simulated");
+    let connection = Connection::new(
+        SharedHttpClient::new(SimHttpClient::new(Arc::clone(world))),
+        SharedCredentialsProvider::new(credentials),
+        SharedTimeSource::new(SystemTimeSource::new()),
+    );
+    let operator = &context.settings.operator;
+    let mut settings = AwsSettings::new(&operator.role_name);
+    settings.external_id.clone_from(&operator.external_id);
+    settings.session_name.clone_from(&operator.session_name);
+    AwsFleet::new(settings, connection)
 }
 
 fn marked(value: &Value, desired: &Desired) -> bool {

@@ -2,12 +2,13 @@
 //!
 //! The example topology → the plan → the apply → an event on its way → somebody's edits out of band → what was found →
 //! the mending → the event again. `--once` runs without pauses and judges itself: every edit must be found and mended,
-//! and everything foreign left byte for byte.
+//! and everything foreign left byte for byte. Without it the daemon goes on afterwards (`live.rs`).
 
 mod accounts;
 mod edits;
 mod events;
 mod example;
+mod live;
 mod story;
 
 use super::Exit;
@@ -30,7 +31,8 @@ pub(super) async fn run(screen: Screen, once: bool) -> anyhow::Result<Exit> {
     let context = example()?;
     let accounts = Accounts::open(&context).await;
     let demo = Demo { story, settings: settings(&context), context, accounts };
-    demo.tell().await
+    let told = demo.tell().await?;
+    if once || told != Exit::Done { Ok(told) } else { demo.live().await }
 }
 
 /// The example in `config/`, as it was when the program was built.
