@@ -120,6 +120,9 @@ impl Orders {
     }
 
     pub(super) fn resume_state(&mut self, store: &Store, note: &Note) -> Result<bool, StoreError> {
+        if !self.state_lost {
+            return Ok(false);
+        }
         store.set_meta(STATE_LOST, NO)?;
         let Note { at, by, reason } = note.clone();
         store.log_order(&OrderEntry { at, what: "resume --state-lost".into(), by, reason })?;

@@ -51,9 +51,13 @@ pub(super) async fn guard(State(surface): State<Shared>, request: Request, next:
         Err(_) => late().into_response(),
     };
     let is_refused = response.status().is_client_error();
+    let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_unauthorized {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if is_refused {
         // What is left of a refused request's body is not read.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -90,13 +94,6 @@ fn check(surface: &Surface, request: &Request) -> Result<(), Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
         return Err(too_large());
-    }
-    if *request.method() == Method::POST && !is_json(headers) {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not-json",
-            "orders are JSON: send `content-type: application/json`",
-        ));
     }
     Ok(())
 }
@@ -137,10 +134,4 @@ fn authorized(headers: &HeaderMap, token: &Token) -> Result<(), Problem> {
         }
         None => Err(refused("the Authorization header is none of `Bearer TOKEN`")),
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = value.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
 }

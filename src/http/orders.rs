@@ -1,6 +1,6 @@
 //! What people order: read, bounded, told to the daemon, and its answer given back.
 
-use super::ask::{body, time};
+use super::ask::{body, present, time, whole};
 use super::problem::{Problem, shortened};
 use super::view::Done;
 use super::{Shared, Surface};
@@ -35,6 +35,7 @@ struct SweepBody {
     scopes: Vec<String>,
     #[serde(default)]
     full: bool,
+    #[serde(default, deserialize_with = "present")]
     by: Option<String>,
 }
 
@@ -53,7 +54,9 @@ pub(super) async fn sweep(State(surface): State<Shared>, request: Request) -> An
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct PauseBody {
     reach: String,
+    #[serde(default, deserialize_with = "whole")]
     for_secs: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
     until: Option<String>,
     reason: String,
     by: String,
@@ -70,9 +73,11 @@ pub(super) async fn pause(State(surface): State<Shared>, request: Request) -> An
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct ResumeBody {
+    #[serde(default, deserialize_with = "present")]
     reach: Option<String>,
     #[serde(default)]
     state_lost: bool,
+    #[serde(default, deserialize_with = "present")]
     fight: Option<String>,
     by: String,
 }
@@ -93,7 +98,9 @@ pub(super) async fn resume(State(surface): State<Shared>, request: Request) -> A
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct StopBody {
     subscription: String,
+    #[serde(default, deserialize_with = "whole")]
     for_secs: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
     until: Option<String>,
     reason: String,
     by: String,
@@ -170,7 +177,7 @@ fn end(since: Moment, text: &str) -> Result<Moment, Problem> {
     let until = time(text).map_err(|why| Problem::bad_body(format!("until: {why}")))?;
     if until <= since || until.millis_since(since) > ORDER_SECS_MAX * 1_000 {
         let message = format!("until: {until} is not within the next {ORDER_HOURS_MAX} hours: {TOO_LONG}");
-        return Err(Problem::bad_body(message));
+        return Err(Problem::new(StatusCode::CONFLICT, "refused", message));
     }
     Ok(until)
 }

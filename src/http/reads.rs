@@ -1,6 +1,6 @@
 //! What can be read: the daemon as it stands, and what is remembered.
 
-use super::ask::{limit, number, parsed, query, time, truth};
+use super::ask::{limit, name, number, parsed, query, time, truth};
 use super::problem::{Problem, shortened};
 use super::routes::route_counts;
 use super::view::{self, Listed};
@@ -44,11 +44,11 @@ pub(super) async fn scopes(State(surface): State<Shared>, uri: Uri) -> Result<Js
     let status = surface.handle.status();
     let chosen: Vec<_> =
         status.scopes.iter().filter(|(_, seen)| state.is_none_or(|state| seen.state == state)).collect();
-    let name = |scope: &Scope| {
+    let account = |scope: &Scope| {
         let desired = status.desired.as_ref()?;
         desired.account_names.get(&scope.account).map(ToString::to_string)
     };
-    let views = chosen.into_iter().map(|(scope, seen)| view::Scope::of(scope, seen, name(scope)));
+    let views = chosen.into_iter().map(|(scope, seen)| view::Scope::of(scope, seen, account(scope)));
     Ok(Json(Listed::first(views, limit)))
 }
 
@@ -82,7 +82,7 @@ pub(super) async fn incidents(
         team: parsed::<TeamName>("team", asked.team.as_deref())?,
         scope: parsed::<Scope>("scope", asked.scope.as_deref())?,
         code: asked.code.as_deref().map(code).transpose()?,
-        since: asked.since.as_deref().map(|text| since(text)).transpose()?,
+        since: asked.since.as_deref().map(since).transpose()?,
         limit,
     };
     let found = surface.stored(move |store| store.incidents(&filter)).await?;
@@ -152,7 +152,7 @@ pub(super) async fn writes(State(surface): State<Shared>, uri: Uri) -> Result<Js
     let asked: WritesQuery = query(&uri)?;
     let limit = limit(asked.limit.as_deref())?;
     let filter = WriteFilter {
-        resource: asked.resource.filter(|part| !part.is_empty()),
+        resource: name("resource", asked.resource)?,
         scope: parsed::<Scope>("scope", asked.scope.as_deref())?,
         sweep: number("sweep", asked.sweep.as_deref())?,
         since: asked.since.as_deref().map(since).transpose()?,

@@ -3,7 +3,7 @@
 //! A thing is found by its ARN, by its name, or by `team.subscription`; what nobody asks for is found as well, if it was seen.
 
 use super::Shared;
-use super::ask::query;
+use super::ask::{name, query};
 use super::problem::{Problem, shortened};
 use super::reads::unswept;
 use super::view::{Incident, Origin, Revision, Write, contact};
@@ -26,13 +26,11 @@ use std::collections::BTreeSet;
 const MATCHES_MAX: usize = 20;
 /// Writes that are told of each.
 const WRITES_MAX: usize = 5;
-/// Characters of what is asked for: an ARN has at most 1,600 in EventBridge's own fields.
-const WHAT_CHARACTERS_MAX: usize = 1_600;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WhyQuery {
-    what: String,
+    what: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -71,10 +69,7 @@ struct LiveMark {
 
 pub(super) async fn why(State(surface): State<Shared>, uri: Uri) -> Result<Json<Why>, Problem> {
     let WhyQuery { what } = query(&uri)?;
-    if what.is_empty() || what.chars().count() > WHAT_CHARACTERS_MAX {
-        let message = format!("what: an ARN, a name or team.subscription, of 1 to {WHAT_CHARACTERS_MAX} characters");
-        return Err(Problem::bad_query(message));
-    }
+    let what = name("what", what)?.ok_or_else(|| Problem::bad_query("what: an ARN, a name or team.subscription"))?;
     let status = surface.handle.status();
     let desired = status.desired.clone().ok_or_else(unswept)?;
     let found = find(&what, &desired, &status.world);
@@ -89,8 +84,7 @@ pub(super) async fn why(State(surface): State<Shared>, uri: Uri) -> Result<Json<
     let total = found.len();
     let mut matches = Vec::new();
     for resource in found.into_iter().take(MATCHES_MAX) {
-        let name = resource.to_string();
-        let filter = WriteFilter { resource: Some(name.clone()), limit: WRITES_MAX, ..WriteFilter::default() };
+        let filter = WriteFilter { resource: Some(resource.to_string()), limit: WRITES_MAX, ..WriteFilter::default() };
         let writes = surface.stored(move |store| store.writes(&filter)).await?;
         let mut told = told(&resource, &status, &desired);
         // The store finds names with this in them, as of a rule whose name is longer.
@@ -295,7 +289,12 @@ fn live(resource: &ResourceId, world: &World) -> (Option<Value>, Option<Mark>) {
         }
         ResourceId::Grant(bus, statement) => {
             let policy = world.bus(bus).and_then(|bus| bus.policy.as_ref()?.as_ref().ok());
-            (policy.and_then(|policy| policy.statement(statement)).map(|statement| statement.to_value()), None)
+            (
+                policy
+                    .and_then(|policy| policy.statement(statement))
+                    .map(crate::eventbridge::policy::Statement::to_value),
+                None,
+            )
         }
         ResourceId::Archive(ArchiveId { scope, name }) => {
             let archive = world.view(scope).and_then(|view| view.archives.get(name));
