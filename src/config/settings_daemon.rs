@@ -73,8 +73,8 @@ pub(super) fn modes(fields: &Fields<'_>, modes: &mut Modes, used: &mut NamesUsed
     if let Some(mode) = fields.choice("default", &MODE_CHOICES) {
         modes.default = mode.value;
     }
-    modes.hubs = by_name(fields, "hub", used, |name| name.parse::<HubName>());
-    modes.teams = by_name(fields, "team", used, |name| name.parse::<TeamName>());
+    modes.hubs = by_name(fields, "hub", used, str::parse::<HubName>);
+    modes.teams = by_name(fields, "team", used, str::parse::<TeamName>);
     modes.spokes = by_name(fields, "spoke", used, |name| {
         let error = || IdError { text: name.into(), expected: "a spoke: `\"team.spoke\"`, in quotes" };
         let (team, spoke) = name.split_once('.').ok_or_else(error)?;

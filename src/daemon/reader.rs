@@ -23,19 +23,28 @@ pub(super) struct Reader<F, C> {
     clock: C,
     at_once: Arc<Semaphore>,
     arrivals: mpsc::UnboundedSender<Arrival>,
+    incoming: mpsc::UnboundedReceiver<Arrival>,
     under_way: BTreeSet<Scope>,
 }
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
-    /// A reader of at most `scopes_in_flight_max` scopes at once, and where what it reads comes in.
-    pub(super) fn new(
-        fleet: Arc<F>,
-        clock: C,
-        scopes_in_flight_max: usize,
-    ) -> (Self, mpsc::UnboundedReceiver<Arrival>) {
+    /// A reader of at most `scopes_in_flight_max` scopes at once.
+    pub(super) fn new(fleet: Arc<F>, clock: C, scopes_in_flight_max: usize) -> Self {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
-        (Self { fleet, clock, at_once, arrivals, under_way: BTreeSet::new() }, incoming)
+        Self { fleet, clock, at_once, arrivals, incoming, under_way: BTreeSet::new() }
+    }
+
+    /// Waits for the next scope to come in.
+    pub(super) async fn next(&mut self) -> Arrival {
+        match self.incoming.recv().await {
+            Some(arrival) => {
+                self.under_way.remove(&arrival.scope);
+                arrival
+            }
+            // It holds a sender itself, so this does not come.
+            None => std::future::pending().await,
+        }
     }
 
     /// Sends for `scope`, unless it is under way already.
@@ -51,10 +60,5 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
             // Nobody listens any more where the daemon ends.
             _ = arrivals.send(Arrival { scope, observation, depth });
         });
-    }
-
-    /// `scope` came in.
-    pub(super) fn came(&mut self, scope: &Scope) {
-        self.under_way.remove(scope);
     }
 }

@@ -190,7 +190,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         let in_flight_max = self.read_source_at_start().await;
-        let (mut reader, mut arrivals) = Reader::new(self.fleet.clone(), self.clock.clone(), in_flight_max);
+        let mut reader = Reader::new(self.fleet.clone(), self.clock.clone(), in_flight_max);
         let jitter = self.config.as_ref().map_or(0, |config| config.settings.sweep.start_jitter_secs_max);
         let jitter_ms = (f64::from(jitter) * 1_000.0 * (self.random)()) as u64;
         self.ask("start", true, None, self.clock.now().plus_ms(jitter_ms));
@@ -199,7 +199,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             let now = self.clock.now();
             self.see_what_is_due(now, &mut reader).await;
             if let Some(request) = self.take_due_request(now) {
-                let ended = self.sweep(request, &mut reader, &mut arrivals, &mut shutdown).await;
+                let ended = self.sweep(request, &mut reader, &mut shutdown).await;
                 self.publish(None);
                 if ended {
                     break;
@@ -214,8 +214,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                     self.obey(asked);
                     self.publish(None);
                 }
-                Some(arrival) = arrivals.recv() => {
-                    self.arrived(arrival, &mut reader);
+                arrival = reader.next() => {
+                    self.arrived(arrival);
                     self.ask("answer", false, Some(BTreeSet::new()), now);
                 }
                 () = self.clock.wait_ms(wait_ms) => {}
@@ -379,9 +379,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
     }
 
-    fn arrived(&mut self, arrival: Arrival, reader: &mut Reader<F, C>) {
+    fn arrived(&mut self, arrival: Arrival) {
         let Arrival { scope, observation, depth: _ } = arrival;
-        reader.came(&scope);
         self.waiting.remove(&scope);
         let times = self.config.as_ref().map(|config| config.settings.sweep.clone()).unwrap_or_default();
         let jitter = (self.random)();
@@ -393,7 +392,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         &mut self,
         request: Request,
         reader: &mut Reader<F, C>,
-        arrivals: &mut mpsc::UnboundedReceiver<Arrival>,
         shutdown: &mut (impl Future<Output = ()> + Unpin),
     ) -> bool {
         let Some(config) = self.config.clone() else { return false };
@@ -404,7 +402,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.desired = Some(desired.clone());
         self.forget_scopes(&desired);
         let depth = if request.full { Depth::Full } else { Depth::Fast };
-        let read = match self.read_scopes(&request, &config, &desired, depth, reader, arrivals, shutdown).await {
+        let read = match self.read_scopes(&request, &config, &desired, depth, reader, shutdown).await {
             Reading::Done(read) => read,
             Reading::Ordered => {
                 // What a person ordered comes first; what this sweep was for comes with it.
@@ -478,7 +476,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         desired: &Arc<Desired>,
         depth: Depth,
         reader: &mut Reader<F, C>,
-        arrivals: &mut mpsc::UnboundedReceiver<Arrival>,
         shutdown: &mut (impl Future<Output = ()> + Unpin),
     ) -> Reading {
         for scope in &desired.no_access {
@@ -511,12 +508,12 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                         return Reading::Ordered;
                     }
                 }
-                Some(arrival) = arrivals.recv() => {
+                arrival = reader.next() => {
                     missing.remove(&arrival.scope);
                     if matches!(arrival.observation, Observation::Complete { .. }) {
                         read.insert(arrival.scope.clone(), arrival.depth == Depth::Full);
                     }
-                    self.arrived(arrival, reader);
+                    self.arrived(arrival);
                 }
                 () = &mut out_of_patience => break,
             }

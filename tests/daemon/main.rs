@@ -9,7 +9,7 @@ mod world;
 
 use rows::{After, Edit, Row, TABLE};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use support::probes::{PLATFORM, US};
 use support::{Bench, Hands, difference, is_ours};
@@ -269,7 +269,7 @@ async fn a_bad_topology_is_told_and_the_last_good_one_stands() {
     running.until(120, "told", refused).await;
     running.aws(|aws| Hands { aws }.call(PLATFORM, US, "DisableRule", json!({"Name": large, "EventBusName": HUB})));
     running.until(75, "drift is mended by the last good one", |running| state(running, &large) == "ENABLED").await;
-    running.files.commit(|files| files.clear());
+    running.files.commit(BTreeMap::clear);
     running.wait_secs(HOUR).await;
     assert!(refused(&running));
     running.files.commit(|files| {

@@ -179,7 +179,7 @@ pub(super) fn writes(answer: &Value) -> String {
     if items.is_empty() {
         return "Nothing was written.\n".into();
     }
-    items.iter().map(|item| write_line(item)).collect()
+    items.iter().map(write_line).collect()
 }
 
 fn write_line(item: &Value) -> String {
@@ -213,7 +213,7 @@ pub(super) fn why(answer: &Value) -> String {
         }
         match found.pointer("/mark/owner") {
             Some(_) => {
-                line("mark", format!("{} (sequence {})", text(found, "/mark/owner"), text(found, "/mark/sequence")))
+                line("mark", format!("{} (sequence {})", text(found, "/mark/owner"), text(found, "/mark/sequence")));
             }
             None => line("mark", "none".into()),
         }

@@ -98,13 +98,6 @@ fn listen_to_signals(ended: tokio::sync::watch::Sender<bool>) -> std::io::Result
         };
         tracing::info!(why, "ends after the step that is under way");
         _ = ended.send(true);
-        // Whoever sends it twice means it.
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        tracing::warn!("ends at once");
-        std::process::exit(1);
     });
     Ok(Signals { hang_up })
 }

@@ -24,8 +24,8 @@ pub(in crate::cli) struct Service<F, C> {
     pub(in crate::cli) token: Token,
 }
 
-/// How long the daemon may take to end, once it is told to: a step's calls, each with its timeout.
-const ENDS_WITHIN: Duration = Duration::from_secs(25);
+/// Milliseconds that the daemon may take to end, once it is told to: a step's calls, each with its timeout.
+const ENDS_WITHIN_MS: u64 = 25_000;
 /// How long alerts that are due may still be brought.
 const ALERTS_WITHIN: Duration = Duration::from_secs(3);
 
@@ -46,7 +46,7 @@ where
     })?;
     let listen = listener.local_addr().context("reading the address that was bound")?;
     let (daemon, handle) = Daemon::new(parts)?;
-    let of_clock = clock.clone();
+    let (of_clock, of_end) = (clock.clone(), clock.clone());
     let surface = http::router(http::Parts {
         handle: handle.clone(),
         metrics: Arc::clone(&metrics),
@@ -65,7 +65,7 @@ where
     let running = tokio::spawn(daemon.run(until(shutdown.clone())));
     let late = async {
         until(shutdown).await;
-        tokio::time::sleep(ENDS_WITHIN).await;
+        of_end.wait_ms(ENDS_WITHIN_MS).await;
     };
     let ended = tokio::select! {
         ended = running => ended.context("the daemon broke down; what it had kept is whole"),
