@@ -7,6 +7,7 @@ use super::load_team;
 use super::owner;
 use super::raw::{Entry, FileOwner, RawAccount, RawHub, RawTeam, RawTopology};
 use super::settings;
+use super::settings_daemon::NamesUsed;
 use super::source::{Lines, SourceFile, SourceFiles, Written};
 use super::syntax;
 use super::values;
@@ -56,15 +57,15 @@ pub(super) const ACCESS_CHOICES: [(&str, Access); 2] = [("managed", Access::Mana
 pub(super) const GRANT_CHOICES: [(&str, HubGrant); 2] =
     [("accounts", HubGrant::Accounts), ("organization", HubGrant::Organization)];
 
-/// The settings of `files`.
-pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> Settings {
-    let Some(file) = files.settings() else { return Settings::default() };
-    let mut settings = Settings::default();
+/// The settings of `files`, and the names of the topology that they use.
+pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> (Settings, NamesUsed) {
+    let (mut settings, mut used) = (Settings::default(), NamesUsed::new());
+    let Some(file) = files.settings() else { return (settings, used) };
     let names: Vec<&str> = settings::TABLES.iter().map(|(name, _)| *name).chain(settings::MAPS).collect();
     parse(file, sink, |context, table, _| {
-        settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names));
+        settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names), &mut used);
     });
-    settings
+    (settings, used)
 }
 
 /// What the topology files say.

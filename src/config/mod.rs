@@ -83,9 +83,10 @@ impl Loaded {
 /// Reads, resolves and checks `files`.
 pub fn load(files: &SourceFiles) -> Loaded {
     let sink = diagnostic::Sink::default();
-    let settings = load::settings(files, &sink);
+    let (settings, names_used) = load::settings(files, &sink);
     let raw = load::topology(files, &sink);
     let index = index::Index::new(&raw, &sink);
+    settings_daemon::check_names(&names_used, &index, &sink);
     let topology = lower::lower(&index, &sink);
     let told = || sink.sorted(|path| index.team_of(path));
     let topology = check::check(&topology, &index, &settings, &sink)

@@ -37,8 +37,8 @@ pub(super) const TABLES: [(&str, &[&str]); 9] = [
 /// The tables of `wheelwright.toml` whose entries people name.
 pub(super) const MAPS: [&str; 3] = ["on-drift", "freeze", "alert"];
 
-/// The settings in `file`; what is not there, or not right, has its default.
-pub(super) fn read(file: &Fields<'_>) -> Settings {
+/// The settings in `file`; what is not there, or not right, has its default. `used` gets the names of the topology that they use.
+pub(super) fn read(file: &Fields<'_>, used: &mut settings_daemon::NamesUsed) -> Settings {
     let mut settings = Settings::default();
     for (name, keys) in TABLES {
         let Some(fields) = file.table(name, keys) else { continue };
@@ -48,7 +48,7 @@ pub(super) fn read(file: &Fields<'_>) -> Settings {
             "pace" => pace(&fields, &mut settings.pace),
             "guards" => guards(&fields, &mut settings.guards),
             "sweep" => settings_daemon::sweep(&fields, &mut settings.sweep),
-            "mode" => settings_daemon::modes(&fields, &mut settings.modes),
+            "mode" => settings_daemon::modes(&fields, &mut settings.modes, used),
             "breaker" => settings_daemon::breaker(&fields, &mut settings.breaker),
             "state" => settings_daemon::state(&fields, &mut settings.state),
             _ => settings_daemon::http(&fields, &mut settings.http),
@@ -57,7 +57,7 @@ pub(super) fn read(file: &Fields<'_>) -> Settings {
     }
     settings.on_drift_hold = settings_daemon::on_drift(file);
     settings.freezes = settings_daemon::freezes(file);
-    settings.alerts = settings_daemon::alerts(file);
+    settings.alerts = settings_daemon::alerts(file, used);
     settings
 }
 

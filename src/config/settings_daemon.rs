@@ -1,8 +1,9 @@
 //! Reading the tables of `wheelwright.toml` that are the daemon's: when it looks, where it writes, what it remembers, whom
 //! it tells.
 
-use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::Fields;
+use super::index::Index;
 use super::settings::set;
 use super::source::Written;
 use crate::eventbridge::Arn;
@@ -65,13 +66,16 @@ pub(super) fn sweep(fields: &Fields<'_>, sweep: &mut SweepTimes) {
     sweep.full_at = cron(fields, "full-at").or(sweep.full_at.take());
 }
 
-pub(super) fn modes(fields: &Fields<'_>, modes: &mut Modes) {
+/// Names of the topology that the settings use, each with the kind of thing that it names: `hub`, `team` or `spoke`.
+pub(super) type NamesUsed = Vec<(&'static str, Written<String>)>;
+
+pub(super) fn modes(fields: &Fields<'_>, modes: &mut Modes, used: &mut NamesUsed) {
     if let Some(mode) = fields.choice("default", &MODE_CHOICES) {
         modes.default = mode.value;
     }
-    modes.hubs = by_name(fields, "hub", |name| name.parse::<HubName>());
-    modes.teams = by_name(fields, "team", |name| name.parse::<TeamName>());
-    modes.spokes = by_name(fields, "spoke", |name| {
+    modes.hubs = by_name(fields, "hub", used, |name| name.parse::<HubName>());
+    modes.teams = by_name(fields, "team", used, |name| name.parse::<TeamName>());
+    modes.spokes = by_name(fields, "spoke", used, |name| {
         let error = || IdError { text: name.into(), expected: "a spoke: `\"team.spoke\"`, in quotes" };
         let (team, spoke) = name.split_once('.').ok_or_else(error)?;
         Ok((team.parse::<TeamName>().map_err(|_| error())?, spoke.parse::<SpokeName>().map_err(|_| error())?))
@@ -81,6 +85,7 @@ pub(super) fn modes(fields: &Fields<'_>, modes: &mut Modes) {
 fn by_name<K: Ord>(
     fields: &Fields<'_>,
     key: &'static str,
+    used: &mut NamesUsed,
     parse: impl Fn(&str) -> Result<K, IdError>,
 ) -> BTreeMap<K, Mode> {
     let names: Vec<Written<String>> = fields.entries(key).into_iter().map(|(name, _)| name).collect();
@@ -90,7 +95,10 @@ fn by_name<K: Ord>(
     for name in &names {
         let mode = table.choice(&name.value, &MODE_CHOICES);
         match parse(&name.value) {
-            Ok(name) => found.extend(mode.map(|mode| (name, mode.value))),
+            Ok(parsed) => {
+                used.push((key, name.clone()));
+                found.extend(mode.map(|mode| (parsed, mode.value)));
+            }
             Err(error) => table.fail(Diagnostic::error(DiagnosticCode::BadName, &name.place, error.to_string())),
         }
     }
@@ -180,7 +188,7 @@ pub(super) fn http(fields: &Fields<'_>, http: &mut HttpSettings) {
     http.token = secret(fields, "token");
 }
 
-pub(super) fn alerts(file: &Fields<'_>) -> BTreeMap<String, ChannelSettings> {
+pub(super) fn alerts(file: &Fields<'_>, used: &mut NamesUsed) -> BTreeMap<String, ChannelSettings> {
     let mut alerts = BTreeMap::new();
     for (name, value) in file.entries("alert") {
         let Some(fields) = file.as_table(&format!("alert.{}", name.value), &name.place, value, ALERT_KEYS) else {
@@ -189,14 +197,14 @@ pub(super) fn alerts(file: &Fields<'_>) -> BTreeMap<String, ChannelSettings> {
         if let Err(error) = name.value.parse::<TeamName>() {
             fields.fail(Diagnostic::error(DiagnosticCode::BadName, &name.place, error.to_string()));
         }
-        let channel = channel(&fields);
+        let channel = channel(&fields, used);
         file.absorb(&fields);
         alerts.extend(channel.map(|channel| (name.value, channel)));
     }
     alerts
 }
 
-fn channel(fields: &Fields<'_>) -> Option<ChannelSettings> {
+fn channel(fields: &Fields<'_>, used: &mut NamesUsed) -> Option<ChannelSettings> {
     let words: Vec<(&str, usize)> = ALERT_KINDS.iter().enumerate().map(|(at, (word, _))| (*word, at)).collect();
     let Some(kind) = fields.choice("kind", &words) else {
         if !fields.has("kind") {
@@ -217,8 +225,8 @@ fn channel(fields: &Fields<'_>) -> Option<ChannelSettings> {
     set(fields, "remind-hours", 0, 24 * 31, &mut remind_hours);
     Some(ChannelSettings {
         severity_min: fields.choice("severity-min", &SEVERITY_CHOICES).map_or(Severity::Warning, |word| word.value),
-        hubs: names(fields, "hubs"),
-        teams: names(fields, "teams"),
+        hubs: names(fields, "hubs", "hub", used),
+        teams: names(fields, "teams", "team", used),
         // Nobody is woken for what is over.
         mended: fields.truth("mended").unwrap_or(!matches!(kind, ChannelKind::Pagerduty { .. })),
         remind_hours,
@@ -305,13 +313,21 @@ fn arn(fields: &Fields<'_>, key: &str, service: &str, example: &str) -> Option<S
     None
 }
 
-fn names<T: FromStr<Err = IdError> + Ord>(fields: &Fields<'_>, key: &str) -> BTreeSet<T> {
+fn names<T: FromStr<Err = IdError> + Ord>(
+    fields: &Fields<'_>,
+    key: &str,
+    kind: &'static str,
+    used: &mut NamesUsed,
+) -> BTreeSet<T> {
     let written = fields.texts(key).map(|list| list.value).unwrap_or_default();
-    written
-        .iter()
-        .filter_map(|text| fields.parse(text, DiagnosticCode::BadName))
-        .map(|name: Written<T>| name.value)
-        .collect()
+    let mut found = BTreeSet::new();
+    for text in &written {
+        if let Some(name) = fields.parse::<T>(text, DiagnosticCode::BadName) {
+            used.push((kind, text.clone()));
+            found.insert(name.value);
+        }
+    }
+    found
 }
 
 fn cron(fields: &Fields<'_>, key: &str) -> Option<CronTimes> {
@@ -328,6 +344,25 @@ fn cron(fields: &Fields<'_>, key: &str) -> Option<CronTimes> {
                 .label("expected minute, hour, day, month and day of the week, in UTC: `0 18 * * FRI`"),
             );
             None
+        }
+    }
+}
+
+/// Tells of names that nothing in the topology has: what is said of them has no effect, and a slip of the pen would leave a team in
+/// another mode than was meant. A warning, as a team may go before the settings do.
+pub(super) fn check_names(used: &NamesUsed, index: &Index<'_>, sink: &Sink) {
+    for (kind, name) in used {
+        let (code, known): (_, Vec<&str>) = match *kind {
+            "hub" => (DiagnosticCode::UnknownHub, index.hubs.keys().map(String::as_str).collect()),
+            "team" => (DiagnosticCode::UnknownTeam, index.teams.keys().map(String::as_str).collect()),
+            _ => (DiagnosticCode::UnknownSpoke, index.spokes.keys().map(String::as_str).collect()),
+        };
+        if !known.contains(&name.value.as_str()) {
+            sink.push(
+                Diagnostic::warning(code, &name.place, format!("there is no {kind} `{}`", name.value))
+                    .label("what is said here has no effect")
+                    .did_you_mean(&name.value, known),
+            );
         }
     }
 }

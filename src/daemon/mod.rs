@@ -7,9 +7,12 @@
 
 pub mod config;
 mod memory;
+mod obey;
 pub mod orders;
 pub mod outbox;
+mod publish;
 mod reader;
+mod remember;
 mod round;
 pub mod status;
 mod turn;

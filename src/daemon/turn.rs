@@ -4,23 +4,17 @@ use super::config::{self, Config, Read, Source};
 use super::memory::Memory;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
-use super::round::{Ended, Round};
-use super::status::{ScopeState, ScopeStatus, Status};
-use crate::model::alert::Alert;
+use super::round::Round;
+use super::status::Status;
 use crate::model::desired::Desired;
-use crate::model::history::SweepRecord;
 use crate::model::ids::{Moment, Scope};
-use crate::model::incident::Incident;
-use crate::model::order::LiveStop;
-use crate::model::resource::ResourceId;
 use crate::model::world::Observation;
 use crate::plan::{Frozen, Restraints};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::Depth;
-use crate::store::{Note, OrderEntry, Store, StoreError};
-use crate::watch::alert::{self, Around};
+use crate::store::{Store, StoreError};
 use crate::watch::breaker::Breaker;
-use crate::watch::incident::{Incidents, Sight};
+use crate::watch::incident::Incidents;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -83,33 +77,33 @@ impl Handle {
 
 /// A daemon: see [`crate::daemon`].
 pub struct Daemon<F, C> {
-    fleet: Arc<F>,
-    clock: C,
-    source: Arc<dyn Source>,
-    store: Arc<Store>,
-    store_is_new: bool,
-    random: Box<dyn FnMut() -> f64 + Send + Sync>,
-    commands: mpsc::Receiver<Asked>,
-    published: watch::Sender<Arc<Status>>,
-    config: Option<Arc<Config>>,
-    topology_refused: Option<String>,
+    pub(super) fleet: Arc<F>,
+    pub(super) clock: C,
+    pub(super) source: Arc<dyn Source>,
+    pub(super) store: Arc<Store>,
+    pub(super) store_is_new: bool,
+    pub(super) random: Box<dyn FnMut() -> f64 + Send + Sync>,
+    pub(super) commands: mpsc::Receiver<Asked>,
+    pub(super) published: watch::Sender<Arc<Status>>,
+    pub(super) config: Option<Arc<Config>>,
+    pub(super) topology_refused: Option<String>,
     /// What the source had at the last look, to see whether it has come to rest.
-    seen_revision: Option<String>,
-    next_source: Moment,
-    orders: Orders,
-    memory: Memory,
-    desired: Option<Arc<Desired>>,
-    waiting: BTreeSet<Scope>,
-    pending: Option<Request>,
-    last_ended: Option<Moment>,
-    started: Moment,
-    next_prune: Moment,
-    sweep_id: u64,
+    pub(super) seen_revision: Option<String>,
+    pub(super) next_source: Moment,
+    pub(super) orders: Orders,
+    pub(super) memory: Memory,
+    pub(super) desired: Option<Arc<Desired>>,
+    pub(super) waiting: BTreeSet<Scope>,
+    pub(super) pending: Option<Request>,
+    pub(super) last_ended: Option<Moment>,
+    pub(super) started: Moment,
+    pub(super) next_prune: Moment,
+    pub(super) sweep_id: u64,
 }
 
 /// A sweep that is asked for.
 #[derive(Clone, Debug)]
-struct Request {
+pub(super) struct Request {
     trigger: String,
     full: bool,
     /// The scopes to read; none: all.
@@ -272,7 +266,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     }
 
     /// Asks for a sweep, together with one that is asked for already.
-    fn ask(&mut self, trigger: &str, full: bool, scopes: Option<BTreeSet<Scope>>, at: Moment) {
+    pub(super) fn ask(&mut self, trigger: &str, full: bool, scopes: Option<BTreeSet<Scope>>, at: Moment) {
         let request = Request { trigger: trigger.to_owned(), full, scopes, at };
         self.pending = Some(match self.pending.take() {
             Some(pending) => pending.merge(request),
@@ -571,301 +565,11 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             state_lost: self.orders.state_lost,
         }
     }
-
-    /// Makes incidents of what a sweep saw, and messages of those.
-    fn tell(&mut self, sight: &Sight, record: &SweepRecord, config: &Config) -> (alert::Changes, Vec<(String, Alert)>) {
-        let changes = self.memory.incidents.see(sight);
-        let mut told = alert::Changes {
-            open: changes.opened.into_iter().chain(changes.open).collect(),
-            resolved: changes.resolved.into_iter().chain(changes.mended).collect(),
-        };
-        let contacts = config.contacts();
-        let hubs = |incident: &Incident| match incident.concern.subject.resource() {
-            Some(resource) => config.places.hubs_of(resource, incident.concern.team.as_ref()),
-            None => BTreeSet::new(),
-        };
-        let around = Around {
-            owner: config.settings.operator.owner.as_str(),
-            revision: &config.revision.id,
-            channels: &config.settings.alerts,
-            contacts: &contacts,
-            hubs: &hubs,
-        };
-        let alerts = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
-        self.memory.incidents.replace(told.open.iter().cloned());
-        (told, alerts)
-    }
-
-    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
-    async fn remember(&mut self, ended: Ended, config: &Config) {
-        let Ended { record, writes, sight, plan, tripped } = ended;
-        let (told, alerts) = self.tell(&sight, &record, config);
-        log_sweep(&record, &told);
-        let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();
-        self.memory.last_sweep = Some(record.clone());
-        self.memory.plan = Some(Arc::new(plan));
-        self.last_ended = Some(self.clock.now());
-        self.sweep_id += 1;
-        let store = self.store.clone();
-        let now = self.clock.now();
-        let kept = tokio::task::spawn_blocking(move || -> Result<(), StoreError> {
-            for resource in &tripped {
-                store.trip(resource, now)?;
-            }
-            store.commit_sweep(&record, &writes, &incidents, &alerts)
-        });
-        match kept.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the sweep could not be kept"),
-            Err(error) => tracing::error!(%error, "the sweep could not be kept"),
-        }
-    }
-
-    /// Does what a person tells, and answers.
-    fn obey(&mut self, (command, by, answer): Asked) {
-        let now = self.clock.now();
-        let reply = match self.carry_out(command, &by, now) {
-            Ok(reply) => reply,
-            Err(error) => Reply::Refused(format!("it could not be kept, so it is not done: {error}")),
-        };
-        // Who asked may be gone.
-        _ = answer.send(reply);
-    }
-
-    fn carry_out(&mut self, command: Command, by: &str, now: Moment) -> Result<Reply, StoreError> {
-        let note = |reason: &str| Note { at: now, by: by.to_owned(), reason: reason.to_owned() };
-        let reply = match command {
-            Command::Sweep { scopes, full } => {
-                let scopes = (!scopes.is_empty()).then_some(scopes);
-                // Who is no person says what set it off.
-                let trigger = if [crate::schedule::SCHEDULE, SIGNAL].contains(&by) { by } else { "request" };
-                self.ask(trigger, full, scopes, now);
-                let log = OrderEntry { at: now, what: "sweep".into(), by: by.to_owned(), reason: String::new() };
-                self.store.log_order(&log)?;
-                return Ok(Reply::Done("a sweep is asked for".into()));
-            }
-            Command::Pause(pause) => {
-                let told = format!("{} is paused until {}: nothing is written there", pause.reach, pause.order.until);
-                self.orders.pause(&self.store, pause)?;
-                Reply::Done(told)
-            }
-            Command::Resume(reach) => match self.orders.resume(&self.store, &reach, &note(""))? {
-                true => Reply::Done(format!("{reach} goes on")),
-                false => return Ok(Reply::Refused(format!("{reach} is not paused; look at `wheelwright status`"))),
-            },
-            Command::ResumeStateLost => match self.orders.resume_state(&self.store, &note(""))? {
-                true => Reply::Done("the state counts from now on; what mode says `enforce` is written again".into()),
-                false => return Ok(Reply::Refused("the state is not lost".into())),
-            },
-            Command::ResumeFight(resource) => return self.resume_fight(&resource, &note("")),
-            Command::Stop(stop) => return self.stop(stop, now),
-            Command::Start(subscription) => match self.orders.start(&self.store, &subscription, &note(""))? {
-                true => Reply::Done(format!("{subscription} goes on: its rule is enabled by the sweep that follows")),
-                false => return Ok(Reply::Refused(self.why_not_stopped(&subscription))),
-            },
-        };
-        self.ask(ORDER, false, None, now);
-        Ok(reply)
-    }
-
-    fn resume_fight(&mut self, resource: &ResourceId, note: &Note) -> Result<Reply, StoreError> {
-        if !self.store.clear_trip(resource, note)? {
-            return Ok(Reply::Refused(format!("{resource} is not left alone; look at `wheelwright status`")));
-        }
-        self.memory.breaker.clear(resource);
-        self.ask(ORDER, false, None, note.at);
-        Ok(Reply::Done(format!("{resource} is mended again")))
-    }
-
-    fn why_not_stopped(&self, subscription: &crate::model::ids::SubscriptionId) -> String {
-        let written = self.config.as_ref().and_then(|config| {
-            let team = config.topology.teams.get(&subscription.team)?;
-            team.subscriptions.get(subscription)?.stop.clone()
-        });
-        match written {
-            Some(stop) => format!(
-                "{subscription} is not held off at the daemon but in {} ({}): take the entry out there",
-                stop.origin, stop.origin.entry
-            ),
-            None => format!("{subscription} is not held off"),
-        }
-    }
-
-    /// Holds a route off, if that can be done at all: a person who is told so must be able to rely on it.
-    fn stop(&mut self, stop: LiveStop, now: Moment) -> Result<Reply, StoreError> {
-        let Some(config) = self.config.clone() else {
-            return Ok(Reply::Refused("there is no good topology yet".into()));
-        };
-        let subscription = &stop.subscription;
-        let known = config
-            .topology
-            .teams
-            .get(&subscription.team)
-            .is_some_and(|team| team.subscriptions.contains_key(subscription));
-        if !known {
-            let kept = config.topology.kept.teams.contains_key(&subscription.team);
-            let why = if kept {
-                "its team's file has errors, so its rule is left as it is"
-            } else {
-                "nobody subscribes by that name"
-            };
-            return Ok(Reply::Refused(format!(
-                "{subscription} cannot be held off: {why}; disable its rule by hand if it must stop now"
-            )));
-        }
-        if self.orders.state_lost {
-            return Ok(Reply::Refused(
-                "nothing is written while the state is lost: `wheelwright resume --state-lost` first, or disable the rule by hand".into(),
-            ));
-        }
-        let (desired, _) = config.desired(std::slice::from_ref(&stop), now);
-        if let Some(why) = observed(&desired, &config, subscription) {
-            return Ok(Reply::Refused(why));
-        }
-        let told = format!(
-            "{subscription} is held off until {}: its rule is disabled by the sweep that follows, target and grant stay. Its events are \
-             dropped meanwhile, not queued",
-            stop.order.until
-        );
-        self.orders.stop(&self.store, stop)?;
-        self.ask(ORDER, false, None, now);
-        Ok(Reply::Done(told))
-    }
-
-    /// Publishes how things stand.
-    fn publish(&self, sweeping: Option<String>) {
-        let now = self.clock.now();
-        let settle_ms = self.config.as_ref().map_or(0, |config| u64::from(config.settings.pace.settle_secs) * 1_000);
-        let freezes = self.config.iter().flat_map(|config| {
-            config.settings.freezes.iter().filter_map(|(name, freeze)| Frozen::at(name, freeze, now))
-        });
-        let status = Status {
-            started: self.started,
-            at: now,
-            config: self.config.clone(),
-            topology_refused: self.topology_refused.clone(),
-            last_sweep: self.memory.last_sweep.clone(),
-            last_full: self.memory.last_full,
-            sweeping,
-            scopes: self.scopes(),
-            incidents: self.memory.incidents.open().cloned().collect(),
-            plan: self.memory.plan.clone(),
-            desired: self.desired.clone(),
-            world: Arc::new(self.memory.world.clone()),
-            pauses: self.orders.pauses.clone(),
-            stops: self.orders.stops.clone(),
-            freezes: freezes.collect(),
-            fights: self.memory.breaker.tripped().clone(),
-            state_lost: self.orders.state_lost,
-            settling: self.memory.settling.next(settle_ms),
-        };
-        self.published.send_replace(Arc::new(status));
-    }
-
-    fn scopes(&self) -> BTreeMap<Scope, ScopeStatus> {
-        let next: BTreeMap<&Scope, Moment> = self.memory.backoff.waiting().collect();
-        let Some(desired) = &self.desired else { return BTreeMap::new() };
-        let status = |scope: &Scope| {
-            let (state, at, why) = match self.memory.world.scopes.get(scope) {
-                Some(Observation::Complete { at, .. }) => (ScopeState::Complete, Some(*at), None),
-                Some(Observation::Partial { at, missing, .. }) => {
-                    let why: Vec<String> = missing.iter().map(|gap| format!("{gap}; {}", gap.mend)).collect();
-                    (ScopeState::Partial, Some(*at), Some(why.join(" / ")))
-                }
-                Some(Observation::Unreachable { at, why }) => {
-                    (ScopeState::Unreachable, Some(*at), Some(format!("{why}; {}", why.mend)))
-                }
-                Some(Observation::NoAccess) => (ScopeState::NoAccess, None, None),
-                None => (ScopeState::Waiting, None, None),
-            };
-            let state = if self.waiting.contains(scope) { ScopeState::Waiting } else { state };
-            ScopeStatus { state, at, why, next: next.get(scope).copied() }
-        };
-        desired.scopes.iter().chain(&desired.no_access).map(|scope| (scope.clone(), status(scope))).collect()
-    }
 }
 
 /// The trigger of a sweep that a person's order asks for.
-const ORDER: &str = "order";
+pub(super) const ORDER: &str = "order";
 /// Who asks for a sweep by SIGHUP.
 pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.
 const REVERTS_REMEMBERED_MS: u64 = 86_400_000;
-
-/// Why a subscription's rule is not written, if the mode there is observe.
-fn observed(desired: &Desired, config: &Config, subscription: &crate::model::ids::SubscriptionId) -> Option<String> {
-    let stopped = desired.stops.iter().find(|stop| stop.route.consumer.is(subscription))?;
-    let wanted = desired.rules.get(&stopped.rule)?;
-    let resource = ResourceId::Rule(stopped.rule.clone());
-    let mode = crate::plan::mode_at(
-        &resource,
-        Some(&stopped.team),
-        &wanted.routes,
-        desired,
-        &config.places,
-        &config.settings.modes,
-    );
-    (mode == crate::model::settings::Mode::Observe).then(|| {
-        format!(
-            "{subscription} cannot be held off: the mode there is observe, so nothing is written; disable {} by hand",
-            stopped.rule
-        )
-    })
-}
-
-/// One line a sweep, at the level that it deserves.
-fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
-    let SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
-        record;
-    let plan = record.plan_id.as_deref().unwrap_or("-");
-    let open = told.open.len();
-    if *failed > 0 || *scopes_unread > 0 {
-        tracing::warn!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
-    } else if *done > 0 || *findings > 0 {
-        tracing::info!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
-    } else {
-        tracing::debug!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
-    }
-}

@@ -1,0 +1,122 @@
+//! What is left of a sweep: incidents, messages, history, one line in the log.
+
+use super::config::Config;
+use super::round::Ended;
+use super::turn::Daemon;
+use crate::model::alert::Alert;
+use crate::model::history::SweepRecord;
+use crate::model::incident::Incident;
+use crate::port::{Clock, Fleet};
+use crate::store::StoreError;
+use crate::watch::alert::{self, Around};
+use crate::watch::incident::Sight;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
+    /// Makes incidents of what a sweep saw, and messages of those.
+    fn tell(&mut self, sight: &Sight, record: &SweepRecord, config: &Config) -> (alert::Changes, Vec<(String, Alert)>) {
+        let changes = self.memory.incidents.see(sight);
+        let mut told = alert::Changes {
+            open: changes.opened.into_iter().chain(changes.open).collect(),
+            resolved: changes.resolved.into_iter().chain(changes.mended).collect(),
+        };
+        let contacts = config.contacts();
+        let hubs = |incident: &Incident| match incident.concern.subject.resource() {
+            Some(resource) => config.places.hubs_of(resource, incident.concern.team.as_ref()),
+            None => BTreeSet::new(),
+        };
+        let around = Around {
+            owner: config.settings.operator.owner.as_str(),
+            revision: &config.revision.id,
+            channels: &config.settings.alerts,
+            contacts: &contacts,
+            hubs: &hubs,
+        };
+        let alerts = alert::alerts(&mut told, &around, record.began.plus_ms(record.took_ms));
+        self.memory.incidents.replace(told.open.iter().cloned());
+        (told, alerts)
+    }
+
+    /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
+    pub(super) async fn remember(&mut self, ended: Ended, config: &Config) {
+        let Ended { record, writes, sight, plan, tripped } = ended;
+        let (told, alerts) = self.tell(&sight, &record, config);
+        log_sweep(&record, &told);
+        let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();
+        self.memory.last_sweep = Some(record.clone());
+        self.memory.plan = Some(Arc::new(plan));
+        self.last_ended = Some(self.clock.now());
+        self.sweep_id += 1;
+        let store = self.store.clone();
+        let now = self.clock.now();
+        let kept = tokio::task::spawn_blocking(move || -> Result<(), StoreError> {
+            for resource in &tripped {
+                store.trip(resource, now)?;
+            }
+            store.commit_sweep(&record, &writes, &incidents, &alerts)
+        });
+        match kept.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the sweep could not be kept"),
+            Err(error) => tracing::error!(%error, "the sweep could not be kept"),
+        }
+    }
+}
+
+/// One line a sweep, at the level that it deserves.
+fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
+    let SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
+        record;
+    let plan = record.plan_id.as_deref().unwrap_or("-");
+    let open = told.open.len();
+    if *failed > 0 || *scopes_unread > 0 {
+        tracing::warn!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
+    } else if *done > 0 || *findings > 0 {
+        tracing::info!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
+    } else {
+        tracing::debug!(
+            sweep = id,
+            trigger,
+            full,
+            took_ms,
+            scopes_read,
+            scopes_unread,
+            findings,
+            plan,
+            done,
+            failed,
+            held,
+            open,
+            "swept"
+        );
+    }
+}
