@@ -40,6 +40,11 @@ impl Memory {
         times: &SweepTimes,
         jitter: f64,
     ) {
+        // What was read before something newer came in tells of a world that is gone.
+        let known_at = self.world.scopes.get(&scope).and_then(Observation::at);
+        if observation.at().is_some_and(|at| known_at.is_some_and(|known_at| at < known_at)) {
+            return;
+        }
         match &observation {
             Observation::Unreachable { why, .. } => {
                 self.backoff.failed(&scope, trouble_of(&why.class), now, times, jitter);
@@ -54,6 +59,8 @@ impl Memory {
 
 /// Whether a scope that failed with this class may answer later by itself.
 fn trouble_of(class: &str) -> Trouble {
+    // AWS's own code may follow it: `role-refused (AccessDenied)`.
+    let class = class.split(' ').next().unwrap_or_default();
     let known = ErrorClass::iter().find(|known| known.to_string() == class);
     // A deadline that passed is no class of a call's.
     if known.is_none_or(ErrorClass::is_transient) { Trouble::Transient } else { Trouble::Final }
@@ -62,30 +69,52 @@ fn trouble_of(class: &str) -> Trouble {
 /// Since when each break is ready but for its settle time: everything that it waits for is in place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settling {
-    since: BTreeMap<StepKey, Moment>,
+    /// None: it waits for something that is not there yet.
+    since: BTreeMap<StepKey, Option<Moment>>,
 }
 
 impl Settling {
-    /// Takes in a plan: a break that still waits for makes starts from the beginning, one that is not planned any more is forgotten.
+    /// Takes in a plan as of `now`: the time of a break begins when it is first seen to wait for nothing more; one that is not planned
+    /// any more is forgotten.
     pub(super) fn see(&mut self, plan: &Plan, now: Moment) {
         let makes: BTreeSet<StepKey> = plan.steps.iter().filter(|step| !step.is_break()).map(Step::key).collect();
         let mut since = BTreeMap::new();
         for step in plan.steps.iter().filter(|step| step.is_break() && step.settles) {
             let waits = step.after.iter().any(|key| makes.contains(key));
-            let from = if waits { now } else { self.since.get(&step.key()).copied().unwrap_or(now) };
-            since.insert(step.key(), from);
+            let before = self.since.get(&step.key()).copied().flatten();
+            since.insert(step.key(), (!waits).then(|| before.unwrap_or(now)));
         }
         self.since = since;
     }
 
     /// The breaks whose time has come.
     pub(super) fn ready(&self, now: Moment, settle_ms: u64) -> BTreeSet<StepKey> {
-        let ready = self.since.iter().filter(|(_, since)| now.millis_since(**since) >= settle_ms);
-        ready.map(|(key, _)| key.clone()).collect()
+        let is_ready = |since: &Option<Moment>| since.is_some_and(|since| now.millis_since(since) >= settle_ms);
+        self.since.iter().filter(|(_, since)| is_ready(since)).map(|(key, _)| key.clone()).collect()
     }
 
     /// How many wait, and when the first of them is ready.
     pub(super) fn next(&self, settle_ms: u64) -> Option<(usize, Moment)> {
-        self.since.values().min().map(|since| (self.since.len(), since.plus_ms(settle_ms)))
+        self.since.values().flatten().min().map(|since| (self.since.len(), since.plus_ms(settle_ms)))
+    }
+
+    /// When the next of them is ready after `now`.
+    pub(super) fn next_after(&self, now: Moment, settle_ms: u64) -> Option<Moment> {
+        self.since.values().flatten().map(|since| since.plus_ms(settle_ms)).filter(|ready| now < *ready).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_with_aws_code_and_without_and_a_deadline_is_none() {
+        for class in ["role-refused (AccessDenied)", "denied (AccessDeniedException)", "credentials", "wrong-account"] {
+            assert_eq!(trouble_of(class), Trouble::Final, "{class}");
+        }
+        for class in ["deadline", "throttled (ThrottlingException)", "no-answer", "server-error (InternalException)"] {
+            assert_eq!(trouble_of(class), Trouble::Transient, "{class}");
+        }
     }
 }

@@ -19,4 +19,4 @@ mod turn;
 
 pub use orders::{Command, Reply};
 pub use status::Status;
-pub use turn::{Daemon, Handle, Parts, SIGNAL};
+pub use turn::{Daemon, Handle, Parts, SIGNAL, STATE_CHECKED};

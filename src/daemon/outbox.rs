@@ -25,19 +25,34 @@ pub async fn deliver<C: Clock>(
     let store = Arc::clone(&handle.store);
     // What waits for another try holds back what came after it in its group, so that nothing is resolved before it was raised.
     let mut held_back: BTreeMap<(String, String), u64> = BTreeMap::new();
+    // Brought, and that could not be kept: not to be brought again.
+    let mut brought_already: BTreeSet<u64> = BTreeSet::new();
     loop {
         match due(&store, clock.now()).await {
             Ok(outgoing) => {
+                let (again, outgoing) = outgoing.into_iter().partition(|message| brought_already.contains(&message.id));
+                for Outgoing { id, .. } in again {
+                    let (store, now) = (Arc::clone(&store), clock.now());
+                    if keep(move || store.alert_sent(id, now)).await.is_ok() {
+                        brought_already.remove(&id);
+                    }
+                }
                 let ready = in_order(outgoing, &held_back);
                 let sends = ready.into_iter().map(|(channel, messages)| bring(&channels, channel, messages));
                 let ended: Vec<Brought> = join_all(sends).await.into_iter().flatten().collect();
                 for brought in ended {
                     let group = (brought.outgoing.channel.clone(), brought.outgoing.alert.group.clone());
                     let id = brought.outgoing.id;
+                    let was_sent = brought.sent.is_ok();
                     match settle(&store, &metrics, brought, clock.now(), random()).await {
                         Ok(true) => _ = held_back.remove(&group),
                         Ok(false) => _ = held_back.insert(group, id),
-                        Err(error) => tracing::error!(%error, "what became of an alert could not be kept"),
+                        Err(error) => {
+                            tracing::error!(%error, "what became of an alert could not be kept");
+                            if was_sent {
+                                brought_already.insert(id);
+                            }
+                        }
                     }
                 }
             }

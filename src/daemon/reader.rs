@@ -17,11 +17,16 @@ pub(super) struct Arrival {
     pub(super) depth: Depth,
 }
 
+/// Scopes in trouble that are asked at one time.
+const SCOPES_IN_TROUBLE_AT_ONCE: usize = 16;
+
 /// Sends for scopes, and knows which are under way.
 pub(super) struct Reader<F, C> {
     fleet: Arc<F>,
     clock: C,
     at_once: Arc<Semaphore>,
+    /// For scopes in trouble, so that they never take the others' places.
+    again_at_once: Arc<Semaphore>,
     arrivals: mpsc::UnboundedSender<Arrival>,
     incoming: mpsc::UnboundedReceiver<Arrival>,
     under_way: BTreeSet<Scope>,
@@ -32,7 +37,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
     pub(super) fn new(fleet: Arc<F>, clock: C, scopes_in_flight_max: usize) -> Self {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
-        Self { fleet, clock, at_once, arrivals, incoming, under_way: BTreeSet::new() }
+        let again_at_once = Arc::new(Semaphore::new(SCOPES_IN_TROUBLE_AT_ONCE));
+        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way: BTreeSet::new() }
     }
 
     /// Waits for the next scope to come in.
@@ -49,10 +55,19 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
 
     /// Sends for `scope`, unless it is under way already.
     pub(super) fn send_for(&mut self, scope: &Scope, desired: &Arc<Desired>, depth: Depth, deadline_ms: u64) {
+        self.send(scope, desired, depth, deadline_ms, self.at_once.clone());
+    }
+
+    /// The same for a scope that is in trouble: to the last thing that is set, as it is news.
+    pub(super) fn send_again_for(&mut self, scope: &Scope, desired: &Arc<Desired>, deadline_ms: u64) {
+        self.send(scope, desired, Depth::Full, deadline_ms, self.again_at_once.clone());
+    }
+
+    fn send(&mut self, scope: &Scope, desired: &Arc<Desired>, depth: Depth, deadline_ms: u64, at_once: Arc<Semaphore>) {
         if !self.under_way.insert(scope.clone()) {
             return;
         }
-        let (fleet, clock, at_once) = (self.fleet.clone(), self.clock.clone(), self.at_once.clone());
+        let (fleet, clock) = (self.fleet.clone(), self.clock.clone());
         let (desired, scope, arrivals) = (desired.clone(), scope.clone(), self.arrivals.clone());
         tokio::spawn(async move {
             let _permit = at_once.acquire().await;

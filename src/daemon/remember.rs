@@ -4,10 +4,12 @@ use super::config::Config;
 use super::round::Ended;
 use super::turn::Daemon;
 use crate::model::alert::Alert;
-use crate::model::history::SweepRecord;
+use crate::model::history::{SweepRecord, WriteRecord};
+use crate::model::ids::Moment;
 use crate::model::incident::Incident;
+use crate::model::resource::ResourceId;
 use crate::port::{Clock, Fleet};
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::watch::alert::{self, Around};
 use crate::watch::incident::Sight;
 use std::collections::BTreeSet;
@@ -29,7 +31,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let around = Around {
             owner: config.settings.operator.owner.as_str(),
             revision: &config.revision.id,
-            channels: &config.settings.alerts,
+            channels: self.channels.as_ref().unwrap_or(&config.settings.alerts),
             contacts: &contacts,
             hubs: &hubs,
         };
@@ -48,19 +50,55 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.memory.plan = Some(Arc::new(plan));
         self.last_ended = Some(self.clock.now());
         self.sweep_id += 1;
-        let store = self.store.clone();
-        let now = self.clock.now();
-        let kept = tokio::task::spawn_blocking(move || -> Result<(), StoreError> {
-            for resource in &tripped {
-                store.trip(resource, now)?;
-            }
-            store.commit_sweep(&record, &writes, &incidents, &alerts)
-        });
-        match kept.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the sweep could not be kept"),
-            Err(error) => tracing::error!(%error, "the sweep could not be kept"),
+        let at = self.clock.now();
+        self.unkept.push_back(Unkept { at, record, writes, incidents, alerts, tripped });
+        if self.unkept.len() > UNKEPT_MAX {
+            self.unkept.pop_front();
         }
+        self.keep().await;
+    }
+
+    /// Keeps what sweeps left, the oldest first; what cannot be kept now is kept with the next one.
+    async fn keep(&mut self) {
+        while let Some(unkept) = self.unkept.pop_front() {
+            let store = self.store.clone();
+            let kept = tokio::task::spawn_blocking(move || {
+                let kept = unkept.keep(&store);
+                (unkept, kept)
+            });
+            match kept.await {
+                Ok((_, Ok(()))) => {}
+                Ok((unkept, Err(error))) => {
+                    let waiting = self.unkept.len() + 1;
+                    tracing::error!(%error, waiting, "a sweep could not be kept yet; alerts of it wait");
+                    self.unkept.push_front(unkept);
+                    return;
+                }
+                Err(error) => tracing::error!(%error, "a sweep could not be kept"),
+            }
+        }
+    }
+}
+
+/// Sweeps that wait to be kept; beyond them the oldest is given up.
+const UNKEPT_MAX: usize = 1_000;
+
+/// What one sweep left.
+pub(super) struct Unkept {
+    at: Moment,
+    record: SweepRecord,
+    writes: Vec<WriteRecord>,
+    incidents: Vec<Incident>,
+    alerts: Vec<(String, Alert)>,
+    tripped: Vec<ResourceId>,
+}
+
+impl Unkept {
+    fn keep(&self, store: &Store) -> Result<(), StoreError> {
+        for resource in &self.tripped {
+            store.trip(resource, self.at)?;
+        }
+        store.commit_sweep(&self.record, &self.writes, &self.incidents, &self.alerts)
     }
 }
 

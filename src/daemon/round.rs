@@ -30,6 +30,7 @@ pub(super) struct Round<'a, F, C> {
     pub(super) restraints: &'a Restraints,
     pub(super) unready_stops: &'a [LiveStop],
     pub(super) topology_refused: Option<&'a str>,
+    pub(super) state_lost: bool,
     /// Set where it should end as soon as it safely can.
     pub(super) interrupt: &'a AtomicBool,
     pub(super) sweep_id: u64,
@@ -127,7 +128,7 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         if let Some(why) = self.topology_refused {
             concerns.push(Concern::of_operator(FindingCode::TopologyRefused, Outcome::Left, why));
         }
-        if self.restraints.state_lost {
+        if self.state_lost {
             let detail =
                 "the state file is new and the accounts bear our marks: pauses, stops and breakers are not known";
             concerns.push(Concern::of_operator(FindingCode::StateLost, Outcome::Waiting, detail));

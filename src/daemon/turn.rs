@@ -4,18 +4,22 @@ use super::config::{self, Config, Read, Source};
 use super::memory::Memory;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
+use super::remember::Unkept;
 use super::round::Round;
 use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
+use crate::model::plan::{Step, StepKey};
+use crate::model::resource::BusId;
+use crate::model::settings::ChannelSettings;
 use crate::model::world::Observation;
-use crate::plan::{Frozen, Restraints};
+use crate::plan::{Approval, Frozen, Restraints, approve};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::Depth;
 use crate::store::{Store, StoreError};
 use crate::watch::breaker::Breaker;
 use crate::watch::incident::Incidents;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -32,8 +36,6 @@ pub struct Parts<F, C> {
     pub source: Arc<dyn Source>,
     /// What is remembered.
     pub store: Arc<Store>,
-    /// Whether the state file was made just now: with marks of ours in the accounts, an older one was lost.
-    pub store_is_new: bool,
     /// Numbers from 0 to 1 that nobody can foretell.
     pub random: Box<dyn FnMut() -> f64 + Send + Sync>,
 }
@@ -90,15 +92,25 @@ pub struct Daemon<F, C> {
     /// What the source had at the last look, to see whether it has come to rest.
     pub(super) seen_revision: Option<String>,
     pub(super) next_source: Moment,
+    /// The latest time that was seen.
+    pub(super) seen_now: Moment,
     pub(super) orders: Orders,
     pub(super) memory: Memory,
     pub(super) desired: Option<Arc<Desired>>,
     pub(super) waiting: BTreeSet<Scope>,
+    /// What came in to the end since the last sweep, and whether all that we set was read.
+    pub(super) read: BTreeMap<Scope, bool>,
     pub(super) pending: Option<Request>,
     pub(super) last_ended: Option<Moment>,
     pub(super) started: Moment,
     pub(super) next_prune: Moment,
     pub(super) sweep_id: u64,
+    /// The settled breaks that a sweep was asked for: not again for the same.
+    pub(super) asked_settled: BTreeSet<StepKey>,
+    /// What could not be kept yet.
+    pub(super) unkept: VecDeque<Unkept>,
+    /// The channels as they were when the daemon began: they are opened once.
+    pub(super) channels: Option<BTreeMap<String, ChannelSettings>>,
 }
 
 /// A sweep that is asked for.
@@ -124,6 +136,20 @@ impl Request {
     }
 }
 
+/// What a look at the source saw: the same text for the same.
+fn name_of(read: &Read) -> String {
+    match read {
+        Read::Good(config) => config.revision.id.to_string(),
+        Read::Refused { revision: Some(revision), .. } => revision.id.to_string(),
+        Read::Refused { revision: None, why } => why.clone(),
+    }
+}
+
+/// Milliseconds between two looks at the source at the start.
+const LOOK_AGAIN_MS: u64 = 1_000;
+/// Looks at the start; then what comes to rest later is taken over later.
+const LOOKS_AT_START_MAX: u32 = 30;
+
 /// How the reading of a sweep ended.
 enum Reading {
     /// With what was read to the end, and whether all that we set was.
@@ -147,7 +173,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// # Errors
     /// What is remembered cannot be read.
     pub fn new(parts: Parts<F, C>) -> Result<(Self, Handle), StoreError> {
-        let Parts { fleet, clock, source, store, store_is_new, random } = parts;
+        let Parts { fleet, clock, source, store, random } = parts;
         let now = clock.now();
         let window_start = Moment(now.0.saturating_sub(REVERTS_REMEMBERED_MS));
         let memory = Memory {
@@ -157,6 +183,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             ..Memory::default()
         };
         let orders = Orders::restore(&store)?;
+        // Only what was decided counts: a start that came to nothing must not make a lost state seem an old one.
+        let store_is_new = store.meta(STATE_CHECKED)?.is_none();
         let sweep_id = store.next_sweep_id()?;
         let (commands, incoming) = mpsc::channel(COMMANDS_MAX);
         let (published, status) = watch::channel(Arc::new(Status { started: now, at: now, ..Status::default() }));
@@ -173,10 +201,15 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             topology_refused: None,
             seen_revision: None,
             next_source: now,
+            seen_now: now,
             orders,
             memory: Memory { last_sweep: None, ..memory },
             desired: None,
             waiting: BTreeSet::new(),
+            read: BTreeMap::new(),
+            asked_settled: BTreeSet::new(),
+            unkept: VecDeque::new(),
+            channels: None,
             pending: None,
             last_ended: None,
             started: now,
@@ -215,8 +248,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                     self.publish(None);
                 }
                 arrival = reader.next() => {
-                    self.arrived(arrival);
-                    self.ask("answer", false, Some(BTreeSet::new()), now);
+                    if self.arrived(arrival) {
+                        self.ask("answer", false, Some(BTreeSet::new()), now);
+                    }
                 }
                 () = self.clock.wait_ms(wait_ms) => {}
             }
@@ -224,10 +258,20 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         tracing::info!(uptime_ms = self.clock.now().millis_since(self.started), "ends");
     }
 
-    /// Reads the topology for the first time. Returns how many accounts may be asked at once.
+    /// Reads the topology for the first time: what two looks saw alike, as files may be on their way. Returns how many accounts may be
+    /// asked at once.
     async fn read_source_at_start(&mut self) -> usize {
-        let read = self.fetch().await;
-        self.take_over(read);
+        let mut read = self.fetch().await;
+        for _ in 0..LOOKS_AT_START_MAX {
+            let seen = name_of(&read);
+            self.clock.wait_ms(LOOK_AGAIN_MS).await;
+            read = self.fetch().await;
+            if name_of(&read) == seen {
+                self.take_over(read);
+                self.seen_revision = Some(seen);
+                break;
+            }
+        }
         self.next_source = self.clock.now();
         let settings = self.config.as_ref().map(|config| config.settings.pace.accounts_in_flight_max);
         settings.unwrap_or(crate::config::Settings::default().pace.accounts_in_flight_max) as usize
@@ -248,6 +292,10 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 if is_new {
                     let (revision, sequence) = (&config.revision.id, config.revision.sequence);
                     tracing::info!(%revision, sequence, "goes by this topology");
+                    let channels = self.channels.get_or_insert_with(|| config.settings.alerts.clone());
+                    if *channels != config.settings.alerts {
+                        tracing::warn!("[alert] changed: channels are opened at the start, so start the daemon again");
+                    }
                     self.memory.backoff.config_changed();
                     self.config = Some(Arc::from(config));
                 }
@@ -289,8 +337,24 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         Some(gap_ends.map_or(pending.at, |gap_ends| gap_ends.max(pending.at)))
     }
 
+    /// Where the machine's clock was set back, what was to come in a minute is not to come in an hour.
+    fn mind_the_clock(&mut self, now: Moment) {
+        if now < self.seen_now {
+            tracing::warn!(from = %self.seen_now, to = %now, "the machine's clock was set back");
+            for time in [&mut self.memory.last_fast, &mut self.memory.last_full, &mut self.last_ended] {
+                *time = time.map(|time| time.min(now));
+            }
+            self.next_source = self.next_source.min(now);
+            if let Some(pending) = &mut self.pending {
+                pending.at = pending.at.min(now);
+            }
+        }
+        self.seen_now = now;
+    }
+
     /// Looks at every clock: what is due is asked for.
     async fn see_what_is_due(&mut self, now: Moment, reader: &mut Reader<F, C>) {
+        self.mind_the_clock(now);
         if self.next_source <= now {
             self.look_at_source(now).await;
         }
@@ -308,23 +372,25 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         } else if self.fast_due(&config).is_some_and(|due| due <= now) {
             self.ask("interval", false, None, now);
         }
-        let settle_ms = u64::from(config.settings.pace.settle_secs) * 1_000;
-        if self.memory.settling.next(settle_ms).is_some_and(|(_, ready)| ready <= now) && self.may_break(&config, now) {
+        let settled = self.settled_breaks(&config, now);
+        if !settled.is_subset(&self.asked_settled) {
             self.ask("settled", false, Some(BTreeSet::new()), now);
         }
+        self.asked_settled = settled;
         if let Some(desired) = self.desired.clone() {
             let deadline_ms = u64::from(config.settings.pace.scope_deadline_secs) * 1_000;
             for scope in self.memory.backoff.due(now) {
-                reader.send_for(&scope, &desired, Depth::Full, deadline_ms);
+                reader.send_again_for(&scope, &desired, deadline_ms);
             }
         }
     }
 
-    /// Whether a sweep for settled breaks is worth it: not while everything is held.
-    fn may_break(&self, config: &Config, now: Moment) -> bool {
+    /// The settled breaks that a sweep would do now: nothing that is held, or waits for what is. Each set is tried once beside the interval.
+    fn settled_breaks(&self, config: &Config, now: Moment) -> BTreeSet<StepKey> {
         let ready = self.memory.settling.ready(now, u64::from(config.settings.pace.settle_secs) * 1_000);
-        let plan = self.memory.plan.as_ref();
-        plan.is_some_and(|plan| plan.steps.iter().any(|step| step.held_by.is_empty() && ready.contains(&step.key())))
+        let approved = self.memory.plan.as_ref().and_then(|plan| approve(plan, &Approval::default()).ok());
+        let steps = approved.iter().flat_map(|approved| approved.steps());
+        steps.filter(|step| step.settles).map(Step::key).filter(|key| ready.contains(key)).collect()
     }
 
     fn full_due(&self, config: &Config) -> Option<Moment> {
@@ -338,13 +404,15 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// When to look at the clocks again.
     fn next_wake(&self, now: Moment) -> Moment {
         let mut times = vec![self.next_source, self.next_prune];
-        times.extend(self.orders.next_end());
+        // What could not be ended in time is tried again with whatever comes next.
+        times.extend(self.orders.next_end().filter(|end| now < *end));
         if let Some(config) = &self.config {
             times.extend(self.pending_due());
-            times.extend(self.full_due(config));
-            times.extend(self.fast_due(config));
+            // What is due already is asked for already.
+            times.extend(self.full_due(config).filter(|due| now < *due));
+            times.extend(self.fast_due(config).filter(|due| now < *due));
             let settle_ms = u64::from(config.settings.pace.settle_secs) * 1_000;
-            times.extend(self.memory.settling.next(settle_ms).map(|(_, ready)| ready).filter(|ready| now < *ready));
+            times.extend(self.memory.settling.next_after(now, settle_ms));
             times.extend(self.memory.backoff.next_due().filter(|due| now < *due));
         }
         times.into_iter().min().unwrap_or(now)
@@ -356,11 +424,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.config.as_ref().map_or(5_000, |config| u64::from(config.settings.sweep.source_every_secs) * 1_000);
         self.next_source = now.plus_ms(every_ms);
         let read = self.fetch().await;
-        let revision = match &read {
-            Read::Good(config) => config.revision.id.to_string(),
-            Read::Refused { revision: Some(revision), .. } => revision.id.to_string(),
-            Read::Refused { revision: None, why } => why.clone(),
-        };
+        let revision = name_of(&read);
         let at_rest = self.seen_revision.replace(revision.clone()).as_ref() == Some(&revision);
         if at_rest && self.take_over(read) {
             self.ask("topology", true, None, now);
@@ -379,12 +443,23 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
     }
 
-    fn arrived(&mut self, arrival: Arrival) {
-        let Arrival { scope, observation, depth: _ } = arrival;
+    /// Takes in what a scope answered. Returns whether that is news: it was read, or is newly in trouble.
+    fn arrived(&mut self, arrival: Arrival) -> bool {
+        let Arrival { scope, observation, depth } = arrival;
         self.waiting.remove(&scope);
+        // Taken off the roster while it was being read.
+        if !self.desired.as_ref().is_some_and(|desired| desired.scopes.contains(&scope)) {
+            return false;
+        }
+        let was_unreachable = matches!(self.memory.world.scopes.get(&scope), Some(Observation::Unreachable { .. }));
+        let is_news = !was_unreachable || !matches!(observation, Observation::Unreachable { .. });
+        if matches!(observation, Observation::Complete { .. }) {
+            *self.read.entry(scope.clone()).or_default() |= depth == Depth::Full;
+        }
         let times = self.config.as_ref().map(|config| config.settings.sweep.clone()).unwrap_or_default();
         let jitter = (self.random)();
         self.memory.arrived(scope, observation, self.clock.now(), &times, jitter);
+        is_news
     }
 
     /// One sweep. Returns whether the daemon is to end.
@@ -401,7 +476,12 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let desired = Arc::new(desired);
         self.desired = Some(desired.clone());
         self.forget_scopes(&desired);
-        let depth = if request.full { Depth::Full } else { Depth::Fast };
+        // What is written is looked at as closely as it was seen: what a sweep over older readings rests on may be a full one.
+        let depth = if request.full || request.scopes.is_some() { Depth::Full } else { Depth::Fast };
+        if ["request", SIGNAL, "topology"].contains(&&*request.trigger) {
+            let is_meant = |scope: &Scope| request.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
+            self.memory.backoff.ask_now(is_meant, began);
+        }
         let read = match self.read_scopes(&request, &config, &desired, depth, reader, shutdown).await {
             Reading::Done(read) => read,
             Reading::Ordered => {
@@ -435,6 +515,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 restraints: &restraints,
                 unready_stops: &unready_stops,
                 topology_refused: topology_refused.as_deref(),
+                state_lost: self.orders.state_lost,
                 interrupt: &interrupt,
                 sweep_id: self.sweep_id,
                 trigger: &request.trigger,
@@ -453,8 +534,13 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                     }
                     Some(asked) = self.commands.recv() => {
                         // What people order does not wait for the steps of a long plan.
-                        interrupt.store(true, Ordering::Relaxed);
-                        asked_meanwhile.push(asked);
+                        let is_order = !matches!(asked.0, Command::Sweep { .. });
+                        interrupt.fetch_or(is_order, Ordering::Relaxed);
+                        // The breaker is with the sweep.
+                        match asked.0 {
+                            Command::ResumeFight(_) => asked_meanwhile.push(asked),
+                            _ => self.obey(asked),
+                        }
                     }
                 }
             }
@@ -497,7 +583,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let patience_ms = half_ms.clamp(*PATIENCE_MS.start(), *PATIENCE_MS.end());
         let clock = self.clock.clone();
         let mut out_of_patience = pin!(clock.wait_ms(patience_ms));
-        let mut read = BTreeMap::new();
         while !missing.is_empty() {
             tokio::select! {
                 biased;
@@ -510,9 +595,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 }
                 arrival = reader.next() => {
                     missing.remove(&arrival.scope);
-                    if matches!(arrival.observation, Observation::Complete { .. }) {
-                        read.insert(arrival.scope.clone(), arrival.depth == Depth::Full);
-                    }
                     self.arrived(arrival);
                 }
                 () = &mut out_of_patience => break,
@@ -522,7 +604,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             tracing::warn!(%scope, patience_ms, "has not answered; the sweep goes on without it");
         }
         self.waiting = missing;
-        Reading::Done(read)
+        Reading::Done(std::mem::take(&mut self.read))
     }
 
     /// What is known of scopes that nobody asks for any more goes.
@@ -532,21 +614,29 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.memory.backoff.keep_only(swept);
     }
 
-    /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped.
+    /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped. As long as the
+    /// hubs were not read, that is not known.
     fn notice_lost_state(&mut self, desired: &Desired) {
-        if !std::mem::take(&mut self.store_is_new) {
+        if !self.store_is_new {
             return;
         }
-        let views = self.memory.world.scopes.iter().filter_map(|(scope, seen)| Some((scope, seen.view()?)));
-        let marked = views.flat_map(|(scope, view)| {
-            view.buses.iter().filter_map(move |(name, bus)| {
-                bus.mark(&crate::model::resource::BusId { scope: scope.clone(), name: name.clone() })
-            })
+        let world = &self.memory.world;
+        let views = world.scopes.iter().filter_map(|(scope, seen)| Some((scope, seen.view()?)));
+        let mut marks = views.flat_map(|(scope, view)| {
+            view.buses.iter().filter_map(|(name, bus)| bus.mark(&BusId { scope: scope.clone(), name: name.clone() }))
         });
-        if marked.into_iter().any(|mark| mark.owner == desired.owner)
-            && let Err(error) = self.orders.lose_state(&self.store)
-        {
-            tracing::error!(%error, "that the state is lost could not be kept");
+        let is_marked = marks.any(|mark| mark.owner == desired.owner);
+        let mut hubs = desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| &bus.scope);
+        let is_known = if is_marked {
+            self.orders.lose_state(&self.store)
+        } else if hubs.all(|scope| world.view(scope).is_some_and(|view| view.buses_read)) {
+            Ok(())
+        } else {
+            return;
+        };
+        match is_known.and_then(|()| self.store.set_meta(STATE_CHECKED, "yes")) {
+            Ok(()) => self.store_is_new = false,
+            Err(error) => tracing::error!(%error, "whether the state is lost could not be kept"),
         }
     }
 
@@ -559,13 +649,17 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             freezes,
             pauses: self.orders.pauses.clone(),
             fights: self.memory.breaker.tripped().keys().cloned().collect(),
-            state_lost: self.orders.state_lost,
+            // Whether it is lost is not known before the hubs were read.
+            state_lost: self.orders.state_lost || self.store_is_new,
         }
     }
 }
 
 /// The trigger of a sweep that a person's order asks for.
 pub(super) const ORDER: &str = "order";
+/// What the store says when it is known whether an older state was lost: under this name, anything. Who knows that there was none, says
+/// so before the daemon begins.
+pub const STATE_CHECKED: &str = "state-checked";
 /// Who asks for a sweep by SIGHUP.
 pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.

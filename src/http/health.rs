@@ -36,7 +36,8 @@ fn overdue(status: &Status, now: Moment) -> Option<u64> {
     let silent_ms = now.millis_since(status.at);
     // Without a topology there is nothing that it would tell regularly.
     let config = status.config.as_ref()?;
-    let between_ms = u64::from(config.settings.sweep.fast_every_secs) * 1_000;
+    let sweep = &config.settings.sweep;
+    let between_ms = u64::from(sweep.fast_every_secs + sweep.gap_secs_min + sweep.start_jitter_secs_max) * 1_000;
     let bound_ms = if status.sweeping.is_some() { SWEEP_MS_MAX } else { 3 * between_ms + IDLE_MS_SPARE };
     (silent_ms > bound_ms).then_some(silent_ms)
 }

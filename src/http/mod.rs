@@ -1,7 +1,7 @@
 //! The daemon's HTTP surface: health, metrics, what it knows as JSON, and people's orders.
 //!
 //! Layer 6. It reads what the daemon publishes and what the store keeps, and tells the daemon what people order; it calls no AWS
-//! and decides nothing. The shapes of its answers are its own ([`view`]), so that the model can change without them.
+//! and decides nothing. The shapes of its answers are its own (`view.rs`), so that the model can change without them.
 //!
 //! **What is refused, and cheaply:** on loopback, requests whose `Host` is not this machine (DNS rebinding); elsewhere, everything
 //! but the health checks without the token; orders without it, everywhere. What is asked costs a bounded amount: connections at

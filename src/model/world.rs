@@ -70,6 +70,14 @@ impl fmt::Display for Gap {
 }
 
 impl Observation {
+    /// When the first question was asked; none where nothing ever is.
+    pub fn at(&self) -> Option<Moment> {
+        match self {
+            Self::Complete { at, .. } | Self::Partial { at, .. } | Self::Unreachable { at, .. } => Some(*at),
+            Self::NoAccess => None,
+        }
+    }
+
     /// What was read, complete or not.
     pub fn view(&self) -> Option<&ScopeView> {
         match self {

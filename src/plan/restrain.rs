@@ -1,16 +1,16 @@
 //! What the daemon may not do now: modes, drift that waits, freezes, pauses, fights, a lost state. Each is a guard on steps of a
 //! finished plan, so that whatever waits for a step that is held waits too, and the plan says all of it.
 //!
-//! A person's order to hold a route off, or to let it go on, is one write that changes a rule's state and nothing else.
-//! Where the daemon writes at all, nothing of this holds it, nor do the guards that count changes.
+//! A person's order to hold a route off, or to let it go on, is one write of a rule's state. Where the daemon writes at all, nothing of this holds it, nor do the guards that count changes.
 
 use super::mark_held_findings;
+use crate::eventbridge::Pattern;
 use crate::model::desired::Desired;
 use crate::model::finding::FindingCode;
 use crate::model::ids::{HubName, Moment, Scope, SpokeName, TeamName};
 use crate::model::order::{Pause, Reach};
-use crate::model::plan::{Action, Cause, Guard, Hold, Plan, RulePart, Seen, Step};
-use crate::model::resource::{BusId, ResourceId, RuleId};
+use crate::model::plan::{Action, Cause, Guard, Hold, Plan, RulePart, Seen, Step, StepKey};
+use crate::model::resource::{BusId, ResourceId, RuleState};
 use crate::model::route::RouteId;
 use crate::model::settings::{Freeze, FreezeHolds, Mode, Modes};
 use crate::model::topology::Topology;
@@ -126,10 +126,14 @@ fn arn_scope(arn: &str) -> String {
 /// Holds what `restraints` say, and tells of each.
 pub fn restrain(plan: &mut Plan, desired: &Desired, places: &Places, restraints: &Restraints) {
     let mut holds: BTreeMap<(Guard, String), usize> = BTreeMap::new();
+    let is_tag = |step: &&Step| matches!(step.action, Action::TagRule { .. } | Action::UntagRule { .. });
+    let tags: BTreeSet<StepKey> = plan.steps.iter().filter(is_tag).map(Step::key).collect();
     for step in &mut plan.steps {
         let writes_here = !restraints.state_lost && mode_of(step, desired, places, &restraints.modes) == Mode::Enforce;
         if writes_here && is_switch(step, desired) {
             step.held_by.retain(|guard| !matches!(guard, Guard::TooManyChanges | Guard::TooManyBreaks));
+            // It waits for nothing but its bus: tags that cannot be written now keep no route from being held off.
+            step.after.retain(|key| !tags.contains(key));
             continue;
         }
         for (guard, reason) in held(step, desired, places, restraints) {
@@ -207,15 +211,24 @@ fn covers(reach: &Reach, step: &Step, places: &Places) -> bool {
     }
 }
 
-/// Whether a step does what a stop (or its end) asks and nothing else: it changes a rule's state by intent.
+/// Whether a step holds a route off that has a stop, or lets go on what was held off. The first may bring other changes of the rule
+/// with it: the stop comes first. The second is a rule that our own mark says was disabled, and that matches the same events as before.
 fn is_switch(step: &Step, desired: &Desired) -> bool {
-    let Action::PutRule { rule, pattern, state, part: RulePart::Whole, .. } = &step.action else { return false };
-    let Seen::Rule { pattern: Some(seen_pattern), state: seen_state, .. } = &step.seen else { return false };
-    let same_events =
-        match (crate::eventbridge::Pattern::parse(pattern), crate::eventbridge::Pattern::parse(seen_pattern)) {
-            (Ok(asked), Ok(seen)) => asked.same_meaning(&seen),
-            _ => false,
-        };
-    let has_stop = |rule: &RuleId| desired.stops.iter().any(|stop| stop.rule == *rule);
-    step.cause == Cause::Intent && same_events && super::rules::state_text(*state) != seen_state && has_stop(rule)
+    let Action::PutRule { rule, pattern, state, part, .. } = &step.action else { return false };
+    let Seen::Rule { pattern: seen_pattern, state: seen_state, .. } = &step.seen else { return false };
+    let has_stop = || desired.stops.iter().any(|stop| stop.rule == *rule && stop.is_active);
+    match state {
+        RuleState::Disabled => seen_state != "DISABLED" && *part != RulePart::Narrow && has_stop(),
+        RuleState::Enabled => {
+            let same_events = seen_pattern.as_deref().is_some_and(|seen| means_the_same(pattern, seen));
+            seen_state == "DISABLED" && step.cause == Cause::Intent && *part == RulePart::Whole && same_events
+        }
+    }
+}
+
+fn means_the_same(one: &str, other: &str) -> bool {
+    match (Pattern::parse(one), Pattern::parse(other)) {
+        (Ok(one), Ok(other)) => one.same_meaning(&other),
+        _ => false,
+    }
 }

@@ -10,6 +10,9 @@ use crate::plan::{Approval, Approved, Refusal, approve, plan};
 use crate::port::{Clock, Fleet};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Milliseconds from one look at whether it should end to the next.
+const SHOULD_END_EVERY_MS: u64 = 100;
+
 /// How a sweep goes about it.
 #[derive(Clone, Debug)]
 pub struct SweepSettings {
@@ -113,6 +116,22 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
         refresh(self.fleet, self.clock, self.desired, scopes, self.settings.refresh, &told).await
     }
 
+    /// Reads these scopes; nothing of them where it should end, as who has to does not wait for a scope that hangs. What was there
+    /// before stands then, and the next sweep looks.
+    async fn look_unless_ending(&self, scopes: &BTreeSet<Scope>) -> World {
+        let mut look = std::pin::pin!(self.look_at(scopes));
+        loop {
+            if self.listener.should_end() {
+                return World::default();
+            }
+            tokio::select! {
+                biased;
+                world = &mut look => return world,
+                () = self.clock.wait_ms(SHOULD_END_EVERY_MS) => {}
+            }
+        }
+    }
+
     /// Plans over what was read.
     pub fn plan(&self, world: &World) -> Plan {
         plan(self.desired, world, &self.settings.plan, self.clock.now())
@@ -151,7 +170,7 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
                 self.listener.settling(self.settings.settle_ms);
                 self.clock.wait_ms(self.settings.settle_ms).await;
             }
-            world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
+            world.scopes.extend(self.look_unless_ending(&touched(plan)).await.scopes);
             let later = plan_again(world);
             let again = approve(&later, &same_guards(approval, plan))?;
             outcomes.extend(self.phase(&again.only_of(&approved), &later, true, which).await);
@@ -162,7 +181,9 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
                 .filter(|step| planned.contains(&step.key()) && !outcomes.contains_key(&step.key()))
                 .count();
         }
-        world.scopes.extend(self.look_at(&touched(plan)).await.scopes);
+        let tried = plan.steps.iter().filter(|step| outcomes.contains_key(&step.key()));
+        let written: BTreeSet<Scope> = tried.map(|step| step.action.scope()).collect();
+        world.scopes.extend(self.look_unless_ending(&written).await.scopes);
         Ok(Swept { outcomes, left_out, after: plan_again(world) })
     }
 

@@ -96,9 +96,10 @@ impl Store {
     }
 }
 
-pub(super) const REVERTS: &str = "SELECT writes.at, resources.resource FROM writes \
+/// A thing that a sweep mended counts once, however many writes it took.
+pub(super) const REVERTS: &str = "SELECT MAX(writes.at), resources.resource FROM writes \
      JOIN resources ON resources.id = writes.resource \
-     WHERE writes.is_revert = 1 AND writes.at >= ?1 ORDER BY writes.at";
+     WHERE writes.is_revert = 1 AND writes.at >= ?1 GROUP BY writes.sweep, writes.resource ORDER BY writes.at";
 
 pub(super) fn sweeps_question(limit: usize, before: Option<u64>) -> Query {
     Query::new("SELECT id, sweep FROM sweeps").and_if("id < ?", before.map(stored)).ordered("id DESC", limit)

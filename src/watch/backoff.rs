@@ -51,6 +51,13 @@ impl Backoff {
         self.scopes.retain(|_, waiting| waiting.trouble != Trouble::Final);
     }
 
+    /// A person asks: those of these scopes that are in trouble are asked now.
+    pub fn ask_now(&mut self, is_meant: impl Fn(&Scope) -> bool, now: Moment) {
+        for (_, waiting) in self.scopes.iter_mut().filter(|(scope, _)| is_meant(scope)) {
+            waiting.due = waiting.due.min(now);
+        }
+    }
+
     /// Whether `scope` is to be left alone now.
     pub fn is_waiting(&self, scope: &Scope, now: Moment) -> bool {
         self.scopes.get(scope).is_some_and(|waiting| now < waiting.due)

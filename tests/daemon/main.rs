@@ -11,7 +11,7 @@ use rows::{After, Edit, Row, TABLE};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use support::probes::{PLATFORM, US};
+use support::probes::{LEDGER, PLATFORM, US};
 use support::{Bench, Hands, difference, is_ours};
 use wheelwright::daemon::{Command, Reply};
 use wheelwright::model::finding::FindingCode;
@@ -19,7 +19,7 @@ use wheelwright::model::ids::Moment;
 use wheelwright::model::incident::{Incident, Resolution};
 use wheelwright::model::order::{LiveStop, Order, Pause, Reach};
 use wheelwright::store::{IncidentFilter, Store};
-use world::{ENFORCE, Running, example, start};
+use world::{ENFORCE, Running, example, start, start_silenced};
 
 const HUB: &str = "org-events";
 const HOUR: u64 = 3_600;
@@ -70,7 +70,7 @@ async fn in_step(running: &Running) {
 async fn a_day_of_drift_is_mended_in_time_told_once_and_nothing_else_is_written() {
     let (example, aws) = example(&format!("{ENFORCE}fast-every-secs = {FAST}\n"));
     let bench = Bench::by_sdk(&example, aws);
-    let running = start(bench, Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(bench, Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     running.wait_secs(20 * 60).await;
     let began = running.now();
@@ -127,7 +127,7 @@ async fn a_day_of_drift_is_mended_in_time_told_once_and_nothing_else_is_written(
 #[tokio::test(start_paused = true)]
 async fn a_stopped_route_stays_stopped_changes_nothing_else_and_comes_back_at_its_time() {
     let (example, aws) = example(ENFORCE);
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let large = rule(&running, "ww.ledger.large");
     let without = |running: &Running| {
@@ -158,7 +158,7 @@ async fn a_stopped_route_stays_stopped_changes_nothing_else_and_comes_back_at_it
 #[tokio::test(start_paused = true)]
 async fn a_stop_can_be_ended_before_its_time_and_what_cannot_be_stopped_is_said_at_once() {
     let (example, aws) = example(ENFORCE);
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let large = rule(&running, "ww.ledger.large");
     let stop = |name: &str| Command::Stop(LiveStop { subscription: name.parse().unwrap(), order: order(&running, 2) });
@@ -177,7 +177,7 @@ async fn a_stop_can_be_ended_before_its_time_and_what_cannot_be_stopped_is_said_
 #[tokio::test(start_paused = true)]
 async fn a_second_writer_trips_the_breaker_once_and_writes_end_until_a_person_has_looked() {
     let (example, aws) = example(ENFORCE);
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let large = rule(&running, "ww.ledger.large");
     let disable = |running: &Running| {
@@ -210,7 +210,7 @@ async fn a_second_writer_trips_the_breaker_once_and_writes_end_until_a_person_ha
 async fn a_pause_holds_what_it_covers_and_nothing_else_outlives_a_restart_and_ends_by_itself() {
     let (example, aws) = example(ENFORCE);
     let bench = Bench::by_call(&example, aws);
-    let running = start(bench, Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(bench, Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let (large, cards) = (rule(&running, "ww.ledger.large"), rule(&running, "ww.fraud.cards"));
     let pause = Pause { reach: Reach::Team("ledger".parse().unwrap()), order: order(&running, 3) };
@@ -228,7 +228,7 @@ async fn a_pause_holds_what_it_covers_and_nothing_else_outlives_a_restart_and_en
 
     let aws =
         Arc::try_unwrap(world).map_or_else(|world| world.lock().unwrap().clone(), |world| world.into_inner().unwrap());
-    let running = start(Bench::by_call(&example, aws), store, false);
+    let running = start(Bench::by_call(&example, aws), store);
     running.wait_secs(HOUR).await;
     assert_eq!(state(&running, &large), "DISABLED", "the pause did not outlive the restart");
     let after: BTreeSet<String> = open(&running).into_iter().map(|incident| incident.id).collect();
@@ -240,7 +240,7 @@ async fn a_pause_holds_what_it_covers_and_nothing_else_outlives_a_restart_and_en
 #[tokio::test(start_paused = true)]
 async fn by_default_it_only_looks_and_a_team_is_brought_in_by_its_mode() {
     let (example, aws) = example("\n[sweep]\nstart-jitter-secs-max = 0\n");
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     running.wait_secs(HOUR).await;
     assert_eq!(running.writes(), 0);
     let status = running.handle.status();
@@ -258,7 +258,7 @@ async fn by_default_it_only_looks_and_a_team_is_brought_in_by_its_mode() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_topology_is_told_and_the_last_good_one_stands() {
     let (example, aws) = example(ENFORCE);
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let large = rule(&running, "ww.ledger.large");
     let good = example.texts["topology/hubs.toml"].clone();
@@ -283,13 +283,13 @@ async fn a_bad_topology_is_told_and_the_last_good_one_stands() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_state_writes_nothing_until_a_person_has_looked() {
     let (example, aws) = example(ENFORCE);
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let large = rule(&running, "ww.ledger.large");
     let (world, _) = running.end().await;
     let aws =
         Arc::try_unwrap(world).map_or_else(|world| world.lock().unwrap().clone(), |world| world.into_inner().unwrap());
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     running.until(60, "a sweep", |running| running.handle.status().last_sweep.is_some()).await;
     running.aws(|aws| Hands { aws }.call(PLATFORM, US, "DisableRule", json!({"Name": large, "EventBusName": HUB})));
     let writes = running.writes();
@@ -309,7 +309,7 @@ async fn a_freeze_holds_and_ends() {
     // The simulated time begins on 2026-09-21 at 13:33 in UTC, a Monday.
     let freeze = "\n[freeze.release]\nfrom = \"0 13 * * MON\"\nhours = 4\nreason = \"the release\"\n";
     let (example, aws) = example(&format!("{ENFORCE}{freeze}"));
-    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()), true);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     running.wait_secs(HOUR).await;
     assert_eq!(running.writes(), 0, "it is {}", running.now());
     assert_eq!(running.handle.status().freezes.len(), 1);
@@ -321,4 +321,90 @@ async fn a_freeze_holds_and_ends() {
 async fn in_step_after(running: &Running, seconds: u64) {
     running.wait_secs(seconds).await;
     in_step(running).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_hangs_is_told_holds_nobody_up_and_comes_in_when_it_answers() {
+    let (example, aws) = example(ENFORCE);
+    let (running, silent) = start_silenced(Bench::by_call(&example, aws));
+    in_step(&running).await;
+    let cards = rule(&running, "ww.fraud.cards");
+    silent.lock().unwrap().insert(LEDGER.to_owned());
+    let unread = |running: &Running| {
+        let incidents = incidents(running).into_iter();
+        incidents.filter(|incident| incident.concern.code == FindingCode::Unread).collect::<Vec<_>>()
+    };
+    running.until(5 * 60, "told", |running| !unread(running).is_empty()).await;
+    for _ in 0..10 {
+        running.aws(|aws| Hands { aws }.call(PLATFORM, US, "DisableRule", json!({"Name": cards, "EventBusName": HUB})));
+        // A sweep's interval, and as long as a sweep waits for who does not answer.
+        running.until(60 + 30 + 15, "mended beside it", |running| state(running, &cards) == "ENABLED").await;
+        running.wait_secs(20 * 60).await;
+    }
+    let told = unread(&running);
+    assert!(told.iter().all(|incident| incident.resolved.is_none()), "{told:#?}");
+    assert!(told.len() <= 2, "one for each Region, and not one for each try: {told:#?}");
+    // A person looks at it meanwhile: no order waits for it.
+    let pause = Pause { reach: Reach::All, order: order(&running, 1) };
+    running.tell(Command::Pause(pause)).await;
+    running.tell(Command::Resume(Reach::All)).await;
+    silent.lock().unwrap().clear();
+    running
+        .until(11 * 60, "it is read again", |running| unread(running).iter().all(|one| one.resolved.is_some()))
+        .await;
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_done_in_a_pause_and_ends_in_a_freeze() {
+    // The simulated time begins on a Monday, at 13:33 in UTC.
+    let freeze = "\n[freeze.release]\nfrom = \"0 15 * * MON\"\nhours = 6\nreason = \"the release\"\n";
+    let (example, aws) = example(&format!("{ENFORCE}{freeze}"));
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let large = rule(&running, "ww.ledger.large");
+    running.tell(Command::Pause(Pause { reach: Reach::All, order: order(&running, 1) })).await;
+    // The subscription's pattern changes meanwhile, and its team's tags: neither may be written now.
+    running.files.commit(|files| {
+        let ledger = files.get_mut("topology/teams/ledger.toml").unwrap();
+        *ledger = ledger.replace("\"EUR\", \"USD\"", "\"EUR\", \"USD\", \"GBP\"");
+        assert!(ledger.contains("GBP"));
+        assert!(ledger.contains("data-class = \"restricted\""));
+        *ledger = ledger.replace("data-class = \"restricted\"", "data-class = \"secret\"");
+    });
+    running.wait_secs(120).await;
+    assert_eq!(state(&running, &large), "ENABLED");
+    let stop = LiveStop { subscription: "ledger.large".parse().unwrap(), order: order(&running, 2) };
+    let reply = running.tell(Command::Stop(stop)).await;
+    assert!(matches!(reply, Reply::Done(_)), "{reply:?}");
+    running.until(5, "stopped in spite of the pause", |running| state(running, &large) == "DISABLED").await;
+    running.wait_secs(HOUR + 30 * 60).await;
+    assert_eq!(running.handle.status().freezes.len(), 1, "it is {}", running.now());
+    assert_eq!(state(&running, &large), "DISABLED");
+    running.until(40 * 60, "back in spite of the freeze", |running| state(running, &large) == "ENABLED").await;
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_waits_the_settle_time_after_what_replaces_it_was_written() {
+    let (example, aws) = example(ENFORCE);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    running.files.commit(|files| {
+        let orders = files.get_mut("topology/teams/orders.toml").unwrap();
+        let from = "[subscribe.settled]\nfrom = \"payments.settlements\"\n";
+        assert!(orders.contains(from));
+        *orders = orders.replace(from, &format!("{from}deliver = {{ queue = \"settled\" }}\n"));
+    });
+    running.wait_secs(60).await;
+    in_step(&running).await;
+    let at = |operation: &str| {
+        running.aws(|aws| {
+            let ours = aws.log().iter().filter(|entry| entry.principal.contains("wheelwright-operator"));
+            ours.filter(|entry| entry.operation == operation).map(|entry| entry.at_ms).next_back().unwrap()
+        })
+    };
+    let (made, taken) = (at("PutTargets"), at("RemoveTargets"));
+    assert!(taken - made >= 300_000, "the old target went {} ms after the new one came", taken - made);
+    running.end().await;
 }

@@ -2,17 +2,18 @@
 
 use crate::rows::{Door, EXTRAS};
 use crate::support::probes::{PLATFORM, US};
-use crate::support::{Bench, Example, Hands, SimulatedClock, Timely};
+use crate::support::{Bench, Example, Hands, SimulatedClock};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::config::SourceFiles;
 use wheelwright::daemon::config::Source;
 use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
-use wheelwright::model::ids::Moment;
+use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::port::{Clock as _, Fleet};
 use wheelwright::sim::{SimulatedAws, key_policy};
 use wheelwright::store::Store;
@@ -72,27 +73,51 @@ pub(crate) struct Running {
     task: JoinHandle<()>,
 }
 
+/// A fleet of which some accounts never answer.
+pub(crate) struct Silenced<F> {
+    fleet: F,
+    silent: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl<F: Fleet> Fleet for Silenced<F> {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        let is_silent = self.silent.lock().unwrap().contains(&scope.account.to_string());
+        if is_silent {
+            std::future::pending::<()>().await;
+        }
+        self.fleet.call(scope, call).await
+    }
+}
+
+/// Starts a daemon at `bench`, before which the accounts in what is returned beside it never answer.
+pub(crate) fn start_silenced<F: Fleet + 'static>(bench: Bench<F>) -> (Running, Arc<Mutex<BTreeSet<String>>>) {
+    let Bench { example, world, fleet, clock, settings: _ } = bench;
+    let silent = Arc::default();
+    let fleet = Silenced { fleet, silent: Arc::clone(&silent) };
+    let files = Files::of(example.texts.clone(), example.desired.revision.sequence);
+    let store = Arc::new(Store::in_memory().unwrap());
+    (go_on(fleet, world, clock, files, store), silent)
+}
+
 /// Starts a daemon at `bench`, with what `store` remembers.
-pub(crate) fn start<F: Fleet + 'static>(bench: Bench<F>, store: Arc<Store>, store_is_new: bool) -> Running {
+pub(crate) fn start<F: Fleet + 'static>(bench: Bench<F>, store: Arc<Store>) -> Running {
     let Bench { example, world, fleet, clock, settings: _ } = bench;
     let files = Files::of(example.texts.clone(), example.desired.revision.sequence);
-    go_on(fleet, world, clock, files, store, store_is_new)
+    go_on(fleet, world, clock, files, store)
 }
 
 fn go_on<F: Fleet + 'static>(
-    fleet: Timely<F>,
+    fleet: F,
     world: Arc<Mutex<SimulatedAws>>,
     clock: SimulatedClock,
     files: Files,
     store: Arc<Store>,
-    store_is_new: bool,
 ) -> Running {
     let parts = Parts {
         fleet: Arc::new(fleet),
         clock,
         source: Arc::new(files.clone()),
         store: store.clone(),
-        store_is_new,
         random: Box::new(|| 0.5),
     };
     let (daemon, handle) = Daemon::new(parts).unwrap();

@@ -87,7 +87,6 @@ pub(crate) async fn serve(more: &str, listen: Option<SocketAddr>) -> Served {
         clock: RealClock,
         source: Arc::new(Fixed(files)),
         store: Arc::new(Store::in_memory().unwrap()),
-        store_is_new: true,
         random: Box::new(|| 0.5),
     })
     .unwrap();

@@ -7,8 +7,8 @@ use crate::cli::clock::MachineClock;
 use crate::cli::run::state::{random, random_share};
 use crate::cli::run::{Service, serve};
 use crate::config::{self, SETTINGS_PATH, SourceFiles};
-use crate::daemon::Parts;
 use crate::daemon::config::Source;
+use crate::daemon::{Parts, STATE_CHECKED};
 use crate::http::Token;
 use crate::model::desired::Revision;
 use crate::model::resource::RuleId;
@@ -79,13 +79,14 @@ impl Demo {
         let settings = config::load(&Example.fetch().map_err(anyhow::Error::msg)?.0).settings;
         let surroundings = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
         let channels = Channels::open(&settings.alerts, surroundings, &|_| None)?;
+        let store = Store::in_memory()?;
+        // There is nobody's pause in it to be lost.
+        store.set_meta(STATE_CHECKED, "yes")?;
         let parts = Parts {
             fleet: Arc::new(self.context.paced(Metered::new(fleet, Arc::clone(&metrics)))),
             clock: MachineClock,
             source: Arc::new(Example),
-            store: Arc::new(Store::in_memory()?),
-            // There is nobody's pause in it to be lost.
-            store_is_new: false,
+            store: Arc::new(store),
             random: Box::new(random_share),
         };
         let service =

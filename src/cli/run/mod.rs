@@ -45,7 +45,6 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         clock: MachineClock,
         source: Arc::new(Folder(folder.to_owned())),
         store: Arc::new(opened.store),
-        store_is_new: opened.is_new,
         random: Box::new(state::random_share),
     };
     let service = Service {

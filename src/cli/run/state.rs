@@ -18,7 +18,6 @@ const TOKEN_BYTES: usize = 32;
 /// What was opened.
 pub(super) struct Opened {
     pub(super) store: Store,
-    pub(super) is_new: bool,
     pub(super) token: String,
     /// Where the token is, as people read it.
     pub(super) token_place: String,
@@ -32,9 +31,9 @@ pub(in crate::cli) fn folder(named: Option<&Path>, settings: &Settings) -> PathB
 
 /// Opens what is remembered, and reads or makes the token.
 pub(super) fn open(folder: &Path, settings: &Settings) -> anyhow::Result<Opened> {
-    let (store, opened) = Store::open(folder)?;
+    let (store, _) = Store::open(folder)?;
     let (token, token_place) = token(folder, settings)?;
-    Ok(Opened { store, is_new: opened.is_new, token, token_place })
+    Ok(Opened { store, token, token_place })
 }
 
 /// The token, from where the settings say or else from the state folder, where one is made the first time.
