@@ -6,6 +6,7 @@
 //! published after each change.
 
 pub mod config;
+mod lost;
 mod memory;
 pub mod orders;
 pub mod outbox;
@@ -14,6 +15,7 @@ mod round;
 pub mod status;
 mod turn;
 
+pub use lost::is_unknown;
 pub use orders::{Command, Reply};
 pub use status::Status;
 pub use turn::{Daemon, Handle, Parts, SIGNAL};

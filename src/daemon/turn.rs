@@ -1,6 +1,7 @@
 //! The daemon's task: waits for what is due or asked for, and does one thing at a time.
 
 use super::config::{self, Config, Read, Source};
+use super::lost::Unknown;
 use super::memory::Memory;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
@@ -87,7 +88,7 @@ pub struct Daemon<F, C> {
     clock: C,
     source: Arc<dyn Source>,
     store: Arc<Store>,
-    store_is_new: bool,
+    unknown: Unknown,
     random: Box<dyn FnMut() -> f64 + Send + Sync>,
     commands: mpsc::Receiver<Asked>,
     published: watch::Sender<Arc<Status>>,
@@ -163,6 +164,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             ..Memory::default()
         };
         let orders = Orders::restore(&store)?;
+        let unknown = Unknown::restore(&store, store_is_new)?;
         let sweep_id = store.next_sweep_id()?;
         let (commands, incoming) = mpsc::channel(COMMANDS_MAX);
         let (published, status) = watch::channel(Arc::new(Status { started: now, at: now, ..Status::default() }));
@@ -171,7 +173,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             clock,
             source,
             store: store.clone(),
-            store_is_new,
+            unknown,
             random,
             commands: incoming,
             published,
@@ -543,19 +545,11 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped.
     fn notice_lost_state(&mut self, desired: &Desired) {
-        if !std::mem::take(&mut self.store_is_new) {
-            return;
-        }
-        let views = self.memory.world.scopes.iter().filter_map(|(scope, seen)| Some((scope, seen.view()?)));
-        let marked = views.flat_map(|(scope, view)| {
-            view.buses.iter().filter_map(move |(name, bus)| {
-                bus.mark(&crate::model::resource::BusId { scope: scope.clone(), name: name.clone() })
-            })
-        });
-        if marked.into_iter().any(|mark| mark.owner == desired.owner)
-            && let Err(error) = self.orders.lose_state(&self.store)
-        {
-            tracing::error!(%error, "that the state is lost could not be kept");
+        let swept = desired.scopes.difference(&desired.no_access).cloned();
+        let Some(found) = self.unknown.look(&self.memory.world, &desired.owner, swept) else { return };
+        let lost = if found { self.orders.lose_state(&self.store) } else { Ok(()) };
+        if let Err(error) = lost.and_then(|()| self.unknown.keep(&self.store)) {
+            tracing::error!(%error, "whether the state is lost could not be kept");
         }
     }
 

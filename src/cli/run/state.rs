@@ -34,7 +34,9 @@ pub(in crate::cli) fn folder(named: Option<&Path>, settings: &Settings) -> PathB
 pub(super) fn open(folder: &Path, settings: &Settings) -> anyhow::Result<Opened> {
     let (store, opened) = Store::open(folder)?;
     let (token, token_place) = token(folder, settings)?;
-    Ok(Opened { store, is_new: opened.is_new, token, token_place })
+    // A start that ended before it read anything left the question open.
+    let is_new = opened.is_new || crate::daemon::is_unknown(&store)?;
+    Ok(Opened { store, is_new, token, token_place })
 }
 
 /// The token, from where the settings say or else from the state folder, where one is made the first time.
