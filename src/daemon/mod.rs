@@ -6,6 +6,7 @@
 //! published after each change.
 
 pub mod config;
+mod lost;
 mod memory;
 mod obey;
 pub mod orders;
@@ -17,6 +18,7 @@ mod round;
 pub mod status;
 mod turn;
 
+pub use lost::nothing_is_lost;
 pub use orders::{Command, Reply};
 pub use status::Status;
-pub use turn::{Daemon, Handle, Parts, SIGNAL, STATE_CHECKED};
+pub use turn::{Daemon, Handle, Parts, SIGNAL};

@@ -24,7 +24,7 @@ pub async fn deliver<C: Clock>(
 ) {
     let store = Arc::clone(&handle.store);
     // What waits for another try holds back what came after it in its group, so that nothing is resolved before it was raised.
-    let mut held_back: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut held_back = still_held_back(&store, clock.now()).await;
     // Brought, and that could not be kept: not to be brought again.
     let mut brought_already: BTreeSet<u64> = BTreeSet::new();
     loop {
@@ -63,6 +63,29 @@ pub async fn deliver<C: Clock>(
             () = clock.wait_ms(LOOK_EVERY_MS) => {}
         }
     }
+}
+
+/// What an earlier daemon tried in vain goes on holding back what came after it.
+async fn still_held_back(store: &Arc<Store>, now: crate::model::ids::Moment) -> BTreeMap<(String, String), u64> {
+    let store = Arc::clone(store);
+    let asked = tokio::task::spawn_blocking(move || store.later_alerts(now)).await;
+    let later = match asked {
+        Ok(Ok(later)) => later,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "alerts could not be read");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "alerts could not be read");
+            Vec::new()
+        }
+    };
+    let mut held_back = BTreeMap::new();
+    for Outgoing { id, channel, alert, .. } in later {
+        let first = held_back.entry((channel, alert.group)).or_insert(id);
+        *first = id.min(*first);
+    }
+    held_back
 }
 
 async fn due(store: &Arc<Store>, now: crate::model::ids::Moment) -> Result<Vec<Outgoing>, StoreError> {

@@ -1,6 +1,7 @@
 //! The daemon's task: waits for what is due or asked for, and does one thing at a time.
 
 use super::config::{self, Config, Read, Source};
+use super::lost::Unknown;
 use super::memory::Memory;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
@@ -10,10 +11,9 @@ use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
 use crate::model::plan::{Step, StepKey};
-use crate::model::resource::BusId;
 use crate::model::settings::ChannelSettings;
 use crate::model::world::Observation;
-use crate::plan::{Approval, Frozen, Restraints, approve};
+use crate::plan::{Approval, Approved, Frozen, Restraints, approve};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::Depth;
 use crate::store::{Store, StoreError};
@@ -83,7 +83,7 @@ pub struct Daemon<F, C> {
     pub(super) clock: C,
     pub(super) source: Arc<dyn Source>,
     pub(super) store: Arc<Store>,
-    pub(super) store_is_new: bool,
+    pub(super) unknown: Unknown,
     pub(super) random: Box<dyn FnMut() -> f64 + Send + Sync>,
     pub(super) commands: mpsc::Receiver<Asked>,
     pub(super) published: watch::Sender<Arc<Status>>,
@@ -183,8 +183,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             ..Memory::default()
         };
         let orders = Orders::restore(&store)?;
-        // Only what was decided counts: a start that came to nothing must not make a lost state seem an old one.
-        let store_is_new = store.meta(STATE_CHECKED)?.is_none();
+        let unknown = Unknown::restore(&store)?;
         let sweep_id = store.next_sweep_id()?;
         let (commands, incoming) = mpsc::channel(COMMANDS_MAX);
         let (published, status) = watch::channel(Arc::new(Status { started: now, at: now, ..Status::default() }));
@@ -193,7 +192,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             clock,
             source,
             store: store.clone(),
-            store_is_new,
+            unknown,
             random,
             commands: incoming,
             published,
@@ -389,7 +388,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     fn settled_breaks(&self, config: &Config, now: Moment) -> BTreeSet<StepKey> {
         let ready = self.memory.settling.ready(now, u64::from(config.settings.pace.settle_secs) * 1_000);
         let approved = self.memory.plan.as_ref().and_then(|plan| approve(plan, &Approval::default()).ok());
-        let steps = approved.iter().flat_map(|approved| approved.steps());
+        let steps = approved.iter().flat_map(Approved::steps);
         steps.filter(|step| step.settles).map(Step::key).filter(|key| ready.contains(key)).collect()
     }
 
@@ -614,29 +613,14 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.memory.backoff.keep_only(swept);
     }
 
-    /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped. As long as the
-    /// hubs were not read, that is not known.
+    /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped. Each
+    /// scope is looked at when it is first read, which is before anything is written there.
     fn notice_lost_state(&mut self, desired: &Desired) {
-        if !self.store_is_new {
-            return;
-        }
-        let world = &self.memory.world;
-        let views = world.scopes.iter().filter_map(|(scope, seen)| Some((scope, seen.view()?)));
-        let mut marks = views.flat_map(|(scope, view)| {
-            view.buses.iter().filter_map(|(name, bus)| bus.mark(&BusId { scope: scope.clone(), name: name.clone() }))
-        });
-        let is_marked = marks.any(|mark| mark.owner == desired.owner);
-        let mut hubs = desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| &bus.scope);
-        let is_known = if is_marked {
-            self.orders.lose_state(&self.store)
-        } else if hubs.all(|scope| world.view(scope).is_some_and(|view| view.buses_read)) {
-            Ok(())
-        } else {
-            return;
-        };
-        match is_known.and_then(|()| self.store.set_meta(STATE_CHECKED, "yes")) {
-            Ok(()) => self.store_is_new = false,
-            Err(error) => tracing::error!(%error, "whether the state is lost could not be kept"),
+        let swept = desired.scopes.difference(&desired.no_access).cloned();
+        let Some(found) = self.unknown.look(&self.memory.world, &desired.owner, swept) else { return };
+        let lost = if found { self.orders.lose_state(&self.store) } else { Ok(()) };
+        if let Err(error) = lost.and_then(|()| self.unknown.keep(&self.store)) {
+            tracing::error!(%error, "whether the state is lost could not be kept");
         }
     }
 
@@ -649,17 +633,13 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             freezes,
             pauses: self.orders.pauses.clone(),
             fights: self.memory.breaker.tripped().keys().cloned().collect(),
-            // Whether it is lost is not known before the hubs were read.
-            state_lost: self.orders.state_lost || self.store_is_new,
+            state_lost: self.orders.state_lost,
         }
     }
 }
 
 /// The trigger of a sweep that a person's order asks for.
 pub(super) const ORDER: &str = "order";
-/// What the store says when it is known whether an older state was lost: under this name, anything. Who knows that there was none, says
-/// so before the daemon begins.
-pub const STATE_CHECKED: &str = "state-checked";
 /// Who asks for a sweep by SIGHUP.
 pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.

@@ -7,6 +7,7 @@ use crate::model::ids::{Moment, Scope};
 use crate::model::resource::ResourceId;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use std::collections::BTreeSet;
 
 /// Which writes are asked for: all of these hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,16 +91,22 @@ impl Store {
     /// The file cannot be read.
     pub fn reverts_since(&self, since: Moment) -> Result<Vec<(ResourceId, Moment)>, StoreError> {
         self.read(|connection| {
-            let rows: Vec<(i64, ResourceId)> = self.keyed(connection, REVERTS, [time(since)])?;
-            Ok(rows.into_iter().map(|(at, resource)| (resource, moment(at))).collect())
+            let rows: Vec<(String, ResourceId)> = self.keyed(connection, REVERTS, [time(since)])?;
+            // A thing that a sweep mended counts once, however many writes that took.
+            let mut counted = BTreeSet::new();
+            let revert = |(key, resource): (String, ResourceId)| {
+                let (sweep, at) = key.split_once(' ')?;
+                let at = moment(at.parse().ok()?);
+                counted.insert((sweep.to_owned(), resource.clone())).then_some((resource, at))
+            };
+            Ok(rows.into_iter().filter_map(revert).collect())
         })
     }
 }
 
-/// A thing that a sweep mended counts once, however many writes it took.
-pub(super) const REVERTS: &str = "SELECT MAX(writes.at), resources.resource FROM writes \
+pub(super) const REVERTS: &str = "SELECT writes.sweep || ' ' || writes.at, resources.resource FROM writes \
      JOIN resources ON resources.id = writes.resource \
-     WHERE writes.is_revert = 1 AND writes.at >= ?1 GROUP BY writes.sweep, writes.resource ORDER BY writes.at";
+     WHERE writes.is_revert = 1 AND writes.at >= ?1 ORDER BY writes.at";
 
 pub(super) fn sweeps_question(limit: usize, before: Option<u64>) -> Query {
     Query::new("SELECT id, sweep FROM sweeps").and_if("id < ?", before.map(stored)).ordered("id DESC", limit)

@@ -55,14 +55,27 @@ impl Store {
     /// # Errors
     /// The file cannot be read.
     pub fn due_alerts(&self, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
-        let (due, unreadable) = self.read(|connection| {
-            let mut statement = connection.prepare(DUE)?;
-            let mut rows = statement.query(params![time(now), DUE_MAX])?;
-            let (mut due, mut unreadable) = (Vec::new(), Vec::new());
+        self.outgoing(DUE, params![time(now), DUE_MAX], now)
+    }
+
+    /// Alerts that wait for another try, the next one first. What came after one of them in its group is to wait for it. One that
+    /// cannot be read back is given up.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn later_alerts(&self, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
+        self.outgoing(LATER, params![time(now)], now)
+    }
+
+    fn outgoing(&self, sql: &str, values: impl rusqlite::Params, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
+        let (outgoing, unreadable) = self.read(|connection| {
+            let mut statement = connection.prepare(sql)?;
+            let mut rows = statement.query(values)?;
+            let (mut outgoing, mut unreadable) = (Vec::new(), Vec::new());
             while let Some(row) = rows.next()? {
                 let id = number(row.get(0)?);
                 match serde_json::from_str(&row.get::<_, String>(4)?) {
-                    Ok(alert) => due.push(Outgoing {
+                    Ok(alert) => outgoing.push(Outgoing {
                         id,
                         channel: row.get(1)?,
                         alert,
@@ -72,13 +85,13 @@ impl Store {
                     Err(_) => unreadable.push(id),
                 }
             }
-            Ok((due, unreadable))
+            Ok((outgoing, unreadable))
         })?;
         for id in unreadable {
             self.skipped();
             self.alert_dropped(id, now, "it cannot be read back")?;
         }
-        Ok(due)
+        Ok(outgoing)
     }
 
     /// The channel took it. Whether it was waiting.
@@ -132,6 +145,8 @@ impl Store {
 
 pub(super) const DUE: &str = "SELECT id, channel, tries, next_try, alert FROM outbox \
                               WHERE ended IS NULL AND next_try <= ?1 ORDER BY next_try, id LIMIT ?2";
+pub(super) const LATER: &str = "SELECT id, channel, tries, next_try, alert FROM outbox \
+                                WHERE ended IS NULL AND next_try > ?1 ORDER BY next_try, id";
 const WAITING: &str = "SELECT channel, count(*), min(made), \
                        (SELECT later.error FROM outbox AS later WHERE later.ended IS NULL AND later.channel = outbox.channel \
                         AND later.error IS NOT NULL ORDER BY later.next_try DESC LIMIT 1) \

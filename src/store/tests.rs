@@ -87,6 +87,7 @@ fn every_other_question_is_looked_up() {
     look(&history::sweeps_question(50, Some(7)), &[]);
     look(&fixed(history::REVERTS, &[1]), &[]);
     look(&fixed(outbox::DUE, &[1, 2]), &[]);
+    look(&fixed(outbox::LATER, &[1]), &[]);
     let all = IncidentFilter { limit: 50, ..IncidentFilter::default() };
     look(&incidents::question(&all), &["SCAN incidents USING INDEX incidents_by_time"]);
     let open = IncidentFilter { open: Some(true), ..all.clone() };

@@ -187,7 +187,7 @@ impl Server {
     }
 
     /// One request. moto looks at the access key alone, ministack with `AUTH=true` at the whole signature.
-    fn post(
+    pub(crate) fn post(
         &self,
         key: &Key,
         region: &str,

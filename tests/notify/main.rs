@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)] // It writes a secret's file.
 
 mod aws;
+mod hmac;
 mod moto;
 #[path = "../program/mod.rs"]
 mod program;
@@ -14,9 +15,9 @@ mod wire;
 
 use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource};
 use aws_types::SdkConfig;
+use hmac::hmac_sha256;
 use receiver::{Answer, Receiver};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -297,19 +298,6 @@ fn what_cannot_be_opened_is_told_all_at_once() {
 }
 
 type Expected = dyn Fn(&SendError) -> bool;
-
-fn hmac_sha256(key: &str, message: &str) -> String {
-    let pad = |with: u8| {
-        let mut block = [with; 64];
-        for (at, byte) in key.bytes().enumerate() {
-            block[at] ^= byte;
-        }
-        block
-    };
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(message).finalize();
-    let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn pretty(body: &str) -> String {
     let value: Value = serde_json::from_str(body).unwrap();

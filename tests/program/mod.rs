@@ -138,7 +138,8 @@ pub(crate) fn wheelwright_with(
     }
 }
 
-fn command(folder: &Folder, endpoint: Option<&Endpoint>) -> Command {
+/// The program with nothing of the surroundings but what is given.
+pub(crate) fn command(folder: &Folder, endpoint: Option<&Endpoint>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wheelwright"));
     command.env_clear().env("HOME", folder.path()).env("AWS_EC2_METADATA_DISABLED", "true");
     command.arg("--config").arg(folder.path());

@@ -8,7 +8,7 @@ use crate::cli::run::state::{random, random_share};
 use crate::cli::run::{Service, serve};
 use crate::config::{self, SETTINGS_PATH, SourceFiles};
 use crate::daemon::config::Source;
-use crate::daemon::{Parts, STATE_CHECKED};
+use crate::daemon::{Parts, nothing_is_lost};
 use crate::http::Token;
 use crate::model::desired::Revision;
 use crate::model::resource::RuleId;
@@ -81,7 +81,7 @@ impl Demo {
         let channels = Channels::open(&settings.alerts, surroundings, &|_| None)?;
         let store = Store::in_memory()?;
         // There is nobody's pause in it to be lost.
-        store.set_meta(STATE_CHECKED, "yes")?;
+        nothing_is_lost(&store)?;
         let parts = Parts {
             fleet: Arc::new(self.context.paced(Metered::new(fleet, Arc::clone(&metrics)))),
             clock: MachineClock,
