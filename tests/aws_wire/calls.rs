@@ -342,17 +342,19 @@ async fn entries_that_failed_are_told_though_the_call_succeeded() {
     let entry = json!({"TargetId": "a", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "busy"});
     let failed =
         FailedEntry { target_id: "a".into(), code: "ConcurrentModificationException".into(), message: "busy".into() };
+    // As AWS names the request, so that its support can be asked.
+    let request_id = || Some("request-1".to_owned());
     for call in [put, remove as fn() -> Call] {
         let none = answer(call(), json!({"FailedEntryCount": 0, "FailedEntries": []})).await;
-        assert_eq!(none, Answer::Entries { failed: vec![], request_id: None });
+        assert_eq!(none, Answer::Entries { failed: vec![], request_id: request_id() });
         let one = answer(call(), json!({"FailedEntryCount": 1, "FailedEntries": [entry]})).await;
-        assert_eq!(one, Answer::Entries { failed: vec![failed.clone()], request_id: None });
+        assert_eq!(one, Answer::Entries { failed: vec![failed.clone()], request_id: request_id() });
         let unnamed = answer(call(), json!({"FailedEntryCount": 2})).await;
         assert!(matches!(&unnamed, Answer::Entries { failed: entries, .. } if entries.len() == 1), "{unnamed:?}");
     }
     assert_eq!(
         answer(Call::DeleteRule { bus: "org".into(), rule: "r".into() }, json!({})).await,
-        Answer::Done { request_id: None }
+        Answer::Done { request_id: request_id() }
     );
 }
 

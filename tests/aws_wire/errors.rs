@@ -127,7 +127,8 @@ async fn a_lost_answer_is_asked_for_again() {
     assert_eq!(wire.sent_events().len(), 2);
     // Which of a delete nobody can tell.
     wire.events([Reply::Never]);
-    assert_eq!(fleet.call(&here(), delete()).await.unwrap(), Answer::Done { request_id: None });
+    let named = Some("request-1".to_owned());
+    assert_eq!(fleet.call(&here(), delete()).await.unwrap(), Answer::Done { request_id: named });
 }
 
 #[tokio::test(start_paused = true)]
