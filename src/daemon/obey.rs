@@ -8,7 +8,7 @@ use crate::model::ids::{Moment, SubscriptionId};
 use crate::model::order::LiveStop;
 use crate::model::resource::ResourceId;
 use crate::port::{Clock, Fleet};
-use crate::store::{Note, OrderEntry, StoreError};
+use crate::store::{Note, OrderEntry, Store, StoreError};
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// Does what a person tells, and answers.
@@ -28,6 +28,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             Command::Sweep { scopes, full } => {
                 let scopes = (!scopes.is_empty()).then_some(scopes);
                 // Who is no person says what set it off.
+                // Who asks for a look means the topology's files as well.
+                self.next_source = self.next_source.min(now);
                 let trigger = if [crate::schedule::SCHEDULE, SIGNAL].contains(&by) { by } else { "request" };
                 self.ask(trigger, full, scopes, now);
                 let log = OrderEntry { at: now, what: "sweep".into(), by: by.to_owned(), reason: String::new() };
@@ -63,6 +65,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             return Ok(Reply::Refused(format!("{resource} is not left alone; look at `wheelwright status`")));
         }
         self.memory.breaker.clear(resource);
+        // What it counted before counts no more, after a restart either.
+        self.store.set_meta(&cleared_key(resource), &note.at.0.to_string())?;
         self.ask(ORDER, false, None, note.at);
         Ok(Reply::Done(format!("{resource} is mended again")))
     }
@@ -121,6 +125,23 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.ask(ORDER, false, None, now);
         Ok(Reply::Done(told))
     }
+}
+
+/// Under which key it is kept when a person had a thing mended again.
+fn cleared_key(resource: &ResourceId) -> String {
+    format!("fight-cleared {resource}")
+}
+
+/// What was mended since `since`, but for what a person has looked at meanwhile.
+pub(super) fn reverts_that_count(store: &Store, since: Moment) -> Result<Vec<(ResourceId, Moment)>, StoreError> {
+    let mut counted = Vec::new();
+    for (resource, at) in store.reverts_since(since)? {
+        let cleared = store.meta(&cleared_key(&resource))?.and_then(|at| at.parse().ok()).map(Moment);
+        if cleared.is_none_or(|cleared| cleared < at) {
+            counted.push((resource, at));
+        }
+    }
+    Ok(counted)
 }
 
 /// Why a subscription's rule is not written, if the mode there is observe.

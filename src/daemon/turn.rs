@@ -3,6 +3,7 @@
 use super::config::{self, Config, Read, Source};
 use super::lost::Unknown;
 use super::memory::Memory;
+use super::obey::reverts_that_count;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
 use super::remember::Unkept;
@@ -178,7 +179,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let window_start = Moment(now.0.saturating_sub(REVERTS_REMEMBERED_MS));
         let memory = Memory {
             incidents: Incidents::restore(store.open_incidents()?),
-            breaker: Breaker::restore(store.tripped()?, store.reverts_since(window_start)?),
+            breaker: Breaker::restore(store.tripped()?, reverts_that_count(&store, window_start)?),
             last_sweep: store.sweeps(1, None)?.into_iter().next(),
             ..Memory::default()
         };

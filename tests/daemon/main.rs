@@ -203,6 +203,17 @@ async fn a_second_writer_trips_the_breaker_once_and_writes_end_until_a_person_ha
     assert!(matches!(running.tell(Command::ResumeFight(resource)).await, Reply::Done(_)));
     running.until(5, "mended", |running| state(running, &large) == "ENABLED").await;
     running.until(HOUR, "over", |running| of_the_fight(running)[0].resolved.is_some()).await;
+    let (world, store) = running.end().await;
+    // What was counted before the person looked counts no more, after a restart either.
+    let aws =
+        Arc::try_unwrap(world).map_or_else(|world| world.lock().unwrap().clone(), |world| world.into_inner().unwrap());
+    let running = start(Bench::by_call(&example, aws), store);
+    in_step(&running).await;
+    disable(&running);
+    running.until(75, "mended after a restart", |running| state(running, &large) == "ENABLED").await;
+    disable(&running);
+    running.until(75, "and again", |running| state(running, &large) == "ENABLED").await;
+    assert_eq!(of_the_fight(&running).len(), 1);
     running.end().await;
 }
 
