@@ -27,9 +27,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let reply = match command {
             Command::Sweep { scopes, full } => {
                 let scopes = (!scopes.is_empty()).then_some(scopes);
-                // Who is no person says what set it off.
                 // Who asks for a look means the topology's files as well.
                 self.next_source = self.next_source.min(now);
+                // Who is no person says what set it off.
                 let trigger = if [crate::schedule::SCHEDULE, SIGNAL].contains(&by) { by } else { "request" };
                 self.ask(trigger, full, scopes, now);
                 let log = OrderEntry { at: now, what: "sweep".into(), by: by.to_owned(), reason: String::new() };

@@ -108,53 +108,31 @@ fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
         record;
     let plan = record.plan_id.as_deref().unwrap_or("-");
     let open = told.open.len();
+    // The level of an event is fixed where it is written, so the line is written once for each.
+    macro_rules! tell {
+        ($level:ident) => {
+            tracing::$level!(
+                sweep = id,
+                trigger,
+                full,
+                took_ms,
+                scopes_read,
+                scopes_unread,
+                findings,
+                plan,
+                done,
+                failed,
+                held,
+                open,
+                "swept"
+            )
+        };
+    }
     if *failed > 0 || *scopes_unread > 0 {
-        tracing::warn!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
+        tell!(warn);
     } else if *done > 0 || *findings > 0 {
-        tracing::info!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
+        tell!(info);
     } else {
-        tracing::debug!(
-            sweep = id,
-            trigger,
-            full,
-            took_ms,
-            scopes_read,
-            scopes_unread,
-            findings,
-            plan,
-            done,
-            failed,
-            held,
-            open,
-            "swept"
-        );
+        tell!(debug);
     }
 }

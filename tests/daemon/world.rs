@@ -2,8 +2,7 @@
 
 use crate::rows::{Door, EXTRAS};
 use crate::support::probes::{PLATFORM, US};
-use crate::support::{Bench, Example, Hands, SimulatedClock};
-use serde_json::{Value, json};
+use crate::support::{Bench, Example, SimulatedClock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -15,7 +14,7 @@ use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::port::{Clock as _, Fleet};
-use wheelwright::sim::{SimulatedAws, key_policy};
+use wheelwright::sim::SimulatedAws;
 use wheelwright::store::Store;
 
 /// What the daemon of these tests goes by, at the end of the settings: it enforces, quickly.
@@ -177,31 +176,5 @@ impl Running {
         _ = self.end.take().unwrap().send(());
         self.task.await.unwrap();
         (self.world, self.store)
-    }
-}
-
-impl Door for SimulatedAws {
-    fn call(&mut self, account: &str, region: &str, operation: &str, input: &Value) -> Value {
-        Hands { aws: self }.call(account, region, operation, input.clone())
-    }
-
-    fn simulated(&mut self) -> Option<&mut SimulatedAws> {
-        Some(self)
-    }
-
-    fn key(&mut self, account: &str, region: &str) -> String {
-        let key = self.create_key(account, region);
-        let mut policy = key_policy(account);
-        let operator = json!({
-            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
-            "Principal": {"AWS": format!("arn:aws:iam::{account}:role/wheelwright-operator")},
-        });
-        policy["Statement"].as_array_mut().unwrap().push(operator);
-        self.set_key_policy(&key, &policy);
-        key
-    }
-
-    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]) {
-        Self::tag_by_aws(self, arn, tags);
     }
 }

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use support::probes::{Mail, PAYMENTS, PLATFORM, Probe, US, probes};
-use support::{Bench, Example, Hands, difference, is_ours};
+use support::{Bench, Example, difference, is_ours};
 use wheelwright::model::desired::Desired;
 use wheelwright::model::finding::{Finding, FindingCode, Outcome, Severity};
 use wheelwright::model::plan::Guard;
 use wheelwright::plan::Approval;
 use wheelwright::port::Fleet;
-use wheelwright::sim::{SimulatedAws, SnapshotItem, key_policy};
+use wheelwright::sim::{SimulatedAws, SnapshotItem};
 use wheelwright::stage;
 
 #[tokio::test(start_paused = true)]
@@ -257,30 +257,4 @@ fn finding() -> Probe {
 
 fn only_left(found: &BTreeSet<(FindingCode, Outcome)>) -> BTreeSet<(FindingCode, Outcome)> {
     found.iter().copied().filter(|(_, outcome)| *outcome == Outcome::Left).collect()
-}
-
-impl Door for SimulatedAws {
-    fn call(&mut self, account: &str, region: &str, operation: &str, input: &Value) -> Value {
-        Hands { aws: self }.call(account, region, operation, input.clone())
-    }
-
-    fn simulated(&mut self) -> Option<&mut SimulatedAws> {
-        Some(self)
-    }
-
-    fn key(&mut self, account: &str, region: &str) -> String {
-        let key = self.create_key(account, region);
-        let mut policy = key_policy(account);
-        let operator = json!({
-            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
-            "Principal": {"AWS": format!("arn:aws:iam::{account}:role/wheelwright-operator")},
-        });
-        policy["Statement"].as_array_mut().unwrap().push(operator);
-        self.set_key_policy(&key, &policy);
-        key
-    }
-
-    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]) {
-        Self::tag_by_aws(self, arn, tags);
-    }
 }

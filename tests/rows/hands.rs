@@ -1,12 +1,13 @@
 //! Somebody at a console: what the rows' edits are made of.
 
+use crate::support::Hands;
 use crate::support::probes::{LEDGER, PLATFORM, US};
 use serde_json::{Value, json};
 use wheelwright::model::desired::Desired;
 use wheelwright::model::ids::Scope;
 use wheelwright::model::mark::{Digest, Mark};
 use wheelwright::model::resource::{BusId, Grantee, ResourceId, RuleId};
-use wheelwright::sim::{Role, SimulatedAws, Trusted};
+use wheelwright::sim::{Role, SimulatedAws, Trusted, key_policy};
 
 /// The central bus.
 pub(crate) const HUB: &str = "org-events";
@@ -30,6 +31,32 @@ pub(crate) trait Door {
     /// Where what is `account`'s in the worked example lives.
     fn lives(&self, account: &str) -> String {
         account.to_owned()
+    }
+}
+
+impl Door for SimulatedAws {
+    fn call(&mut self, account: &str, region: &str, operation: &str, input: &Value) -> Value {
+        Hands { aws: self }.call(account, region, operation, input.clone())
+    }
+
+    fn simulated(&mut self) -> Option<&mut SimulatedAws> {
+        Some(self)
+    }
+
+    fn key(&mut self, account: &str, region: &str) -> String {
+        let key = self.create_key(account, region);
+        let mut policy = key_policy(account);
+        let operator = json!({
+            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
+            "Principal": {"AWS": format!("arn:aws:iam::{account}:role/wheelwright-operator")},
+        });
+        policy["Statement"].as_array_mut().unwrap().push(operator);
+        self.set_key_policy(&key, &policy);
+        key
+    }
+
+    fn tag_by_aws(&mut self, arn: &str, tags: &[(&str, &str)]) {
+        Self::tag_by_aws(self, arn, tags);
     }
 }
 
