@@ -8,6 +8,7 @@
 pub mod config;
 mod lost;
 mod memory;
+mod met;
 mod obey;
 pub mod orders;
 pub mod outbox;

@@ -1,186 +1,163 @@
-//! Bringing alerts to their channels: what the store keeps for them, one after the other on each channel, beside the sweeps.
+//! Bringing alerts to their channels: what the store keeps for them, one after the other on each channel, beside the sweeps and
+//! beside one another: a channel that hangs keeps no other waiting.
 
 use super::turn::Handle;
-use crate::model::alert::Alert;
 use crate::notify::retry::{self, Next};
-use crate::notify::{Channels, SendError};
+use crate::notify::{Channels, SendError, Switchboard};
 use crate::port::Clock;
 use crate::store::{Outgoing, Store, StoreError};
 use crate::telemetry::{AlertEnd, Metrics};
-use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Milliseconds from one look into the store to the next, if nothing is heard of the daemon.
 const LOOK_EVERY_MS: u64 = 1_000;
 
-/// Brings alerts until the daemon ends. `random` gives any number.
-pub async fn deliver<C: Clock>(
+/// Brings alerts until the daemon ends, and what is under way then to its end. `random` gives any number.
+pub async fn deliver<C: Clock + Clone + 'static>(
     mut handle: Handle,
-    channels: Arc<Channels>,
+    alerts: Arc<Switchboard>,
     metrics: Arc<Metrics>,
     clock: C,
-    mut random: impl FnMut() -> u64 + Send,
+    random: fn() -> u64,
 ) {
     let store = Arc::clone(&handle.store);
-    // What waits for another try holds back what came after it in its group, so that nothing is resolved before it was raised.
-    let mut held_back = still_held_back(&store, clock.now()).await;
-    // Brought, and that could not be kept: not to be brought again.
-    let mut brought_already: BTreeSet<u64> = BTreeSet::new();
+    let mut lines = Lines::default();
     loop {
-        match due(&store, clock.now()).await {
-            Ok(outgoing) => {
-                let (again, outgoing) = outgoing.into_iter().partition(|message| brought_already.contains(&message.id));
-                for Outgoing { id, .. } in again {
-                    let (store, now) = (Arc::clone(&store), clock.now());
-                    if keep(move || store.alert_sent(id, now)).await.is_ok() {
-                        brought_already.remove(&id);
-                    }
-                }
-                let ready = in_order(outgoing, &held_back);
-                let sends = ready.into_iter().map(|(channel, messages)| bring(&channels, channel, messages));
-                let ended: Vec<Brought> = join_all(sends).await.into_iter().flatten().collect();
-                for brought in ended {
-                    let group = (brought.outgoing.channel.clone(), brought.outgoing.alert.group.clone());
-                    let id = brought.outgoing.id;
-                    let was_sent = brought.sent.is_ok();
-                    match settle(&store, &metrics, brought, clock.now(), random()).await {
-                        Ok(true) => _ = held_back.remove(&group),
-                        Ok(false) => _ = held_back.insert(group, id),
-                        Err(error) => {
-                            tracing::error!(%error, "what became of an alert could not be kept");
-                            if was_sent {
-                                brought_already.insert(id);
-                            }
-                        }
-                    }
-                }
-            }
-            Err(error) => tracing::error!(%error, "alerts could not be read"),
+        let now = clock.now();
+        let due = asked(&store, move |store| store.due_channels(now)).await.unwrap_or_default();
+        for channel in due {
+            let Some(brought_already) = lines.take(&channel) else { continue };
+            let (store, metrics, clock) = (Arc::clone(&store), Arc::clone(&metrics), clock.clone());
+            let line = Line { channel, store, channels: alerts.channels(), metrics, clock, random, brought_already };
+            lines.under_way.spawn(line.bring());
         }
         tokio::select! {
             is_there = handle.changed() => if !is_there { break },
+            Some(ended) = lines.under_way.join_next() => lines.ended(ended),
             () = clock.wait_ms(LOOK_EVERY_MS) => {}
         }
     }
+    while lines.under_way.join_next().await.is_some() {}
 }
 
-/// What an earlier daemon tried in vain goes on holding back what came after it.
-async fn still_held_back(store: &Arc<Store>, now: crate::model::ids::Moment) -> BTreeMap<(String, String), u64> {
-    let store = Arc::clone(store);
-    let asked = tokio::task::spawn_blocking(move || store.later_alerts(now)).await;
-    let later = match asked {
-        Ok(Ok(later)) => later,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "alerts could not be read");
-            Vec::new()
-        }
-        Err(error) => {
-            tracing::error!(%error, "alerts could not be read");
-            Vec::new()
-        }
-    };
-    let mut held_back = BTreeMap::new();
-    for Outgoing { id, channel, alert, .. } in later {
-        let first = held_back.entry((channel, alert.group)).or_insert(id);
-        *first = id.min(*first);
+/// The channels, each with at most one task that brings its alerts.
+#[derive(Default)]
+struct Lines {
+    under_way: JoinSet<(String, BTreeSet<u64>)>,
+    busy: BTreeSet<String>,
+    /// By channel: what was brought and could not be kept as brought.
+    brought_already: BTreeMap<String, BTreeSet<u64>>,
+}
+
+impl Lines {
+    /// What is known of a channel, for its next task; none while one is under way.
+    fn take(&mut self, channel: &str) -> Option<BTreeSet<u64>> {
+        self.busy.insert(channel.to_owned()).then(|| self.brought_already.remove(channel).unwrap_or_default())
     }
-    held_back
-}
 
-async fn due(store: &Arc<Store>, now: crate::model::ids::Moment) -> Result<Vec<Outgoing>, StoreError> {
-    let store = Arc::clone(store);
-    let asked = tokio::task::spawn_blocking(move || store.due_alerts(now)).await;
-    asked.unwrap_or_else(|error| {
-        tracing::error!(%error, "alerts could not be read");
-        Ok(Vec::new())
-    })
-}
-
-/// What may be sent now, by channel, the oldest first.
-fn in_order(
-    mut outgoing: Vec<Outgoing>,
-    held_back: &BTreeMap<(String, String), u64>,
-) -> BTreeMap<String, Vec<Outgoing>> {
-    outgoing.sort_by_key(|message| message.id);
-    let mut by_channel: BTreeMap<String, Vec<Outgoing>> = BTreeMap::new();
-    for message in outgoing {
-        let group = (message.channel.clone(), message.alert.group.clone());
-        if held_back.get(&group).is_none_or(|first| *first >= message.id) {
-            by_channel.entry(message.channel.clone()).or_default().push(message);
+    fn ended(&mut self, ended: Result<(String, BTreeSet<u64>), tokio::task::JoinError>) {
+        match ended {
+            Ok((channel, brought_already)) => {
+                self.busy.remove(&channel);
+                if !brought_already.is_empty() {
+                    self.brought_already.insert(channel, brought_already);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "bringing alerts broke down, which is a mistake of wheelwright's; they are tried again");
+                // Whose it was is not known; one that is still under way would only be joined by a second.
+                if self.under_way.is_empty() {
+                    self.busy.clear();
+                }
+            }
         }
     }
-    by_channel
 }
 
-/// A message and what came of its sending.
-struct Brought {
-    outgoing: Outgoing,
-    sent: Result<(), SendError>,
+/// One channel's alerts.
+struct Line<C> {
+    channel: String,
+    store: Arc<Store>,
+    channels: Arc<Channels>,
+    metrics: Arc<Metrics>,
+    clock: C,
+    random: fn() -> u64,
+    /// Brought, and that could not be kept: not to be brought again.
+    brought_already: BTreeSet<u64>,
 }
 
-/// Sends the messages of one channel, one after the other. A group whose message was not taken waits with all that follows.
-async fn bring(channels: &Channels, channel: String, messages: Vec<Outgoing>) -> Vec<Brought> {
-    let mut stuck: BTreeSet<String> = BTreeSet::new();
-    let mut brought = Vec::new();
-    for outgoing in messages {
-        let Alert { group, .. } = &outgoing.alert;
-        if stuck.contains(group) {
-            continue;
+impl<C: Clock> Line<C> {
+    /// Brings what is due, one after the other. Returns what was brought and could not be kept.
+    async fn bring(mut self) -> (String, BTreeSet<u64>) {
+        let (channel, now) = (self.channel.clone(), self.clock.now());
+        let due = asked(&self.store, move |store| store.due_alerts(&channel, now)).await.unwrap_or_default();
+        for outgoing in due {
+            let id = outgoing.id;
+            let sent = match self.brought_already.contains(&id) {
+                true => Ok(()),
+                false => self.send(&outgoing).await,
+            };
+            let (was_sent, is_unreachable) = (sent.is_ok(), matches!(sent, Err(SendError::Later { .. })));
+            if self.settle(outgoing, sent).await {
+                self.brought_already.remove(&id);
+            } else if was_sent {
+                self.brought_already.insert(id);
+            }
+            if is_unreachable {
+                // What is next would only wait as long: the channel is looked at again soon.
+                break;
+            }
         }
-        let sent = channels.send(&channel, &outgoing.alert).await;
-        let unreachable = matches!(sent, Err(SendError::Later { .. }));
-        if unreachable {
-            stuck.insert(group.clone());
-        }
-        brought.push(Brought { outgoing, sent });
-        if unreachable {
-            // What is next would only wait as long: the channel is looked at again soon.
-            break;
-        }
+        (self.channel, self.brought_already)
     }
-    brought
+
+    async fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
+        let sent = self.channels.send(&self.channel, &outgoing.alert).await;
+        if sent.is_ok() {
+            self.metrics.alerted(&self.channel, AlertEnd::Sent);
+        }
+        sent
+    }
+
+    /// Keeps what came of a message. Whether it could be kept.
+    async fn settle(&self, outgoing: Outgoing, sent: Result<(), SendError>) -> bool {
+        let now = self.clock.now();
+        let Outgoing { id, channel, alert, tries, next_try: _ } = outgoing;
+        let error = match sent {
+            Ok(()) => return asked(&self.store, move |store| store.alert_sent(id, now)).await.is_some(),
+            Err(error) => error,
+        };
+        let attempts = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1);
+        let kept = match retry::next(&error, attempts, alert.at, now, (self.random)()) {
+            Next::At(at) => {
+                self.metrics.alerted(&channel, AlertEnd::Failed);
+                tracing::warn!(channel, alert = alert.id, %error, next_try = %at, "an alert was not taken");
+                asked(&self.store, move |store| store.alert_failed(id, at, &error.to_string())).await
+            }
+            Next::Dropped(why) => {
+                self.metrics.alerted(&channel, AlertEnd::Dropped);
+                crate::notify::dropped(&channel, &alert, &why);
+                asked(&self.store, move |store| store.alert_dropped(id, now, &why)).await
+            }
+        };
+        kept.is_some()
+    }
 }
 
-/// Keeps what came of a message. Whether it is done with.
-async fn settle(
+/// Asks the store, which may block; none, told in the log, where it cannot answer.
+async fn asked<T: Send + 'static>(
     store: &Arc<Store>,
-    metrics: &Metrics,
-    brought: Brought,
-    now: crate::model::ids::Moment,
-    random: u64,
-) -> Result<bool, StoreError> {
-    let Brought { outgoing, sent } = brought;
+    question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+) -> Option<T> {
     let store = Arc::clone(store);
-    let Outgoing { id, channel, alert, tries, next_try: _ } = outgoing;
-    let error = match sent {
-        Ok(()) => {
-            metrics.alerted(&channel, AlertEnd::Sent);
-            return keep(move || store.alert_sent(id, now)).await.map(|()| true);
-        }
-        Err(error) => error,
+    let answered = tokio::task::spawn_blocking(move || question(&store)).await;
+    let why = match answered {
+        Ok(Ok(answer)) => return Some(answer),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
     };
-    let attempts = u32::try_from(tries).unwrap_or(u32::MAX).saturating_add(1);
-    match retry::next(&error, attempts, alert.at, now, random) {
-        Next::At(at) => {
-            metrics.alerted(&channel, AlertEnd::Failed);
-            tracing::warn!(channel, alert = alert.id, %error, next_try = %at, "an alert was not taken");
-            keep(move || store.alert_failed(id, at, &error.to_string())).await.map(|()| false)
-        }
-        Next::Dropped(why) => {
-            metrics.alerted(&channel, AlertEnd::Dropped);
-            crate::notify::dropped(&channel, &alert, &why);
-            keep(move || store.alert_dropped(id, now, &why)).await.map(|()| true)
-        }
-    }
-}
-
-async fn keep(write: impl FnOnce() -> Result<bool, StoreError> + Send + 'static) -> Result<(), StoreError> {
-    match tokio::task::spawn_blocking(write).await {
-        Ok(kept) => kept.map(drop),
-        Err(error) => {
-            tracing::error!(%error, "what became of an alert could not be kept");
-            Ok(())
-        }
-    }
+    tracing::error!(error = why, "the store of alerts cannot be used; they are tried again");
+    None
 }

@@ -2,12 +2,15 @@
 
 use crate::model::desired::Desired;
 use crate::model::ids::Scope;
-use crate::model::world::Observation;
+use crate::model::world::{Gap, Observation};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::{Depth, read_scope};
-use std::collections::BTreeSet;
+use futures_util::FutureExt as _;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument as _;
 
 /// A scope that was read, or could not be.
 #[derive(Debug)]
@@ -15,6 +18,30 @@ pub(super) struct Arrival {
     pub(super) scope: Scope,
     pub(super) observation: Observation,
     pub(super) depth: Depth,
+}
+
+/// How a scope is read.
+#[derive(Clone)]
+struct Errand {
+    /// What is asked for there: it says what is worth reading.
+    desired: Arc<Desired>,
+    depth: Depth,
+    deadline_ms: u64,
+    at_once: Arc<Semaphore>,
+}
+
+impl Errand {
+    /// Whether what this brings in is all that `other` would: as much, for the same topology.
+    fn serves(&self, other: &Self) -> bool {
+        self.depth >= other.depth && self.desired.revision == other.desired.revision
+    }
+}
+
+/// A scope that is under way.
+struct UnderWay {
+    errand: Errand,
+    /// What is to be brought in afterwards.
+    next: Option<Errand>,
 }
 
 /// Scopes in trouble that are asked at one time.
@@ -29,7 +56,7 @@ pub(super) struct Reader<F, C> {
     again_at_once: Arc<Semaphore>,
     arrivals: mpsc::UnboundedSender<Arrival>,
     incoming: mpsc::UnboundedReceiver<Arrival>,
-    under_way: BTreeSet<Scope>,
+    under_way: BTreeMap<Scope, UnderWay>,
 }
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
@@ -38,14 +65,17 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
         let again_at_once = Arc::new(Semaphore::new(SCOPES_IN_TROUBLE_AT_ONCE));
-        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way: BTreeSet::new() }
+        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way: BTreeMap::new() }
     }
 
     /// Waits for the next scope to come in.
     pub(super) async fn next(&mut self) -> Arrival {
         match self.incoming.recv().await {
             Some(arrival) => {
-                self.under_way.remove(&arrival.scope);
+                let next = self.under_way.remove(&arrival.scope).and_then(|under_way| under_way.next);
+                if let Some(errand) = next {
+                    self.send(&arrival.scope, errand);
+                }
                 arrival
             }
             // It holds a sender itself, so this does not come.
@@ -53,27 +83,136 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         }
     }
 
-    /// Sends for `scope`, unless it is under way already.
+    /// Sends for `scope`. If it is under way already, nothing else is asked, or, where that brings in less, it is asked once more
+    /// afterwards.
     pub(super) fn send_for(&mut self, scope: &Scope, desired: &Arc<Desired>, depth: Depth, deadline_ms: u64) {
-        self.send(scope, desired, depth, deadline_ms, self.at_once.clone());
+        let at_once = self.at_once.clone();
+        self.send(scope, Errand { desired: desired.clone(), depth, deadline_ms, at_once });
     }
 
     /// The same for a scope that is in trouble: to the last thing that is set, as it is news.
     pub(super) fn send_again_for(&mut self, scope: &Scope, desired: &Arc<Desired>, deadline_ms: u64) {
-        self.send(scope, desired, Depth::Full, deadline_ms, self.again_at_once.clone());
+        let at_once = self.again_at_once.clone();
+        self.send(scope, Errand { desired: desired.clone(), depth: Depth::Full, deadline_ms, at_once });
     }
 
-    fn send(&mut self, scope: &Scope, desired: &Arc<Desired>, depth: Depth, deadline_ms: u64, at_once: Arc<Semaphore>) {
-        if !self.under_way.insert(scope.clone()) {
+    fn send(&mut self, scope: &Scope, errand: Errand) {
+        if let Some(under_way) = self.under_way.get_mut(scope) {
+            if !under_way.errand.serves(&errand) {
+                under_way.next = Some(errand);
+            }
             return;
         }
+        self.under_way.insert(scope.clone(), UnderWay { errand: errand.clone(), next: None });
         let (fleet, clock) = (self.fleet.clone(), self.clock.clone());
-        let (desired, scope, arrivals) = (desired.clone(), scope.clone(), self.arrivals.clone());
-        tokio::spawn(async move {
+        let (scope, arrivals) = (scope.clone(), self.arrivals.clone());
+        let reading = async move {
+            let Errand { desired, depth, deadline_ms, at_once } = errand;
             let _permit = at_once.acquire().await;
-            let observation = read_scope(&*fleet, &clock, &desired, &scope, depth, deadline_ms).await;
+            let span = tracing::debug_span!("scope", %scope, full = depth == Depth::Full);
+            // On the heap: what is within is deep, and all of it would be laid out in each task.
+            let read = read_scope(&*fleet, &clock, &desired, &scope, depth, deadline_ms).boxed().instrument(span);
+            // A mistake of ours in what one account brings up is that account's trouble and nobody else's.
+            let observation = match AssertUnwindSafe(read).catch_unwind().await {
+                Ok(observation) => observation,
+                Err(_) => broken(&scope, &clock),
+            };
             // Nobody listens any more where the daemon ends.
             _ = arrivals.send(Arrival { scope, observation, depth });
-        });
+        };
+        tokio::spawn(reading.in_current_span());
+    }
+}
+
+/// What is known of a scope whose reading broke down.
+fn broken<C: Clock>(scope: &Scope, clock: &C) -> Observation {
+    tracing::error!(%scope, "reading it broke down, which is a mistake of wheelwright's: what went wrong is above");
+    let why = Gap {
+        action: "refresh".into(),
+        class: "broken".into(),
+        message: "wheelwright made a mistake while it read this account".into(),
+        mend: "report it with the log around this time; the account is tried again by itself".into(),
+    };
+    Observation::Unreachable { at: clock.now(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::call::{Answer, Call, CallError};
+    use crate::config::Settings;
+    use crate::expand::expand;
+    use crate::model::desired::Revision;
+    use crate::model::ids::Moment;
+    use crate::model::topology::{Kept, Topology};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::Notify;
+
+    /// An account that answers nothing before it is let, and then breaks us.
+    #[derive(Default)]
+    struct Gate {
+        open: Notify,
+        is_breaking: AtomicBool,
+    }
+
+    impl Fleet for Gate {
+        async fn call(&self, _: &Scope, _: Call) -> Result<Answer, CallError> {
+            self.open.notified().await;
+            self.open.notify_one();
+            assert!(!self.is_breaking.load(Ordering::Relaxed), "what nobody thought of");
+            std::future::pending().await
+        }
+    }
+
+    #[derive(Clone)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Moment {
+            Moment(1)
+        }
+
+        async fn wait_ms(&self, _: u64) {}
+    }
+
+    fn reader() -> (Reader<Gate, Still>, Arc<Gate>, Scope, Arc<Desired>) {
+        let gate = Arc::new(Gate::default());
+        let reader = Reader::new(gate.clone(), Still, 4);
+        let revision = Revision { id: "test".into(), sequence: 1 };
+        let nothing = Topology {
+            organization: None,
+            accounts: BTreeMap::new(),
+            hubs: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            kept: Kept::default(),
+        };
+        let desired = expand(&nothing, &Settings::default(), revision, Moment(1));
+        (reader, gate, "111111111111/us-east-1".parse().unwrap(), Arc::new(desired))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_while_less_is_under_way_is_brought_in_afterwards() {
+        let (mut reader, _, scope, desired) = reader();
+        for depth in [Depth::Fast, Depth::Fast, Depth::Full, Depth::Full] {
+            reader.send_for(&scope, &desired, depth, 1_000);
+        }
+        assert_eq!(reader.next().await.depth, Depth::Fast);
+        reader.send_for(&scope, &desired, Depth::Fast, 1_000);
+        assert_eq!(reader.next().await.depth, Depth::Full);
+        assert!(reader.under_way.is_empty(), "a full reading is as good as a fast one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scope_that_breaks_us_is_in_trouble_and_asked_again() {
+        let (mut reader, gate, scope, desired) = reader();
+        gate.is_breaking.store(true, Ordering::Relaxed);
+        gate.open.notify_one();
+        reader.send_for(&scope, &desired, Depth::Fast, 1_000);
+        let Observation::Unreachable { why, .. } = reader.next().await.observation else { panic!("it was read") };
+        assert_eq!(why.class, "broken");
+        reader.send_again_for(&scope, &desired, 1_000);
+        assert_eq!(reader.next().await.depth, Depth::Full);
     }
 }

@@ -1,6 +1,7 @@
 //! What is left of a sweep: incidents, messages, history, one line in the log.
 
 use super::config::Config;
+use super::met;
 use super::round::Ended;
 use super::turn::Daemon;
 use crate::model::alert::Alert;
@@ -8,6 +9,7 @@ use crate::model::history::{SweepRecord, WriteRecord};
 use crate::model::ids::Moment;
 use crate::model::incident::Incident;
 use crate::model::resource::ResourceId;
+use crate::model::world::Met;
 use crate::port::{Clock, Fleet};
 use crate::store::{Store, StoreError};
 use crate::watch::alert::{self, Around};
@@ -28,10 +30,11 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             Some(resource) => config.places.hubs_of(resource, incident.concern.team.as_ref()),
             None => BTreeSet::new(),
         };
+        let channels = self.alerts.settings();
         let around = Around {
             owner: config.settings.operator.owner.as_str(),
             revision: &config.revision.id,
-            channels: self.channels.as_ref().unwrap_or(&config.settings.alerts),
+            channels: &channels,
             contacts: &contacts,
             hubs: &hubs,
         };
@@ -51,7 +54,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.last_ended = Some(self.clock.now());
         self.sweep_id += 1;
         let at = self.clock.now();
-        self.unkept.push_back(Unkept { at, record, writes, incidents, alerts, tripped });
+        let met = self.memory.world.met.clone();
+        let met = met.filter(|met| self.met_kept.as_ref() != Some(met));
+        self.unkept.push_back(Unkept { at, record, writes, incidents, alerts, tripped, met });
         if self.unkept.len() > UNKEPT_MAX {
             self.unkept.pop_front();
         }
@@ -67,7 +72,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 (unkept, kept)
             });
             match kept.await {
-                Ok((_, Ok(()))) => {}
+                Ok((unkept, Ok(()))) => self.met_kept = unkept.met.or(self.met_kept.take()),
                 Ok((unkept, Err(error))) => {
                     let waiting = self.unkept.len() + 1;
                     tracing::error!(%error, waiting, "a sweep could not be kept yet; alerts of it wait");
@@ -91,6 +96,8 @@ pub(super) struct Unkept {
     incidents: Vec<Incident>,
     alerts: Vec<(String, Alert)>,
     tripped: Vec<ResourceId>,
+    /// What is newly known of the past.
+    met: Option<Met>,
 }
 
 impl Unkept {
@@ -98,22 +105,22 @@ impl Unkept {
         for resource in &self.tripped {
             store.trip(resource, self.at)?;
         }
+        if let Some(met) = &self.met {
+            met::keep(met, store)?;
+        }
         store.commit_sweep(&self.record, &self.writes, &self.incidents, &self.alerts)
     }
 }
 
 /// One line a sweep, at the level that it deserves.
 fn log_sweep(record: &SweepRecord, told: &alert::Changes) {
-    let SweepRecord { id, trigger, full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } =
-        record;
+    let SweepRecord { full, took_ms, scopes_read, scopes_unread, findings, done, failed, held, .. } = record;
     let plan = record.plan_id.as_deref().unwrap_or("-");
     let open = told.open.len();
     // The level of an event is fixed where it is written, so the line is written once for each.
     macro_rules! tell {
         ($level:ident) => {
             tracing::$level!(
-                sweep = id,
-                trigger,
                 full,
                 took_ms,
                 scopes_read,

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::memory::Memory;
+use super::met;
 use crate::model::desired::Desired;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::history::{SweepRecord, WriteEnd, WriteRecord};
@@ -30,6 +31,7 @@ pub(super) struct Round<'a, F, C> {
     pub(super) restraints: &'a Restraints,
     pub(super) unready_stops: &'a [LiveStop],
     pub(super) topology_refused: Option<&'a str>,
+    pub(super) channels_unready: Option<&'a str>,
     pub(super) state_lost: bool,
     /// Set where it should end as soon as it safely can.
     pub(super) interrupt: &'a AtomicBool,
@@ -81,6 +83,7 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         let tripped = memory.breaker.mended(&reverted, now, &self.config.settings.breaker);
         let sight = self.sight(&plan, &after, &outcomes, scopes, memory, now);
         let record = self.record(&plan, &after, &outcomes, &sight, memory, now);
+        met::see(&mut memory.world, &after, &sight.read);
         Ended { record, writes, sight, plan: after, tripped }
     }
 
@@ -127,6 +130,9 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         let mut concerns = Vec::new();
         if let Some(why) = self.topology_refused {
             concerns.push(Concern::of_operator(FindingCode::TopologyRefused, Outcome::Left, why));
+        }
+        if let Some(why) = self.channels_unready {
+            concerns.push(Concern::of_operator(FindingCode::ChannelsUnready, Outcome::Waiting, why));
         }
         if self.state_lost {
             let detail =

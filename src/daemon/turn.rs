@@ -3,6 +3,7 @@
 use super::config::{self, Config, Read, Source};
 use super::lost::Unknown;
 use super::memory::Memory;
+use super::met;
 use super::obey::reverts_that_count;
 use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
@@ -12,8 +13,8 @@ use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
 use crate::model::plan::{Step, StepKey};
-use crate::model::settings::ChannelSettings;
-use crate::model::world::Observation;
+use crate::model::world::{Met, Observation, World};
+use crate::notify::Switchboard;
 use crate::plan::{Approval, Approved, Frozen, Restraints, approve};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::Depth;
@@ -26,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
+use tracing::Instrument as _;
 
 /// What a daemon is made of.
 pub struct Parts<F, C> {
@@ -37,6 +39,8 @@ pub struct Parts<F, C> {
     pub source: Arc<dyn Source>,
     /// What is remembered.
     pub store: Arc<Store>,
+    /// The channels that people are told on.
+    pub alerts: Arc<Switchboard>,
     /// Numbers from 0 to 1 that nobody can foretell.
     pub random: Box<dyn FnMut() -> f64 + Send + Sync>,
 }
@@ -108,10 +112,13 @@ pub struct Daemon<F, C> {
     pub(super) sweep_id: u64,
     /// The settled breaks that a sweep was asked for: not again for the same.
     pub(super) asked_settled: BTreeSet<StepKey>,
+    /// What is kept of the past as it was.
+    pub(super) met_kept: Option<Met>,
     /// What could not be kept yet.
     pub(super) unkept: VecDeque<Unkept>,
-    /// The channels as they were when the daemon began: they are opened once.
-    pub(super) channels: Option<BTreeMap<String, ChannelSettings>>,
+    pub(super) alerts: Arc<Switchboard>,
+    /// Why the newest channels are not used, where older ones are.
+    pub(super) channels_unready: Option<String>,
 }
 
 /// A sweep that is asked for.
@@ -174,13 +181,15 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// # Errors
     /// What is remembered cannot be read.
     pub fn new(parts: Parts<F, C>) -> Result<(Self, Handle), StoreError> {
-        let Parts { fleet, clock, source, store, random } = parts;
+        let Parts { fleet, clock, source, store, alerts, random } = parts;
         let now = clock.now();
         let window_start = Moment(now.0.saturating_sub(REVERTS_REMEMBERED_MS));
+        let met = met::restore(&store)?;
         let memory = Memory {
             incidents: Incidents::restore(store.open_incidents()?),
             breaker: Breaker::restore(store.tripped()?, reverts_that_count(&store, window_start)?),
             last_sweep: store.sweeps(1, None)?.into_iter().next(),
+            world: World { met: met.clone(), ..World::default() },
             ..Memory::default()
         };
         let orders = Orders::restore(&store)?;
@@ -208,8 +217,10 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             waiting: BTreeSet::new(),
             read: BTreeMap::new(),
             asked_settled: BTreeSet::new(),
+            met_kept: met,
             unkept: VecDeque::new(),
-            channels: None,
+            alerts,
+            channels_unready: None,
             pending: None,
             last_ended: None,
             started: now,
@@ -222,7 +233,11 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// Goes on until `shutdown` comes; then the step that is under way is finished and nothing else is begun.
     pub async fn run(mut self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
-        let in_flight_max = self.read_source_at_start().await;
+        let in_flight_max = tokio::select! {
+            biased;
+            () = &mut shutdown => return self.say_goodbye(),
+            in_flight_max = self.read_source_at_start() => in_flight_max,
+        };
         let mut reader = Reader::new(self.fleet.clone(), self.clock.clone(), in_flight_max);
         let jitter = self.config.as_ref().map_or(0, |config| config.settings.sweep.start_jitter_secs_max);
         let jitter_ms = (f64::from(jitter) * 1_000.0 * (self.random)()) as u64;
@@ -232,7 +247,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             let now = self.clock.now();
             self.see_what_is_due(now, &mut reader).await;
             if let Some(request) = self.take_due_request(now) {
-                let ended = self.sweep(request, &mut reader, &mut shutdown).await;
+                // Of the highest level, so that every line within bears it, whatever is logged.
+                let span = tracing::error_span!("sweep", sweep = self.sweep_id, trigger = request.trigger);
+                let ended = self.sweep(request, &mut reader, &mut shutdown).instrument(span).await;
                 self.publish(None);
                 if ended {
                     break;
@@ -255,6 +272,10 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 () = self.clock.wait_ms(wait_ms) => {}
             }
         }
+        self.say_goodbye();
+    }
+
+    fn say_goodbye(&self) {
         tracing::info!(uptime_ms = self.clock.now().millis_since(self.started), "ends");
     }
 
@@ -292,12 +313,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 if is_new {
                     let (revision, sequence) = (&config.revision.id, config.revision.sequence);
                     tracing::info!(%revision, sequence, "goes by this topology");
-                    let channels = self.channels.get_or_insert_with(|| config.settings.alerts.clone());
-                    if *channels != config.settings.alerts {
-                        tracing::warn!("[alert] changed: channels are opened at the start, so start the daemon again");
-                    }
                     self.memory.backoff.config_changed();
                     self.config = Some(Arc::from(config));
+                    self.open_channels();
                 }
                 is_new || was_refused
             }
@@ -311,6 +329,16 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 is_new
             }
         }
+    }
+
+    /// Uses the alert channels that the settings say, if all of them can be opened.
+    fn open_channels(&mut self) {
+        let Some(config) = &self.config else { return };
+        let opened = self.alerts.open(&config.settings.alerts).map_err(|error| error.to_string());
+        if let Err(why) = &opened {
+            tracing::error!(why, "the alert channels were changed and cannot be opened; those of before go on");
+        }
+        self.channels_unready = opened.err();
     }
 
     /// Asks for a sweep, together with one that is asked for already.
@@ -471,6 +499,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     ) -> bool {
         let Some(config) = self.config.clone() else { return false };
         let began = self.clock.now();
+        if self.channels_unready.is_some() && request.full {
+            self.open_channels();
+        }
         self.publish(Some(request.trigger.clone()));
         let (desired, unready_stops) = config.desired(&self.orders.stops, began);
         let desired = Arc::new(desired);
@@ -503,6 +534,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let fleet = self.fleet.clone();
         let clock = self.clock.clone();
         let topology_refused = self.topology_refused.clone();
+        let channels_unready = self.channels_unready.clone();
         let mut memory = std::mem::take(&mut self.memory);
         let mut asked_meanwhile = Vec::new();
         let mut is_ending = false;
@@ -515,6 +547,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 restraints: &restraints,
                 unready_stops: &unready_stops,
                 topology_refused: topology_refused.as_deref(),
+                channels_unready: channels_unready.as_deref(),
                 state_lost: self.orders.state_lost,
                 interrupt: &interrupt,
                 sweep_id: self.sweep_id,

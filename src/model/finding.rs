@@ -140,6 +140,8 @@ pub enum FindingCode {
     SecondWriter,
     /// An order to hold a route off cannot be done.
     StopUnready,
+    /// Alert channels were changed and cannot be opened: the old ones go on.
+    ChannelsUnready,
     /// A step of a plan could not be done.
     Unwritten,
 }
@@ -169,6 +171,7 @@ impl FindingCode {
             | Self::StateLost
             | Self::SecondWriter
             | Self::StopUnready
+            | Self::ChannelsUnready
             | Self::Unwritten
             | Self::Unread => Severity::Error,
             Self::GrantSurplus
@@ -374,6 +377,9 @@ impl FindingCode {
             }
             Self::StopUnready => {
                 "A person ordered a route to be held off at the daemon, and the daemon cannot: its subscription is not in the topology, or its team's file has errors, so that its rule is left exactly as it is. Disable the rule by hand if it has to stop now."
+            }
+            Self::ChannelsUnready => {
+                "The alert channels in wheelwright.toml were changed, and one of them cannot be opened: a secret is not there, or an address is none. Alerts go on over the channels that were there before; nothing of the change is used. Set right what the text names and send the daemon SIGHUP, or change the file."
             }
             Self::Unwritten => {
                 "A step of a plan was tried and could not be done: AWS refused it, somebody else changed the thing meanwhile, or it did not read back as it was written. What it waits for, and what mends it, is in the text; the next sweep tries again."

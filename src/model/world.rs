@@ -8,7 +8,7 @@ use super::mark::Mark;
 use super::resource::{ArchiveSpec, BusId, BusSettings, ResourceId, RuleId, TargetSpec};
 use super::topology::Tags;
 use crate::eventbridge::{BusPolicy, Pattern};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,6 +18,17 @@ use std::fmt;
 pub struct World {
     /// What each scope last answered.
     pub scopes: BTreeMap<Scope, Observation>,
+    /// What is remembered of the past, if anything is.
+    pub met: Option<Met>,
+}
+
+/// Scopes that once had all that a topology asks of them: what is missing there now was taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Met {
+    /// The topology's revision.
+    pub revision: String,
+    /// The scopes.
+    pub scopes: BTreeSet<Scope>,
 }
 
 /// What one scope answered.
@@ -108,6 +119,11 @@ impl Evidence {
 }
 
 impl World {
+    /// Whether `scope` is known to have had all that this revision asks of it.
+    pub fn had_all_of(&self, revision: &str, scope: &Scope) -> bool {
+        self.met.as_ref().is_some_and(|met| met.revision == revision && met.scopes.contains(scope))
+    }
+
     /// What was read of `scope`, complete or not.
     pub fn view(&self, scope: &Scope) -> Option<&ScopeView> {
         self.scopes.get(scope).and_then(Observation::view)

@@ -38,7 +38,7 @@ pub(crate) struct Answered {
     pub(crate) status: u16,
     retry_after: Option<String>,
     /// The beginning of it.
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Http {
@@ -63,13 +63,13 @@ impl Http {
 
     /// Sends a request. The status decides; of the body only the beginning is read, and where it does not end in time what came
     /// of it is enough.
-    pub(crate) async fn send(&self, request: ::http::Request<String>) -> Result<Answered, Trouble> {
+    pub(crate) async fn send(&self, request: ::http::Request<impl Into<SdkBody>>) -> Result<Answered, Trouble> {
         let deadline = Instant::now() + SEND_TIMEOUT;
         let unsent = |_| Trouble::never("the request could not be built; nothing was sent");
         let (mut parts, body) = request.into_parts();
         let agent = concat!("wheelwright/", env!("CARGO_PKG_VERSION"));
         parts.headers.insert("user-agent", ::http::HeaderValue::from_static(agent));
-        let request = ::http::Request::from_parts(parts, SdkBody::from(body));
+        let request = ::http::Request::from_parts(parts, body.into());
         let request = HttpRequest::try_from(request).map_err(unsent)?;
         let response = match timeout_at(deadline, self.connector.call(request)).await {
             Ok(Ok(response)) => response,
@@ -87,15 +87,21 @@ impl Http {
                 break;
             }
         }
-        Ok(Answered { status, retry_after, body: String::from_utf8_lossy(&body).into_owned() })
+        Ok(Answered { status, retry_after, body })
     }
 }
 
 impl Answered {
+    /// The beginning of what was said.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
     /// Taken, refused, or to be tried again.
     pub(super) fn judged(&self, now: SystemTime) -> Result<(), Trouble> {
-        let Self { status, retry_after, body } = self;
-        let said = match body.trim() {
+        let Self { status, retry_after, body: _ } = self;
+        let text = self.text();
+        let said = match text.trim() {
             "" => String::new(),
             said => format!(": {said}"),
         };

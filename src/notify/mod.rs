@@ -19,12 +19,14 @@ pub mod retry;
 pub mod secret;
 mod slack;
 mod sns;
+mod switchboard;
 mod text;
 mod webhook;
 mod wire;
 
 pub use self::http::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, SEND_TIMEOUT};
 pub use self::log::dropped;
+pub use self::switchboard::Switchboard;
 pub use self::webhook::REPLAY_WINDOW_SECS;
 
 pub(crate) use self::http::Http;
@@ -93,6 +95,12 @@ impl Channels {
         let needs_tls = channels.values().any(|channel: &Channel| channel.way.needs_tls());
         let time = surroundings.config.time_source().unwrap_or_else(|| SharedTimeSource::new(SystemTimeSource::new()));
         Ok(Self { channels, shared: Shared { http: Http::new(needs_tls), surroundings, time } })
+    }
+
+    /// No channel at all.
+    fn none(surroundings: Surroundings) -> Self {
+        let time = SharedTimeSource::new(SystemTimeSource::new());
+        Self { channels: BTreeMap::new(), shared: Shared { http: Http::new(false), surroundings, time } }
     }
 
     /// Brings `alert` to a channel: one attempt.

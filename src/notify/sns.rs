@@ -67,8 +67,9 @@ pub(super) async fn send(shared: &Shared, topic: &Topic, alert: &Alert) -> Resul
     let request = signed(shared, topic, body(topic, alert, &message)).await?;
     let answered = shared.http.send(request).await?;
     let Err(mut trouble) = answered.judged(shared.time.now()) else { return Ok(()) };
-    if let Some(code) = tag(&answered.body, "Code") {
-        trouble.why = format!("sns:Publish {code}: {}", tag(&answered.body, "Message").unwrap_or("no reason given"));
+    let said = answered.text();
+    if let Some(code) = tag(&said, "Code") {
+        trouble.why = format!("sns:Publish {code}: {}", tag(&said, "Message").unwrap_or("no reason given"));
         // By its status it would be final, and the next attempt has newer credentials, or comes when there are fewer calls.
         let again =
             matches!(ErrorClass::of_code(code, answered.status), ErrorClass::Throttled | ErrorClass::Credentials);

@@ -63,7 +63,7 @@ fn settings_of(spec: &BusSpec, mark: &Mark) -> BusSettings {
 }
 
 fn create(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
-    let cause = diff.missing_cause();
+    let cause = diff.missing_cause(resource.scope());
     let codes = diff.found_missing(resource, FindingCode::BusMissing, asked);
     let settings = settings_of(&wanted.spec, &mark_of(diff, resource, wanted));
     let action = Action::CreateBus { bus: bus.clone(), settings, tags: wanted.spec.tags.clone() };

@@ -126,8 +126,9 @@ impl Diff<'_> {
     }
 
     /// Why something that should be there is not: taken away, or never made.
-    pub(super) fn missing_cause(&self) -> Cause {
-        if self.applied_before { Cause::Drift } else { Cause::Intent }
+    pub(super) fn missing_cause(&self, scope: &Scope) -> Cause {
+        let was_there = self.applied_before || self.world.had_all_of(&self.desired.revision.id, scope);
+        if was_there { Cause::Drift } else { Cause::Intent }
     }
 
     /// Adds a step that makes or sets something.
@@ -222,7 +223,7 @@ impl Diff<'_> {
         code: FindingCode,
         asked: &Asked,
     ) -> BTreeSet<FindingCode> {
-        if self.missing_cause() == Cause::Intent {
+        if self.missing_cause(resource.scope()) == Cause::Intent {
             return BTreeSet::new();
         }
         self.find(resource.clone(), code, Outcome::Mend, "it is not there".into(), asked);
@@ -237,7 +238,7 @@ impl Diff<'_> {
         match view.archives.get(&archive.name) {
             Some(live) => self.archive_change(archive, wanted, live, resource, &asked),
             None if view.archives_read => {
-                let cause = self.missing_cause();
+                let cause = self.missing_cause(resource.scope());
                 let codes = self.found_missing(&resource, FindingCode::ArchiveMissing, &asked);
                 let action = Action::CreateArchive { archive: archive.clone(), spec: wanted.spec.clone() };
                 self.make(
@@ -288,7 +289,7 @@ impl Diff<'_> {
             self.find(resource, code, Outcome::Left, why, asked);
             return;
         }
-        let cause = self.missing_cause();
+        let cause = self.missing_cause(resource.scope());
         if cause == Cause::Drift {
             self.find(resource, code, Outcome::Mend, detail.join("; "), asked);
         }

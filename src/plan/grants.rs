@@ -94,7 +94,7 @@ fn wanted_grant(
             (Seen::Statement { statement: live.clone() }, Cause::Drift, codes, vec![detail])
         }
         None => {
-            let cause = diff.missing_cause();
+            let cause = diff.missing_cause(resource.scope());
             let codes = diff.found_missing(&resource, FindingCode::GrantMissing, &asked);
             (Seen::Absent, cause, codes, vec![format!("PutEvents for {}", wanted.spec)])
         }

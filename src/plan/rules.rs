@@ -104,7 +104,7 @@ fn create(
     asked: &Asked,
     created: &mut BTreeMap<BusId, Count>,
 ) {
-    let cause = diff.missing_cause();
+    let cause = diff.missing_cause(resource.scope());
     let codes = diff.found_missing(resource, FindingCode::RuleMissing, asked);
     let held_by = no_room(diff, &rule.bus, wanted.spec.pattern.wildcard_count() > 0, created);
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];

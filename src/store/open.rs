@@ -187,11 +187,13 @@ CREATE TABLE orders_log (
 );
 CREATE INDEX orders_log_by_time ON orders_log (at);
 
--- ended: when it was sent, or given up.
+-- ended: when it was sent, or given up. cause: the alert's group, whose alerts go out one after the other.
 CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, made INTEGER NOT NULL, next_try INTEGER NOT NULL,
-    tries INTEGER NOT NULL, ended INTEGER, was_sent INTEGER, error TEXT, alert TEXT NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, channel TEXT NOT NULL, cause TEXT NOT NULL, made INTEGER NOT NULL,
+    next_try INTEGER NOT NULL, tries INTEGER NOT NULL, ended INTEGER, was_sent INTEGER, error TEXT, alert TEXT NOT NULL
 );
-CREATE INDEX outbox_waiting ON outbox (next_try) WHERE ended IS NULL;
+CREATE INDEX outbox_waiting ON outbox (channel, next_try) WHERE ended IS NULL;
+CREATE INDEX outbox_in_order ON outbox (channel, id) WHERE ended IS NULL;
+CREATE INDEX outbox_by_cause ON outbox (channel, cause, id) WHERE ended IS NULL;
 CREATE INDEX outbox_ended ON outbox (ended) WHERE ended IS NOT NULL;
 ";

@@ -38,8 +38,8 @@ pub struct Backlog {
     pub error: Option<String>,
 }
 
-/// Alerts that are given at once; the others come with the next question.
-pub(super) const DUE_MAX: i64 = 500;
+/// Alerts of one channel that are given at once; the others come with the next question.
+pub(super) const DUE_MAX: i64 = 100;
 
 impl Store {
     /// Puts alerts in, each for the channel of that name: all of them, or none. They are due at once.
@@ -50,21 +50,25 @@ impl Store {
         self.write(Durability::AtNextSync, |transaction| enqueue(transaction, alerts))
     }
 
-    /// Alerts whose time has come, in the order that it came; at most 500. One that cannot be read back is given up.
+    /// The channels that have alerts whose time has come.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn due_alerts(&self, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
-        self.outgoing(DUE, params![time(now), DUE_MAX], now)
+    pub fn due_channels(&self, now: Moment) -> Result<Vec<String>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare(DUE_CHANNELS)?;
+            let rows = statement.query_map(params![time(now)], |row| row.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
-    /// Alerts that wait for another try, the next one first. What came after one of them in its group is to wait for it. One that
-    /// cannot be read back is given up.
+    /// A channel's alerts whose time has come and that need not wait for an earlier one of their group, the oldest first; at most 100.
+    /// One that cannot be read back is given up.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn later_alerts(&self, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
-        self.outgoing(LATER, params![time(now)], now)
+    pub fn due_alerts(&self, channel: &str, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
+        self.outgoing(DUE, params![time(now), channel, DUE_MAX], now)
     }
 
     fn outgoing(&self, sql: &str, values: impl rusqlite::Params, now: Moment) -> Result<Vec<Outgoing>, StoreError> {
@@ -143,20 +147,26 @@ impl Store {
     }
 }
 
-pub(super) const DUE: &str = "SELECT id, channel, tries, next_try, alert FROM outbox \
-                              WHERE ended IS NULL AND next_try <= ?1 ORDER BY next_try, id LIMIT ?2";
-pub(super) const LATER: &str = "SELECT id, channel, tries, next_try, alert FROM outbox \
-                                WHERE ended IS NULL AND next_try > ?1 ORDER BY next_try, id";
+/// Each channel once, by its own index: none of the alerts behind the first that is due is looked at.
+pub(super) const DUE_CHANNELS: &str = "SELECT DISTINCT channel FROM outbox INDEXED BY outbox_waiting \
+                                       WHERE ended IS NULL AND next_try <= ?1";
+/// What came after one that waits for another try waits with it, so that nothing is resolved before it was raised.
+pub(super) const DUE: &str = "SELECT id, channel, tries, next_try, alert FROM outbox AS due INDEXED BY outbox_in_order \
+                              WHERE ended IS NULL AND channel = ?2 AND next_try <= ?1 AND NOT EXISTS \
+                              (SELECT 1 FROM outbox AS earlier WHERE earlier.ended IS NULL AND earlier.channel = due.channel \
+                               AND earlier.cause = due.cause AND earlier.id < due.id AND earlier.next_try > ?1) \
+                              ORDER BY id LIMIT ?3";
 const WAITING: &str = "SELECT channel, count(*), min(made), \
                        (SELECT later.error FROM outbox AS later WHERE later.ended IS NULL AND later.channel = outbox.channel \
                         AND later.error IS NOT NULL ORDER BY later.next_try DESC LIMIT 1) \
                        FROM outbox WHERE ended IS NULL GROUP BY channel ORDER BY channel";
 
 pub(super) fn enqueue(transaction: &Transaction<'_>, alerts: &[(String, Alert)]) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO outbox (channel, made, next_try, tries, alert) VALUES (?1, ?2, ?2, 0, ?3)";
+    const SQL: &str =
+        "INSERT INTO outbox (channel, cause, made, next_try, tries, alert) VALUES (?1, ?2, ?3, ?3, 0, ?4)";
     let mut statement = transaction.prepare(SQL)?;
     for (channel, alert) in alerts {
-        statement.execute(params![channel, time(alert.at), serde_json::to_string(alert)?])?;
+        statement.execute(params![channel, alert.group, time(alert.at), serde_json::to_string(alert)?])?;
     }
     Ok(())
 }

@@ -86,8 +86,10 @@ fn every_other_question_is_looked_up() {
     look(&history::sweeps_question(50, None), &["SCAN sweeps"]); // By its key, in order.
     look(&history::sweeps_question(50, Some(7)), &[]);
     look(&fixed(history::REVERTS, &[1]), &[]);
-    look(&fixed(outbox::DUE, &[1, 2]), &[]);
-    look(&fixed(outbox::LATER, &[1]), &[]);
+    let mut due = fixed(outbox::DUE, &[1]);
+    due.values.extend([Value::Text("ops".into()), Value::Integer(100)]);
+    look(&due, &[]);
+    look(&fixed(outbox::DUE_CHANNELS, &[1]), &["SCAN outbox USING INDEX outbox_waiting"]);
     let all = IncidentFilter { limit: 50, ..IncidentFilter::default() };
     look(&incidents::question(&all), &["SCAN incidents USING INDEX incidents_by_time"]);
     let open = IncidentFilter { open: Some(true), ..all.clone() };

@@ -52,12 +52,7 @@ impl Default for Metrics {
 impl Metrics {
     /// An AWS call ended; `failed` is none where all of it succeeded.
     pub fn called(&self, action: &'static str, end: CallEnd) {
-        let outcome = match end {
-            CallEnd::Done => "done",
-            CallEnd::EntriesFailed => "entries-failed",
-            CallEnd::Failed(class) => class.into(),
-            CallEnd::Dropped => "dropped",
-        };
+        let outcome = end.name();
         self.names.calls.get_or_create(&Call { action, outcome }).inc();
         if end == CallEnd::Failed(ErrorClass::Throttled) {
             self.names.throttles.get_or_create(&names::Action { action }).inc();
@@ -168,4 +163,15 @@ pub enum CallEnd {
     Failed(ErrorClass),
     /// Whoever made it stopped waiting: a scope's deadline passed.
     Dropped,
+}
+
+impl CallEnd {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::EntriesFailed => "entries-failed",
+            Self::Failed(class) => class.into(),
+            Self::Dropped => "dropped",
+        }
+    }
 }

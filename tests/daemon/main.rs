@@ -419,3 +419,93 @@ async fn what_goes_waits_the_settle_time_after_what_replaces_it_was_written() {
     assert!(taken - made >= 300_000, "the old target went {} ms after the new one came", taken - made);
     running.end().await;
 }
+
+/// Takes a rule of the American hub away, as a person at the console does.
+fn take_away(running: &Running, rule: &str) {
+    running.aws(|aws| {
+        let named = json!({"Rule": rule, "EventBusName": HUB});
+        let listed = Hands { aws }.call(PLATFORM, US, "ListTargetsByRule", named.clone());
+        let ids: Vec<&str> =
+            listed["Targets"].as_array().unwrap().iter().map(|target| target["Id"].as_str().unwrap()).collect();
+        let targets = json!({"Rule": rule, "EventBusName": HUB, "Ids": ids});
+        Hands { aws }.call(PLATFORM, US, "RemoveTargets", targets);
+        Hands { aws }.call(PLATFORM, US, "DeleteRule", json!({"Name": rule, "EventBusName": HUB}));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_away_after_a_commit_that_changed_nothing_at_aws_is_drift_and_after_a_restart_too() {
+    let comment = |files: &mut BTreeMap<String, String>| {
+        files.get_mut("topology/teams/ledger.toml").unwrap().push_str("# A comment.\n");
+    };
+    let missing = |running: &Running| {
+        let all = incidents(running).into_iter();
+        all.filter(|incident| incident.concern.code == FindingCode::RuleMissing).count()
+    };
+    let (example, aws) = example(ENFORCE);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let before = running.writes();
+    running.files.commit(comment);
+    in_step_after(&running, 10 * 60).await;
+    assert_eq!(running.writes(), before, "a comment changes nothing at AWS");
+    let cards = rule(&running, "ww.fraud.cards");
+    take_away(&running, &cards);
+    running.until(75, "told", |running| missing(running) == 1).await;
+    in_step(&running).await;
+    let (world, store) = running.end().await;
+
+    // Mending it wrote a mark with the newest sequence, so this takes another comment.
+    let aws = world.lock().unwrap().clone();
+    let running = start(Bench::by_call(&example, aws), store);
+    let comments = |files: &mut BTreeMap<String, String>| {
+        comment(files);
+        comment(files);
+    };
+    running.files.commit(comments);
+    running.files.commit(|_| {});
+    in_step_after(&running, 10 * 60).await;
+    let (world, store) = running.end().await;
+    let aws = world.lock().unwrap().clone();
+    let running = start(Bench::by_call(&example, aws), store);
+    take_away(&running, &cards);
+    running.files.commit(comments);
+    running.files.commit(|_| {});
+    running.until(75, "told after a restart", |running| missing(running) == 2).await;
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn alert_channels_that_cannot_be_opened_are_told_and_hold_nothing_else_up() {
+    let (example, aws) = example(ENFORCE);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let unready = |running: &Running| {
+        let open = running.handle.status().incidents.clone().into_iter();
+        open.filter(|incident| incident.concern.code == FindingCode::ChannelsUnready).collect::<Vec<_>>()
+    };
+    let before = example.texts["wheelwright.toml"].clone();
+    running.files.commit(|files| {
+        let settings = files.get_mut("wheelwright.toml").unwrap();
+        settings.push_str("\n[alert.chat]\nkind = \"slack\"\nurl-env = \"NOT_THERE\"\n");
+        let ledger = files.get_mut("topology/teams/ledger.toml").unwrap();
+        *ledger = ledger.replace("#ledger-oncall", "#ledger-and-others");
+    });
+    running.until(60, "told", |running| unready(running).len() == 1).await;
+    let told = unready(&running)[0].concern.detail.clone();
+    assert!(told.contains("[alert.chat]") && told.contains("NOT_THERE"), "{told}");
+    let contacts = running.handle.status().config.as_ref().unwrap().contacts();
+    assert!(contacts.values().any(|contact| contact == "#ledger-and-others"), "the rest is used: {contacts:?}");
+    running.files.commit(|files| drop(files.insert("wheelwright.toml".into(), before)));
+    running.until(60, "over", |running| unready(running).is_empty()).await;
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_at_once_while_it_waits_for_the_topology_to_come_to_rest() {
+    let (example, aws) = example(ENFORCE);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    let (began, clock) = (running.now(), running.clock.clone());
+    running.end().await;
+    assert_eq!(wheelwright::port::Clock::now(&clock), began);
+}

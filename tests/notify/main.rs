@@ -6,11 +6,13 @@
 mod aws;
 mod hmac;
 mod moto;
+mod outbox;
 #[path = "../program/mod.rs"]
 mod program;
 mod receiver;
 #[path = "../aws_wire/signature.rs"]
 mod signature;
+mod traces;
 mod wire;
 
 use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource};

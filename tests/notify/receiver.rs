@@ -36,6 +36,7 @@ pub(crate) struct Request {
     pub(crate) line: String,
     /// By name in small letters.
     pub(crate) headers: BTreeMap<String, String>,
+    /// What is no text in it is shown as �.
     pub(crate) body: String,
 }
 
@@ -128,8 +129,8 @@ async fn read(stream: &mut TcpStream) -> (Request, String) {
     while bytes.len() < head_end + 4 + length {
         assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "the request ended in its body");
     }
-    let body = String::from_utf8(bytes[head_end + 4..].to_vec()).unwrap();
-    (Request { line, headers, body }, String::from_utf8(bytes).unwrap())
+    let body = String::from_utf8_lossy(&bytes[head_end + 4..]).into_owned();
+    (Request { line, headers, body }, String::from_utf8_lossy(&bytes).into_owned())
 }
 
 async fn write(stream: &mut TcpStream, answer: &Answer, request: &str) -> Option<usize> {

@@ -172,7 +172,7 @@ fn rows_that_cannot_be_read_back_are_counted_and_orders_are_not_skipped() {
     assert_eq!(store.next_sweep_id().unwrap(), 2);
     assert_eq!(store.open_incidents().unwrap(), [incident("b", NOW)]);
     assert_eq!(store.unreadable_rows(), 4);
-    let due = store.due_alerts(NOW).unwrap();
+    let due = store.due_alerts("ops", NOW).unwrap();
     assert_eq!((due.len(), due[0].alert.id.as_str()), (1, "two"));
     assert_eq!(store.alert_backlog().unwrap()[0].count, 1, "what cannot be read back does not wait for ever");
     assert_eq!(store.unreadable_rows(), 5);

@@ -21,7 +21,7 @@ fn assert_what_is_not_over_is_kept(store: &Store) {
     assert_eq!(store.open_incidents().unwrap(), [incident("open", ago(900))]);
     let orders = (store.pauses().unwrap().len(), store.stops().unwrap().len(), store.tripped().unwrap().len());
     assert_eq!(orders, (1, 1, 1));
-    let due = store.due_alerts(NOW).unwrap();
+    let due = store.due_alerts("ops", NOW).unwrap();
     assert!(due.iter().any(|due| due.alert == alert("waits", ago(900))), "{due:?}");
     assert_eq!(store.meta("key").unwrap().as_deref(), Some("value"));
 }
@@ -35,7 +35,7 @@ fn what_is_over_is_forgotten_by_age_and_nothing_else_is() {
         store.record_sweep(&sweep(id, at), &[write(id, &format!("rule-{id}"), at)]).unwrap();
         store.save_incidents(&[over(incident("over", Moment(ago(300).0 + id)), at)]).unwrap();
         store.enqueue_alerts(&[("pager".into(), alert("sent", at)), ("pager".into(), alert("given up", at))]).unwrap();
-        let due = store.due_alerts(at).unwrap();
+        let due = store.due_alerts("pager", at).unwrap();
         let of = |name: &str| due.iter().find(|due| due.alert.id == name).unwrap().id;
         store.alert_sent(of("sent"), at).unwrap();
         store.alert_dropped(of("given up"), at, "no such channel").unwrap();

@@ -55,7 +55,8 @@ fn everything_is_there_after_a_restart() {
     assert_eq!(store.tripped().unwrap(), [(rule("fought"), NOW)]);
     assert_eq!(store.meta("revision").unwrap().as_deref(), Some("rev"));
     assert_eq!(store.meta("nothing").unwrap(), None);
-    let due = store.due_alerts(NOW).unwrap();
+    assert_eq!(store.due_channels(NOW).unwrap(), ["ops", "pager"]);
+    let due = ["ops", "pager"].map(|channel| store.due_alerts(channel, NOW).unwrap()).concat();
     let due: Vec<_> = due.iter().map(|due| (due.channel.as_str(), &due.alert, due.tries)).collect();
     assert_eq!(due, [("ops", &alerts[0].1, 0), ("pager", &alerts[1].1, 0)]);
     assert_eq!(store.unreadable_rows(), 0);
@@ -192,19 +193,19 @@ fn alerts_are_tried_until_they_are_sent_or_given_up() {
     let store = Store::in_memory().unwrap();
     let alerts = ["one", "two", "three"].map(|id| ("ops".to_owned(), alert(id, NOW)));
     store.enqueue_alerts(&alerts).unwrap();
-    assert_eq!(store.due_alerts(Moment(NOW.0 - 1)).unwrap(), [], "not before they were made");
-    let due = store.due_alerts(NOW).unwrap();
+    assert_eq!(store.due_alerts("ops", Moment(NOW.0 - 1)).unwrap(), [], "not before they were made");
+    let due = store.due_alerts("ops", NOW).unwrap();
     assert_eq!(due.len(), 3);
     assert!(store.alert_sent(due[0].id, NOW).unwrap());
     assert!(!store.alert_sent(due[0].id, NOW).unwrap(), "once");
     assert!(store.alert_failed(due[1].id, NOW.plus_ms(60_000), "HTTP status 503").unwrap());
     assert!(store.alert_dropped(due[2].id, NOW, "no such channel").unwrap());
     assert!(!store.alert_failed(due[2].id, NOW, "late").unwrap(), "what was given up stays so");
-    assert_eq!(store.due_alerts(NOW.plus_ms(59_999)).unwrap(), []);
+    assert_eq!(store.due_alerts("ops", NOW.plus_ms(59_999)).unwrap(), []);
     let backlog = store.alert_backlog().unwrap();
     assert_eq!((backlog.len(), backlog[0].count, backlog[0].oldest), (1, 1, NOW));
     assert_eq!(backlog[0].error.as_deref(), Some("HTTP status 503"));
-    let again = store.due_alerts(NOW.plus_ms(60_000)).unwrap();
+    let again = store.due_alerts("ops", NOW.plus_ms(60_000)).unwrap();
     assert_eq!((again.len(), again[0].alert.id.as_str(), again[0].tries), (1, "two", 1));
     assert!(store.alert_sent(again[0].id, NOW).unwrap());
     assert_eq!(store.alert_backlog().unwrap(), []);
@@ -223,5 +224,5 @@ fn a_sweep_that_cannot_be_kept_leaves_nothing() {
     assert!(matches!(twice, Err(StoreError::Sqlite { .. })), "{twice:?}");
     assert_eq!(store.open_incidents().unwrap(), []);
     assert_eq!(store.writes(&every_write()).unwrap(), []);
-    assert_eq!(store.due_alerts(NOW).unwrap(), []);
+    assert_eq!(store.due_alerts("ops", NOW).unwrap(), []);
 }

@@ -5,14 +5,14 @@ use super::{Demo, example};
 use crate::cli::Exit;
 use crate::cli::clock::MachineClock;
 use crate::cli::run::state::{random, random_share};
-use crate::cli::run::{Service, serve};
+use crate::cli::run::{Service, Traces, log, serve};
 use crate::config::{self, SETTINGS_PATH, SourceFiles};
 use crate::daemon::config::Source;
 use crate::daemon::{Parts, nothing_is_lost};
 use crate::http::Token;
 use crate::model::desired::Revision;
 use crate::model::resource::RuleId;
-use crate::notify::{Channels, Surroundings};
+use crate::notify::{Surroundings, Switchboard};
 use crate::port::Clock as _;
 use crate::store::Store;
 use crate::telemetry::{Metered, Metrics};
@@ -62,7 +62,7 @@ impl Source for Example {
 impl Demo {
     /// Keeps the daemon running until Ctrl-C.
     pub(super) async fn live(&self) -> anyhow::Result<Exit> {
-        crate::cli::run::log::begin(crate::cli::LogFormat::Auto, tracing::Level::INFO);
+        log::begin(crate::cli::LogFormat::Auto, tracing::Level::INFO, &Traces::off());
         let token: [u8; 16] = random()?;
         let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
         self.story.chapter("The daemon (wheelwright run), until Ctrl-C").await?;
@@ -76,9 +76,7 @@ impl Demo {
             .await?;
         let metrics = Arc::new(Metrics::default());
         let fleet = self.accounts.another_fleet(&self.context);
-        let settings = config::load(&Example.fetch().map_err(anyhow::Error::msg)?.0).settings;
         let surroundings = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
-        let channels = Channels::open(&settings.alerts, surroundings, &|_| None)?;
         let store = Store::in_memory()?;
         // There is nobody's pause in it to be lost.
         nothing_is_lost(&store)?;
@@ -87,10 +85,10 @@ impl Demo {
             clock: MachineClock,
             source: Arc::new(Example),
             store: Arc::new(store),
+            alerts: Arc::new(Switchboard::new(surroundings, |_| None)),
             random: Box::new(random_share),
         };
-        let service =
-            Service { parts, channels: Arc::new(channels), metrics, listen: LISTEN, token: Token::new(&token) };
+        let service = Service { parts, metrics, listen: LISTEN, token: Token::new(&token) };
         let (end, shutdown) = watch::channel(false);
         tokio::spawn(async move {
             _ = tokio::signal::ctrl_c().await;

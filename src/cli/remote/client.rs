@@ -83,7 +83,7 @@ impl Client {
                 self.address, trouble.why
             ))
         })?;
-        let answer: Value = serde_json::from_str(&answered.body).unwrap_or_default();
+        let answer: Value = serde_json::from_slice(&answered.body).unwrap_or_default();
         if (200..300).contains(&answered.status) {
             return Ok(answer);
         }

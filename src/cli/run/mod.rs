@@ -3,8 +3,10 @@
 pub(super) mod log;
 mod service;
 pub(super) mod state;
+mod traces;
 
 pub(super) use service::{Service, serve};
+pub(super) use traces::Traces;
 
 use super::clock::MachineClock;
 use super::context::{Context, Screen, load};
@@ -12,7 +14,7 @@ use super::{Exit, RunArgs};
 use crate::daemon::config::Folder;
 use crate::daemon::{Command, Handle, Parts, SIGNAL};
 use crate::http::Token;
-use crate::notify::{Channels, Surroundings};
+use crate::notify::{Surroundings, Switchboard};
 use crate::telemetry::{Metered, Metrics};
 use anyhow::Context as _;
 use std::collections::BTreeSet;
@@ -21,7 +23,11 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow::Result<Exit> {
-    log::begin(args.log, args.log_level);
+    let traces = match Traces::begin(crate::notify::secret::environment) {
+        Ok(traces) => traces,
+        Err(error) => return refused(screen, &format!("{error:#}")),
+    };
+    log::begin(args.log, args.log_level, &traces);
     let context = match load(folder, screen) {
         Ok(context) => context,
         Err(exit) => return Ok(exit),
@@ -34,10 +40,10 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
     let aws = context.aws(args.aws.endpoint_url.as_deref()).await;
     let (config, endpoint_url) = aws.surroundings();
     let surroundings = Surroundings { config, endpoint_url };
-    let channels = match Channels::open(&context.settings.alerts, surroundings, &crate::notify::secret::environment) {
-        Ok(channels) => channels,
-        Err(error) => return refused(screen, &error.to_string()),
-    };
+    let alerts = Switchboard::new(surroundings, crate::notify::secret::environment);
+    if let Err(error) = alerts.open(&context.settings.alerts) {
+        return refused(screen, &error.to_string());
+    }
     let metrics = Arc::new(Metrics::default());
     let fleet = context.paced(Metered::new(aws, Arc::clone(&metrics)));
     let parts = Parts {
@@ -45,11 +51,11 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         clock: MachineClock,
         source: Arc::new(Folder(folder.to_owned())),
         store: Arc::new(opened.store),
+        alerts: Arc::new(alerts),
         random: Box::new(state::random_share),
     };
     let service = Service {
         parts,
-        channels: Arc::new(channels),
         metrics,
         listen: args.listen.unwrap_or(context.settings.http.listen),
         token: Token::new(&opened.token),
@@ -57,8 +63,9 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
     tell_beginning(screen, &context, &state_folder, &opened.token_place);
     let (ended, shutdown) = tokio::sync::watch::channel(false);
     let signals = listen_to_signals(ended).context("listening to signals")?;
-    serve(service, shutdown, |handle| tokio::spawn(signals.reload(handle))).await?;
-    Ok(Exit::Done)
+    let served = serve(service, shutdown, |handle| tokio::spawn(signals.reload(handle))).await;
+    traces.end().await;
+    served.map(|()| Exit::Done)
 }
 
 fn refused(screen: Screen, why: &str) -> anyhow::Result<Exit> {

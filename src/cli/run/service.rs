@@ -3,7 +3,6 @@
 use super::state::random_number;
 use crate::daemon::{Daemon, Handle, Parts, outbox};
 use crate::http::{self, Token};
-use crate::notify::Channels;
 use crate::port::{Clock, Fleet};
 use crate::schedule;
 use crate::telemetry::Metrics;
@@ -18,7 +17,6 @@ use tokio::task::JoinHandle;
 /// What is served.
 pub(in crate::cli) struct Service<F, C> {
     pub(in crate::cli) parts: Parts<F, C>,
-    pub(in crate::cli) channels: Arc<Channels>,
     pub(in crate::cli) metrics: Arc<Metrics>,
     pub(in crate::cli) listen: SocketAddr,
     pub(in crate::cli) token: Token,
@@ -39,8 +37,8 @@ where
     F: Fleet + 'static,
     C: Clock + Clone + 'static,
 {
-    let Service { parts, channels, metrics, listen, token } = service;
-    let clock = parts.clock.clone();
+    let Service { parts, metrics, listen, token } = service;
+    let (clock, alerts) = (parts.clock.clone(), Arc::clone(&parts.alerts));
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("listening on {listen}: is another daemon running? `[http] listen` or --listen names another")
     })?;
@@ -61,7 +59,7 @@ where
         tokio::spawn(http::follow(handle.clone(), Arc::clone(&metrics))),
         tokio::spawn(schedule::follow(handle.clone())),
     ];
-    let alerts = tokio::spawn(outbox::deliver(handle, channels, metrics, clock, random_number));
+    let alerts = tokio::spawn(outbox::deliver(handle, alerts, metrics, clock, random_number));
     let running = tokio::spawn(daemon.run(until(shutdown.clone())));
     let late = async {
         until(shutdown).await;

@@ -211,6 +211,7 @@ fn words(code: FindingCode) -> Words {
         C::StateLost => (("the daemon's state", "states"), "is lost", "Nothing is written, so drift is not mended, until a person has looked."),
         C::SecondWriter => (THING, "is taken back again and again by another writer", "It is left alone, so it stays as the other writer has it: look at its other incidents for what is lost."),
         C::StopUnready => (("route", "routes"), "is not held off though a person ordered it", "The route goes on delivering, though somebody ordered it to be held off."),
+        C::ChannelsUnready => (("the change of the alert channels", "changes"), "is not used", "Alerts go on over the channels of before: whoever was to be told newly is not told."),
         C::Unwritten => (THING, "is not written as asked", "What was to be made or mended there is not: look at its other incidents for what is lost."),
     };
     Words { one, many, is, effect }
