@@ -15,7 +15,8 @@ use wheelwright::model::ids::Moment;
 use wheelwright::model::settings::{Address, ChannelKind};
 use wheelwright::notify::Switchboard;
 use wheelwright::port::Clock;
-use wheelwright::sim::{SimFleet, SimulatedAws};
+use wheelwright::sim::SimulatedAws;
+use wheelwright::sim::call_door::SimFleet;
 use wheelwright::store::Store;
 
 /// A minute after the alerts were made, for ever: only the waiting is real.
