@@ -248,7 +248,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.see_what_is_due(now, &mut reader).await;
             if let Some(request) = self.take_due_request(now) {
                 // Of the highest level, so that every line within bears it, whatever is logged.
-                let span = tracing::error_span!("sweep", sweep = self.sweep_id, trigger = request.trigger);
+                let span = tracing::error_span!("sweep", id = self.sweep_id, trigger = request.trigger);
                 let ended = self.sweep(request, &mut reader, &mut shutdown).instrument(span).await;
                 self.publish(None);
                 if ended {
