@@ -23,6 +23,12 @@ pub const OPERATOR_ACCOUNT: &str = "100000000001";
 /// The accounts of `topology`, as they are before wheelwright first looks at them.
 pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> SimulatedAws {
     let mut aws = SimulatedAws::default();
+    prepare(&mut aws, topology, settings, desired);
+    aws
+}
+
+/// Adds to `aws` what others bring to `topology`; what is there stays.
+pub fn prepare(aws: &mut SimulatedAws, topology: &Topology, settings: &Settings, desired: &Desired) {
     aws.create_account(OPERATOR_ACCOUNT);
     for account in topology.accounts.values() {
         let id = account.id.to_string();
@@ -46,9 +52,8 @@ pub fn stage(topology: &Topology, settings: &Settings, desired: &Desired) -> Sim
         }
     }
     for queue in queues(desired) {
-        create_queue(&mut aws, &queue);
+        create_queue(aws, &queue);
     }
-    aws
 }
 
 /// What the template gives the operator role, as far as the simulated AWS tells actions apart: EventBridge whole, and to look

@@ -97,6 +97,18 @@ fn check_tells_every_mistake_with_its_place() {
 }
 
 #[test]
+fn mistakes_are_told_to_programs_at_their_lines() {
+    let mut folder = small();
+    folder.replace(BOOKS_PATH, "hub = \"prod\"", "hub = \"production\"");
+    let run = |format: &str| wheelwright(&folder, None, &["check", "--format", format]).expect(1).out;
+    let path = folder.path().to_str().unwrap();
+    insta::assert_snapshot!("check_for_github", run("github").replace(path, "config"));
+    insta::assert_snapshot!("check_as_sarif", run("sarif").replace(path, "config"));
+    insta::assert_snapshot!("check_as_json", run("json").replace(path, "config"));
+    assert_eq!(wheelwright(&small(), None, &["check", "--format", "github"]).expect(0).out, "0 errors, 0 warnings.\n");
+}
+
+#[test]
 fn a_plan_is_shown_applied_and_then_empty() {
     let folder = small();
     let simulation = Simulation::start(&folder);

@@ -117,6 +117,11 @@ impl Context {
         Self { settings, topology, desired, names }
     }
 
+    /// The same as another revision.
+    pub(super) fn at(&self, revision: Revision) -> Self {
+        Self::new(self.settings.clone(), self.topology.clone(), revision)
+    }
+
     pub(super) fn sweep_settings(&self) -> SweepSettings {
         let pace = &self.settings.pace;
         SweepSettings {

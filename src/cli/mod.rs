@@ -12,6 +12,7 @@ mod doctor;
 mod offline;
 mod plan;
 mod progress;
+mod rehearse;
 mod remote;
 mod retire;
 mod run;
@@ -51,7 +52,11 @@ enum Colour {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the topology: every mistake with its place and what to do. Needs no AWS.
-    Check,
+    Check {
+        /// How to print what is wrong.
+        #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+        format: CheckFormat,
+    },
     /// Show what would be done to the accounts, routes first. Writes nothing.
     Plan(PlanArgs),
     /// Do what the plan says, as far as no guard holds it, then look again.
@@ -106,6 +111,9 @@ struct PlanArgs {
     /// How to print the plan.
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     format: PlanFormat,
+    /// Show what the change from this config folder does by itself, on simulated accounts, without AWS.
+    #[arg(long, value_name = "DIR", conflicts_with = "endpoint_url")]
+    base: Option<PathBuf>,
     /// Exit with 3 if the plan is not empty.
     #[arg(long)]
     expect_no_changes: bool,
@@ -238,6 +246,18 @@ enum DoctorFormat {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum CheckFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
+    /// For code scanning: SARIF 2.1.0.
+    Sarif,
+    /// For GitHub Actions: annotations at the lines of a pull request.
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PlanFormat {
     /// For a terminal.
     Text,
@@ -312,7 +332,7 @@ pub fn run() -> ExitCode {
 async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     let screen = context::Screen::new(cli.color);
     match &cli.command {
-        Command::Check => offline::check(&cli.config, screen),
+        Command::Check { format } => offline::check(&cli.config, screen, *format),
         Command::Explain { code } => offline::explain(code.as_deref()),
         Command::Schema => offline::schema(),
         Command::Graph { format } => offline::graph(&cli.config, screen, *format),

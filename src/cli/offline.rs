@@ -1,11 +1,12 @@
 //! Commands that need no AWS: check, explain, schema, graph.
 
 use super::context::{Read, Screen, diagnostic_style, load, read};
-use super::{Exit, GraphFormat};
+use super::{CheckFormat, Exit, GraphFormat};
 use crate::config::{self, DiagnosticCode};
 use crate::model::finding::{FindingCode, Severity};
 use crate::model::plan::Guard;
 use crate::plan::guard_reason;
+use crate::report::check::Checked;
 use crate::report::{count, graph, text};
 use anyhow::Context as _;
 use std::fmt::Write as _;
@@ -13,9 +14,21 @@ use std::path::Path;
 use strum::IntoEnumIterator;
 
 /// `wheelwright check`.
-pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
+pub(super) fn check(folder: &Path, screen: Screen, format: CheckFormat) -> anyhow::Result<Exit> {
     let Some(Read { files, loaded, .. }) = read(folder, screen) else { return Ok(Exit::UserCanMend) };
     let diagnostics = &loaded.diagnostics;
+    let checked = Checked { folder, files: &files, diagnostics };
+    let for_programs = match format {
+        CheckFormat::Text => None,
+        CheckFormat::Json => Some(pretty(&checked.json())?),
+        CheckFormat::Sarif => Some(pretty(&checked.sarif())?),
+        CheckFormat::Github => Some(checked.github()),
+    };
+    if let Some(text) = for_programs {
+        screen.print(&text)?;
+        let is_sound = loaded.topology.is_some() && !loaded.has_errors();
+        return Ok(if is_sound { Exit::Done } else { Exit::UserCanMend });
+    }
     let told = config::render(diagnostics, &files, diagnostic_style(screen.out));
     if !told.is_empty() {
         screen.print(&format!("{}\n", told.trim_end()))?;
@@ -47,6 +60,10 @@ pub(super) fn check(folder: &Path, screen: Screen) -> anyhow::Result<Exit> {
         screen.say(&text::kept(&topology.kept));
     }
     Ok(Exit::UserCanMend)
+}
+
+fn pretty(value: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(value).context("writing JSON")? + "\n")
 }
 
 /// `wheelwright explain`.
@@ -104,8 +121,7 @@ fn explanations(code: &str) -> Vec<String> {
 
 /// `wheelwright schema`.
 pub(super) fn schema() -> anyhow::Result<Exit> {
-    let text = serde_json::to_string_pretty(&config::schema()).context("writing the schema")?;
-    Screen::new(super::Colour::Never).print(&format!("{text}\n"))?;
+    Screen::new(super::Colour::Never).print(&pretty(&config::schema())?)?;
     Ok(Exit::Done)
 }
 

@@ -3,7 +3,7 @@
 use super::clock::MachineClock;
 use super::context::{Context, Screen, load};
 use super::progress::Progress;
-use super::{Exit, PlanArgs, PlanFormat};
+use super::{Exit, PlanArgs, PlanFormat, rehearse};
 use crate::model::plan::Plan;
 use crate::model::world::World;
 use crate::port::Fleet;
@@ -17,9 +17,18 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &PlanArgs) -> anyho
         Ok(context) => context,
         Err(exit) => return Ok(exit),
     };
-    let fleet = context.fleet(args.aws.endpoint_url.as_deref()).await;
-    let (_, plan) = look_and_plan(&context, screen, &fleet).await;
-    screen.print(&rendered(&plan, &context, screen, args.format)?)?;
+    let plan = match &args.base {
+        Some(base) => match rehearse::plan_from(base, &context, screen).await? {
+            Ok(plan) => plan,
+            Err(exit) => return Ok(exit),
+        },
+        None => {
+            let fleet = context.fleet(args.aws.endpoint_url.as_deref()).await;
+            look_and_plan(&context, screen, &fleet).await.1
+        }
+    };
+    let about = if args.base.is_some() { ": this change by itself" } else { "" };
+    screen.print(&rendered(&plan, &context, screen, args.format, about)?)?;
     let exit = exit_of(&plan);
     if exit == Exit::Done && args.expect_no_changes && !plan.is_empty() {
         return Ok(Exit::ChangesPending);
@@ -38,10 +47,10 @@ pub(super) async fn look_and_plan<F: Fleet>(context: &Context, screen: Screen, f
     (world, plan)
 }
 
-fn rendered(plan: &Plan, context: &Context, screen: Screen, format: PlanFormat) -> anyhow::Result<String> {
+fn rendered(plan: &Plan, context: &Context, screen: Screen, format: PlanFormat, about: &str) -> anyhow::Result<String> {
     Ok(match format {
         PlanFormat::Text => text::plan(plan, &context.names, screen.out),
-        PlanFormat::Markdown => markdown::plan(plan, &context.names),
+        PlanFormat::Markdown => markdown::plan(plan, &context.desired, about),
         PlanFormat::Json => serde_json::to_string_pretty(plan).context("writing the plan as JSON")? + "\n",
     })
 }

@@ -439,6 +439,8 @@ pub enum RouteEffect {
     Widens,
     /// It takes other events: some more, some fewer, or it cannot be told.
     Changes,
+    /// A publisher's own bus forwards it no more.
+    Ends,
     /// It delivers no more.
     Stops,
 }

@@ -10,6 +10,7 @@ use crate::model::resource::RuleId;
 use crate::model::route::{Route, RouteId};
 use crate::model::topology::Via;
 use crate::model::world::World;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The effect of `steps` on every route that they touch, and on live ones that nobody asks for any more.
@@ -68,6 +69,9 @@ fn change(
         return None;
     };
     let mut detail = path(desired, route);
+    if matches!(effect, RouteEffect::Narrows | RouteEffect::Widens | RouteEffect::Changes) {
+        detail.push_str(&taken(desired, world, route));
+    }
     if publishers_move {
         detail
             .push_str("; publishers must move: they are cut off where they put events today once that guard is named");
@@ -123,11 +127,20 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         let stem = rule_stem(&rule.name).unwrap_or(&rule.name);
         let name = stem.strip_prefix("ww.").unwrap_or(stem);
         let live = world.rule(rule).and_then(|rule| rule.pattern.as_ref()).map_or("", |pattern| pattern.text.as_str());
+        let hubs =
+            desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| bus.arn().to_string());
+        let hubs: BTreeSet<String> = hubs.collect();
+        let is_hub = |arn: &String| hubs.contains(arn);
+        let (effect, verb) = match destinations.iter().all(is_hub) {
+            true => (RouteEffect::Ends, "is no longer forwarded to"),
+            false => (RouteEffect::Stops, "no longer reaches"),
+        };
         RouteChange {
             route: name.to_owned(),
-            effect: RouteEffect::Stops,
+            effect,
             detail: format!(
-                "{live} on {} no longer reaches {}",
+                "{} on {} {verb} {}",
+                in_words(live),
                 rule.bus.name,
                 destinations.iter().map(|arn| short_arn(desired, arn)).collect::<Vec<_>>().join(", ")
             ),
@@ -135,6 +148,43 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         }
     };
     stops.into_iter().map(stop).collect()
+}
+
+/// What a route takes and what it took, where people can see a difference.
+fn taken(desired: &Desired, world: &World, route: &Route) -> String {
+    let wanted = desired.rules.get(&route.rule).map(|wanted| in_words(&wanted.spec.pattern.to_string()));
+    let live = world.rule(&route.rule).and_then(|rule| rule.pattern.as_ref()).map(|live| in_words(&live.text));
+    match (wanted, live) {
+        (Some(wanted), Some(live)) if wanted != live => format!("; takes {wanted}; took {live}"),
+        _ => String::new(),
+    }
+}
+
+/// What a pattern of ours takes, for people: detail-types and sources, and conditions as they are. What we add to every pattern is
+/// left out.
+fn in_words(pattern: &str) -> String {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str::<Value>(pattern) else { return pattern.to_owned() };
+    fields.shift_remove("account");
+    fields.shift_remove("replay-name");
+    let mut words = |key: &str| -> Option<String> {
+        let values = fields.get(key)?.as_array()?;
+        let words: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+        let words = words?.join(", ");
+        fields.shift_remove(key);
+        Some(words)
+    };
+    let types = words("detail-type");
+    let sources = words("source");
+    let mut told = match (types, sources) {
+        (Some(types), Some(sources)) => format!("{types} of {sources}"),
+        (None, Some(sources)) => format!("everything of {sources}"),
+        (Some(types), None) => types,
+        (None, None) => "everything".to_owned(),
+    };
+    if !fields.is_empty() {
+        told = format!("{told} where {}", Value::Object(fields));
+    }
+    told
 }
 
 /// Whether a route that stays takes every event of a rule that goes, to the same place: a subscription that was renamed.

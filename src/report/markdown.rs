@@ -1,19 +1,26 @@
 //! A plan as a comment on a pull request: routes first, resources folded away, holds and findings last.
 
 use super::{AccountNames, Style, count, scope_name, text};
+use crate::model::desired::Desired;
 use crate::model::finding::Severity;
-use crate::model::plan::Plan;
+use crate::model::plan::{Action, Cause, Guard, Plan, RouteChange, RouteEffect};
+use crate::model::resource::{BusId, Grantee};
 use std::fmt::Write as _;
 
 /// Longest comment that GitHub takes, in characters, with room left for what a workflow adds around it
 /// (<https://docs.github.com/en/rest/issues/comments>: 65,536).
 pub const COMMENT_CHARACTERS_MAX: usize = 64_000;
 
-/// The whole plan; the folded part is cut where it would not fit into a comment, and says so.
-pub fn plan(plan: &Plan, names: &AccountNames) -> String {
-    let mut out = String::new();
-    _ = writeln!(out, "### wheelwright plan `{}`\n", plan.id);
-    _ = writeln!(out, "{}\n", text::summary(plan));
+/// By what a workflow finds its comment again, to edit it in place.
+pub const COMMENT_MARK: &str = "<!-- wheelwright plan -->";
+
+/// The whole plan; the folded part is cut where it would not fit into a comment, and says so. What it is about is in the heading.
+pub fn plan(plan: &Plan, desired: &Desired, about: &str) -> String {
+    let names = &desired.account_names;
+    let mut out = format!("{COMMENT_MARK}\n");
+    let id = if plan.is_empty() { String::new() } else { format!(" `{}`", plan.id) };
+    _ = writeln!(out, "### wheelwright plan{id}{about}\n");
+    in_short(&mut out, plan, desired);
     routes(&mut out, plan);
     let mut tail = String::new();
     holds(&mut tail, plan, names);
@@ -22,6 +29,69 @@ pub fn plan(plan: &Plan, names: &AccountNames) -> String {
     resources(&mut out, plan, names, room);
     out.push_str(&tail);
     cut(&out, COMMENT_CHARACTERS_MAX)
+}
+
+/// Names of one answer that are told; the table has the others.
+const NAMED_MAX: usize = 10;
+
+/// What everybody asks first, each with an answer, also where that is "nobody".
+fn in_short(out: &mut String, plan: &Plan, desired: &Desired) {
+    if plan.is_empty() {
+        _ = writeln!(out, "{}\n", text::summary(plan));
+        return;
+    }
+    let with = |effects: &[RouteEffect]| listed(plan.routes.iter().filter(|change| effects.contains(&change.effect)));
+    use RouteEffect as E;
+    let others = with(&[E::Mends, E::Moves, E::Narrows, E::Widens, E::Changes]);
+    let answers = [
+        ("Start to receive", with(&[E::Starts]), "nobody"),
+        ("Stop receiving", with(&[E::Stops]), "nobody"),
+        ("Receive otherwise", others, "nobody"),
+        ("Duplicates", listed(plan.routes.iter().filter(|change| change.duplicates)), "none"),
+        ("Held", held(plan), "nothing"),
+        ("Publishers", publishers(plan, desired), "have nothing to do"),
+    ];
+    for (question, answer, nothing) in answers {
+        _ = writeln!(out, "- **{question}**: {}", answer.unwrap_or_else(|| nothing.to_owned()));
+    }
+    _ = writeln!(out, "\n{}\n", text::summary(plan));
+}
+
+fn listed<'a>(changes: impl Iterator<Item = &'a RouteChange>) -> Option<String> {
+    let names: Vec<String> = changes.map(|change| format!("`{}`", change.route.replace('`', "'"))).collect();
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let told = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| if more > 0 { format!("{told} and {more} more") } else { told })
+}
+
+fn held(plan: &Plan) -> Option<String> {
+    let holds: Vec<String> =
+        plan.holds.iter().map(|hold| format!("{} by `{}`", count(hold.steps, "step"), hold.guard)).collect();
+    (!holds.is_empty()).then(|| format!("{} (below)", holds.join(", ")))
+}
+
+/// What those who publish have to do, as far as a plan knows.
+fn publishers(plan: &Plan, desired: &Desired) -> Option<String> {
+    let mut told = Vec::new();
+    if plan.holds.iter().any(|hold| hold.guard == Guard::PublishersMove) {
+        told.push(
+            "have to put their events on the hub first, as the rows say that name it; then the guard is let go"
+                .to_owned(),
+        );
+    }
+    let is_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
+    for step in plan.steps.iter().filter(|step| step.cause == Cause::Intent) {
+        let Action::PutGrant { bus, grantee, .. } = &step.action else { continue };
+        if let (true, Grantee::Account(account)) = (is_hub(bus), grantee) {
+            let who = desired.account_names.get(account).map_or_else(|| account.to_string(), ToString::to_string);
+            told.push(format!(
+                "`{who}` is let in on bus `{}`: what publishes there needs events:PutEvents on it in a policy of its own",
+                bus.name
+            ));
+        }
+    }
+    told.dedup();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 fn routes(out: &mut String, plan: &Plan) {

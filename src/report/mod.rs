@@ -3,6 +3,7 @@
 //! Layer 2, pure: values in, text out. What is said comes from the plan; nothing is decided here, and nothing is meant
 //! by colour alone.
 
+pub mod check;
 pub mod graph;
 pub mod markdown;
 mod style;

@@ -65,7 +65,7 @@ fn routes(out: &mut String, plan: &Plan, style: Style) {
         let effect = format!("{:7}", change.effect.to_string());
         let (sign, effect) = match change.effect {
             RouteEffect::Starts | RouteEffect::Mends => (style.good("+"), style.good(&effect)),
-            RouteEffect::Stops => (style.bad("-"), style.bad(&effect)),
+            RouteEffect::Ends | RouteEffect::Stops => (style.bad("-"), style.bad(&effect)),
             RouteEffect::Moves | RouteEffect::Narrows | RouteEffect::Widens | RouteEffect::Changes => {
                 (style.warn("~"), style.warn(&effect))
             }

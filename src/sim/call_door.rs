@@ -53,6 +53,11 @@ impl SimFleet {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The world itself, for another way into it.
+    pub fn shared(&self) -> Arc<Mutex<SimulatedAws>> {
+        Arc::clone(&self.world)
+    }
+
     /// The same operator in a fork of the world: what either writes from here on, the other does not see.
     #[must_use]
     pub fn fork(&self) -> Self {

@@ -1,0 +1,67 @@
+//! `wheelwright plan --base`: what a change of the topology does by itself, without AWS.
+//!
+//! The accounts are simulated as the base asks for them, and the plan is made from there: what is live and drifts, what
+//! somebody else changed meanwhile, and what a guard makes of it all shows in a plan at AWS alone.
+
+use super::Exit;
+use super::context::{Context, Screen, load};
+use crate::cli::clock::MachineClock;
+use crate::model::desired::Revision;
+use crate::model::plan::{Guard, Plan, PlanSettings};
+use crate::plan::Approval;
+use crate::port::Clock as _;
+use crate::reconcile::sweep::{Silent, SweepSettings, Sweeper};
+use crate::sim::SimulatedAws;
+use crate::sim::call_door::SimFleet;
+use crate::stage;
+use anyhow::bail;
+use std::path::Path;
+use strum::IntoEnumIterator as _;
+
+/// Plans from the accounts as `base` asks for them to what `context` asks for.
+pub(super) async fn plan_from(base: &Path, context: &Context, screen: Screen) -> anyhow::Result<Result<Plan, Exit>> {
+    let base = match load(base, screen) {
+        Ok(base) => base,
+        Err(exit) => {
+            screen.say("The base has errors, so what the change does by itself cannot be told.");
+            return Ok(Err(exit));
+        }
+    };
+    // Which of the two is newer is not asked: the one is the change of the other.
+    let after = base.desired.revision.sequence.saturating_add(1).max(context.desired.revision.sequence);
+    let context = context.at(Revision { sequence: after, ..context.desired.revision.clone() });
+    let mut aws = SimulatedAws::default();
+    for context in [&base, &context] {
+        stage::prepare(&mut aws, &context.topology, &context.settings, &context.desired);
+    }
+    aws.set_now_ms(i64::try_from(MachineClock.now().0).unwrap_or_default());
+    let fleet = stage::fleet(aws, &base.settings);
+    come_up(&fleet, &base).await?;
+    let fleet = SimFleet::new(fleet.shared(), stage::operator(&context.settings));
+    let settings = context.sweep_settings();
+    let sweeper = sweeper(&fleet, &context, &settings);
+    Ok(Ok(sweeper.plan(&sweeper.look().await)))
+}
+
+/// Brings the simulated accounts to what `base` asks for.
+async fn come_up(fleet: &SimFleet, base: &Context) -> anyhow::Result<()> {
+    let all = PlanSettings { changes_percent_max: 100, ..base.settings.guards.clone() };
+    let settings = SweepSettings { settle_ms: 0, plan: all, ..base.sweep_settings() };
+    let sweeper = sweeper(fleet, base, &settings);
+    let world = sweeper.look().await;
+    let allow = Guard::iter().filter(|guard| guard.may_be_allowed()).collect();
+    let plan = sweeper.plan(&world);
+    let swept = sweeper.apply(world, &plan, &Approval { allow, plan_id: None }).await?;
+    if let Some((step, outcome)) = swept.failures().next() {
+        bail!("the base cannot be brought up on simulated accounts: {step:?}: {outcome:?}");
+    }
+    Ok(())
+}
+
+fn sweeper<'a>(
+    fleet: &'a SimFleet,
+    context: &'a Context,
+    settings: &'a SweepSettings,
+) -> Sweeper<'a, SimFleet, MachineClock, Silent> {
+    Sweeper { fleet, clock: &MachineClock, listener: &Silent, desired: &context.desired, settings }
+}
