@@ -4,7 +4,7 @@ use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::world::Observation;
 use crate::port::{Clock, Fleet};
-use crate::reconcile::refresh::{Depth, read_scope};
+use crate::reconcile::refresh::{Depth, Look, default_bus_is_idle, read_scope};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -30,6 +30,8 @@ pub(super) struct Reader<F, C> {
     arrivals: mpsc::UnboundedSender<Arrival>,
     incoming: mpsc::UnboundedReceiver<Arrival>,
     under_way: BTreeSet<Scope>,
+    /// Scopes whose default bus was idle at the last full reading.
+    idle: BTreeSet<Scope>,
 }
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
@@ -38,7 +40,16 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
         let again_at_once = Arc::new(Semaphore::new(SCOPES_IN_TROUBLE_AT_ONCE));
-        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way: BTreeSet::new() }
+        Self {
+            fleet,
+            clock,
+            at_once,
+            again_at_once,
+            arrivals,
+            incoming,
+            under_way: BTreeSet::new(),
+            idle: BTreeSet::new(),
+        }
     }
 
     /// Waits for the next scope to come in.
@@ -46,6 +57,13 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         match self.incoming.recv().await {
             Some(arrival) => {
                 self.under_way.remove(&arrival.scope);
+                if arrival.depth == Depth::Full {
+                    if default_bus_is_idle(&arrival.observation) {
+                        self.idle.insert(arrival.scope.clone());
+                    } else {
+                        self.idle.remove(&arrival.scope);
+                    }
+                }
                 arrival
             }
             // It holds a sender itself, so this does not come.
@@ -67,11 +85,12 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         if !self.under_way.insert(scope.clone()) {
             return;
         }
+        let look = Look { depth, default_bus_is_idle: self.idle.contains(scope), deadline_ms };
         let (fleet, clock) = (self.fleet.clone(), self.clock.clone());
         let (desired, scope, arrivals) = (desired.clone(), scope.clone(), self.arrivals.clone());
         tokio::spawn(async move {
             let _permit = at_once.acquire().await;
-            let observation = read_scope(&*fleet, &clock, &desired, &scope, depth, deadline_ms).await;
+            let observation = read_scope(&*fleet, &clock, &desired, &scope, look).await;
             // Nobody listens any more where the daemon ends.
             _ = arrivals.send(Arrival { scope, observation, depth });
         });
