@@ -61,7 +61,7 @@ NAMES = {
     "boto3_32": "the fast sweep's calls, boto3, 32 threads",
     "c7n": "c7n-org (signs in, starts anew)",
     "paced_fast": "fast sweep, at 15 calls a second",
-    "paced_full": "full sweep, at 15 calls a second",
+    "paced_first": "first sweep after a start, at 15 calls a second",
 }
 
 

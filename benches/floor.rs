@@ -20,6 +20,10 @@ use tokio::time::Instant;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// The same as the program's, so that it is no part of the difference.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is to be read.
 #[derive(Deserialize)]
 struct Spec {

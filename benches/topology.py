@@ -77,14 +77,6 @@ class Shape:
         (self.folder / "wheelwright.toml").write_text(text)
 
 
-def spokes(folder: Path, accounts: int) -> Shape:
-    return Shape(folder, "spokes", accounts)
-
-
-def hub(folder: Path) -> Shape:
-    return Shape(folder, "hub", HUB_TEAMS + 1)
-
-
 def team(number: int) -> str:
     return (
         f'[team]\nname = "t{number:05}"\ncontact = "#t{number:05}"\n\n'

@@ -16,6 +16,7 @@ use crate::model::world::{
 use crate::port::{Clock, Fleet};
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much a refresh reads of a scope.
@@ -168,6 +169,16 @@ impl Wanted<'_> {
         }
     }
 
+    /// A rule's pattern, parsed. One that reads as the wanted one shares its parts: so it is for nearly all, for ever.
+    fn live_pattern(&self, id: &RuleId, text: String) -> LivePattern {
+        let wanted = self.desired.rules.get(id).map(|wanted| &wanted.spec.pattern);
+        let parsed = match wanted.filter(|wanted| wanted.as_str() == text) {
+            Some(same) => Some(same.clone()),
+            None => Pattern::parse(&text).ok(),
+        };
+        LivePattern { text, parsed }
+    }
+
     fn ours(&self, mark: Option<Mark>) -> bool {
         mark.is_some_and(|mark| mark.owner == self.desired.owner)
     }
@@ -183,8 +194,8 @@ async fn observe<F: Fleet, C: Clock>(
     let at = clock.now();
     let reading = Reading { fleet, scope, wanted };
     match tokio::time::timeout(Duration::from_millis(deadline_ms), reading.all()).await {
-        Ok(Ok((view, missing))) if missing.is_empty() => Observation::Complete { at, view },
-        Ok(Ok((view, missing))) => Observation::Partial { at, view, missing },
+        Ok(Ok((view, missing))) if missing.is_empty() => Observation::Complete { at, view: Arc::new(view) },
+        Ok(Ok((view, missing))) => Observation::Partial { at, view: Arc::new(view), missing },
         Ok(Err(error)) => Observation::Unreachable { at, why: gap(&error) },
         Err(_) => Observation::Unreachable {
             at,
@@ -280,16 +291,17 @@ impl<F: Fleet> Reading<'_, F> {
         bus.rules_read = cut.is_none();
         gaps.extend(cut.as_ref().map(gap));
         let reads = rules.into_iter().map(|summary| {
+            let rule_id = RuleId { bus: id.clone(), name: summary.name };
             let rule = LiveRule {
                 description: summary.description,
-                pattern: summary.pattern.map(|text| LivePattern { parsed: Pattern::parse(&text).ok(), text }),
+                pattern: summary.pattern.map(|text| self.wanted.live_pattern(&rule_id, text)),
                 state: summary.state,
                 managed_by: summary.managed_by,
                 created_by: None,
                 tags: None,
                 targets: None,
             };
-            self.rule(RuleId { bus: id.clone(), name: summary.name }, rule)
+            self.rule(rule_id, rule)
         });
         let mut reads = futures_util::stream::iter(reads).buffer_unordered(CALLS_IN_FLIGHT_MAX);
         while let Some((name, rule, missing)) = reads.next().await {
