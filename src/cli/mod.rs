@@ -94,6 +94,9 @@ enum Command {
         /// Where to listen: a loopback address.
         #[arg(long, default_value = "127.0.0.1:4599", value_name = "ADDRESS")]
         listen: std::net::SocketAddr,
+        /// Answer so much later, as if AWS were a network away; for measuring.
+        #[arg(long, default_value_t = 0, value_name = "MILLISECONDS", hide = true)]
+        latency_ms: u64,
     },
 }
 
@@ -343,6 +346,6 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(&cli.config, screen, args).await,
         Command::Retire(args) => retire::run(&cli.config, screen, args).await,
         Command::Demo { once } => demo::run(screen, *once).await,
-        Command::Sim { listen } => simulate::run(&cli.config, screen, *listen).await,
+        Command::Sim { listen, latency_ms } => simulate::run(&cli.config, screen, *listen, *latency_ms).await,
     }
 }

@@ -10,11 +10,12 @@ use anyhow::Context as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How often the simulated time is set to the machine's, in milliseconds.
 const TICK_MS: u64 = 100;
 
-pub(super) async fn run(folder: &Path, screen: Screen, listen: SocketAddr) -> anyhow::Result<Exit> {
+pub(super) async fn run(folder: &Path, screen: Screen, listen: SocketAddr, latency_ms: u64) -> anyhow::Result<Exit> {
     let context = match load(folder, screen) {
         Ok(context) => context,
         Err(exit) => return Ok(exit),
@@ -42,7 +43,7 @@ pub(super) async fn run(folder: &Path, screen: Screen, listen: SocketAddr) -> an
         _ = tokio::signal::ctrl_c().await;
     };
     tokio::select! {
-        served = sim::tcp::serve(listener, Arc::clone(&world), stop) => served.context("serving")?,
+        served = sim::tcp::serve_afar(listener, Arc::clone(&world), Duration::from_millis(latency_ms), stop) => served.context("serving")?,
         () = keep_time(&world) => {}
     }
     Ok(Exit::Done)

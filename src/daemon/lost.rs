@@ -98,7 +98,7 @@ mod tests {
             let rule = LiveRule { description, ..LiveRule::default() };
             let bus = LiveBus { rules: [("ww.a.b".to_owned(), rule)].into(), ..LiveBus::default() };
             let view = ScopeView { buses: [("default".to_owned(), bus)].into(), ..ScopeView::default() };
-            world.scopes.insert(scope(*number), Observation::Complete { at: Moment(1), view });
+            world.scopes.insert(scope(*number), Observation::Complete { at: Moment(1), view: view.into() });
         }
         world
     }

@@ -4,9 +4,9 @@ use crate::model::desired::Desired;
 use crate::model::ids::Scope;
 use crate::model::world::{Gap, Observation};
 use crate::port::{Clock, Fleet};
-use crate::reconcile::refresh::{Depth, read_scope};
+use crate::reconcile::refresh::{Depth, Look, default_bus_is_idle, read_scope};
 use futures_util::FutureExt as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -57,6 +57,8 @@ pub(super) struct Reader<F, C> {
     arrivals: mpsc::UnboundedSender<Arrival>,
     incoming: mpsc::UnboundedReceiver<Arrival>,
     under_way: BTreeMap<Scope, UnderWay>,
+    /// Scopes whose default bus was idle at the last full reading.
+    idle: BTreeSet<Scope>,
 }
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
@@ -65,13 +67,21 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
         let (arrivals, incoming) = mpsc::unbounded_channel();
         let at_once = Arc::new(Semaphore::new(scopes_in_flight_max.max(1)));
         let again_at_once = Arc::new(Semaphore::new(SCOPES_IN_TROUBLE_AT_ONCE));
-        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way: BTreeMap::new() }
+        let (under_way, idle) = (BTreeMap::new(), BTreeSet::new());
+        Self { fleet, clock, at_once, again_at_once, arrivals, incoming, under_way, idle }
     }
 
     /// Waits for the next scope to come in.
     pub(super) async fn next(&mut self) -> Arrival {
         match self.incoming.recv().await {
             Some(arrival) => {
+                if arrival.depth == Depth::Full {
+                    if default_bus_is_idle(&arrival.observation) {
+                        self.idle.insert(arrival.scope.clone());
+                    } else {
+                        self.idle.remove(&arrival.scope);
+                    }
+                }
                 let next = self.under_way.remove(&arrival.scope).and_then(|under_way| under_way.next);
                 if let Some(errand) = next {
                     self.send(&arrival.scope, errand);
@@ -104,14 +114,16 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
             return;
         }
         self.under_way.insert(scope.clone(), UnderWay { errand: errand.clone(), next: None });
+        let default_bus_is_idle = self.idle.contains(scope);
         let (fleet, clock) = (self.fleet.clone(), self.clock.clone());
         let (scope, arrivals) = (scope.clone(), self.arrivals.clone());
         let reading = async move {
             let Errand { desired, depth, deadline_ms, at_once } = errand;
             let _permit = at_once.acquire().await;
+            let look = Look { depth, default_bus_is_idle, deadline_ms };
             let span = tracing::debug_span!("scope", %scope, full = depth == Depth::Full);
             // On the heap: what is within is deep, and all of it would be laid out in each task.
-            let read = read_scope(&*fleet, &clock, &desired, &scope, depth, deadline_ms).boxed().instrument(span);
+            let read = read_scope(&*fleet, &clock, &desired, &scope, look).boxed().instrument(span);
             // A mistake of ours in what one account brings up is that account's trouble and nobody else's.
             let observation = match AssertUnwindSafe(read).catch_unwind().await {
                 Ok(observation) => observation,

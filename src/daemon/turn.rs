@@ -12,6 +12,7 @@ use super::round::Round;
 use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
+use crate::model::order::LiveStop;
 use crate::model::plan::{Step, StepKey};
 use crate::model::world::{Met, Observation, World};
 use crate::notify::Switchboard;
@@ -503,8 +504,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.open_channels();
         }
         self.publish(Some(request.trigger.clone()));
-        let (desired, unready_stops) = config.desired(&self.orders.stops, began);
-        let desired = Arc::new(desired);
+        let (desired, unready_stops) = self.asked_for(&config, began);
         self.desired = Some(desired.clone());
         self.forget_scopes(&desired);
         // What is written is looked at as closely as it was seen: what a sweep over older readings rests on may be a full one.
@@ -584,6 +584,18 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.obey(asked);
         }
         is_ending
+    }
+
+    /// What is asked for now. Without a stop nothing of it depends on the time, so it stays what it was.
+    fn asked_for(&self, config: &Config, now: Moment) -> (Arc<Desired>, Vec<LiveStop>) {
+        let is_same = |desired: &&Arc<Desired>| {
+            desired.revision == config.revision && desired.stops.is_empty() && self.orders.stops.is_empty()
+        };
+        if let Some(desired) = self.desired.as_ref().filter(is_same) {
+            return (desired.clone(), Vec::new());
+        }
+        let (desired, unready) = config.desired(&self.orders.stops, now);
+        (Arc::new(desired), unready)
     }
 
     /// Sends for the scopes of a sweep and waits for them, as long as it is worth it. Returns those that were read to the end, and

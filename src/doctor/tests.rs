@@ -82,7 +82,7 @@ impl Case {
         let asked = Asked {
             trials: reads.into_iter().map(|call| (call.action(), Trial::Answered(Ok(())))).collect(),
             second_trials: BTreeMap::new(),
-            observation: Observation::Complete { at: Moment(0), view: view(1) },
+            observation: Observation::Complete { at: Moment(0), view: view(1).into() },
             role: Ok(role),
             queue: Ok(queue),
         };
@@ -157,7 +157,7 @@ fn a_clock_is_warned_of_from_a_minute_and_wrong_from_four() {
 fn quotas_are_told_from_four_fifths_on_against_what_the_hub_states() {
     let case = Case::new();
     let with = |rules: usize| {
-        case.with(|asked| asked.observation = Observation::Complete { at: Moment(0), view: view(rules) })
+        case.with(|asked| asked.observation = Observation::Complete { at: Moment(0), view: view(rules).into() })
     };
     assert_eq!(with(159).troubles, []);
     let told: Vec<String> = with(160).troubles.into_iter().map(|trouble| trouble.what).collect();
@@ -179,7 +179,7 @@ fn more_buses_than_aws_allows_are_a_quota_that_was_raised() {
     let with = |buses: usize| {
         let mut view = view(1);
         view.buses.extend((1..buses).map(|number| (format!("b{number}"), LiveBus::default())));
-        case.with(|asked| asked.observation = Observation::Complete { at: Moment(0), view })
+        case.with(|asked| asked.observation = Observation::Complete { at: Moment(0), view: view.into() })
     };
     assert_eq!(with(79).troubles, []);
     assert_eq!((codes(&with(80)), codes(&with(100))), (vec![TroubleCode::Quota], vec![TroubleCode::Quota]));
@@ -257,7 +257,7 @@ fn what_a_full_reading_could_not_read_is_told_once() {
         mend: "mend it".into(),
     };
     let read = |missing: Vec<Gap>| {
-        case.with(|asked| asked.observation = Observation::Partial { at: Moment(0), view: view(1), missing })
+        case.with(|asked| asked.observation = Observation::Partial { at: Moment(0), view: view(1).into(), missing })
     };
     // The default bus can be read, one with a key cannot.
     let message = "User: x is not authorized to perform: kms:Decrypt on resource: k because no resource-based policy allows the kms:Decrypt action";
@@ -272,7 +272,7 @@ fn what_a_full_reading_could_not_read_is_told_once() {
         let denied = error(ErrorClass::Denied, "events:ListRules", None, "no");
         asked.trials.insert("events:ListRules", Trial::Answered(Err(denied)));
         let missing = vec![gap("events:ListRules", "denied", "no")];
-        asked.observation = Observation::Partial { at: Moment(0), view: view(1), missing };
+        asked.observation = Observation::Partial { at: Moment(0), view: view(1).into(), missing };
     });
     assert_eq!(codes(&both), [TroubleCode::Denied]);
 }

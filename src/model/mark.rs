@@ -212,7 +212,7 @@ impl Digested for RuleSpec {
         Digest::of(&[
             &resource.to_string(),
             description,
-            &pattern.canonical_text(),
+            pattern.canonical_text(),
             &format!("{state:?}"),
             &format!("{tags:?}"),
             &format!("{targets:?}"),

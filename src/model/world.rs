@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// The observations of all scopes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +32,7 @@ pub struct Met {
     pub scopes: BTreeSet<Scope>,
 }
 
-/// What one scope answered.
+/// What one scope answered. A clone shares the view.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// Everything that we asked for, to the last page.
@@ -39,14 +40,14 @@ pub enum Observation {
         /// When the first question was asked: nothing in it is older.
         at: Moment,
         /// What is there.
-        view: ScopeView,
+        view: Arc<ScopeView>,
     },
     /// A part: good for makes, never for breaks.
     Partial {
         /// When the first question was asked.
         at: Moment,
         /// What was read.
-        view: ScopeView,
+        view: Arc<ScopeView>,
         /// What could not be read, and why.
         missing: Vec<Gap>,
     },

@@ -30,9 +30,9 @@ pub(super) enum Halfway {
 }
 
 impl Halfway {
-    /// What the mark of a live rule says of it.
-    pub(super) fn of(rule: &RuleId, wanted: &RuleSpec, live: &LiveRule) -> Self {
-        let Some(mark) = live.mark(rule) else { return Self::No };
+    /// What the mark of a live rule says of it; `asked` is what it would say of the wanted one.
+    pub(super) fn of(rule: &RuleId, wanted: &RuleSpec, live: &LiveRule, asked: Digest) -> Self {
+        let Some(mark) = live.mark(rule).filter(|mark| mark.digest != asked) else { return Self::No };
         let Some(pattern) = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()) else { return Self::No };
         let marked = |halfway: &Self| mark.digest == halfway.digest(rule, wanted, pattern);
         [Self::Widened, Self::Moved].into_iter().find(marked).unwrap_or(Self::No)
@@ -42,7 +42,7 @@ impl Halfway {
     fn digest(self, rule: &RuleId, wanted: &RuleSpec, both: &Pattern) -> Digest {
         let asked = wanted.digest(&ResourceId::Rule(rule.clone()));
         let how = if self == Self::Moved { "moved" } else { "widened" };
-        Digest::of(&[how, &asked.to_string(), &both.canonical_text()])
+        Digest::of(&[how, &asked.to_string(), both.canonical_text()])
     }
 }
 

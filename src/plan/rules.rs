@@ -189,7 +189,7 @@ fn compare(
 ) {
     let ours = mark_of(diff.desired, rule, &wanted.spec);
     let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-    let halfway = Halfway::of(rule, &wanted.spec, live);
+    let halfway = Halfway::of(rule, &wanted.spec, live, ours.digest);
     let on_the_way = halfway != Halfway::No;
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
     let live_mark = live.mark(rule);

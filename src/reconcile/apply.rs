@@ -56,44 +56,125 @@ pub async fn apply<F: Fleet>(
     told: &(dyn Fn(&Step, &StepOutcome) + Sync),
     should_end: &(dyn Fn() -> bool + Sync),
 ) -> BTreeMap<StepKey, StepOutcome> {
-    let mut outcomes: BTreeMap<StepKey, StepOutcome> = BTreeMap::new();
-    let mut waiting: Vec<&Step> = steps.iter().collect();
-    let mut busy: BTreeSet<Scope> = BTreeSet::new();
+    let mut queue = Queue::new(steps, pending, told);
     let mut running = FuturesUnordered::new();
-    let mut given_up: BTreeMap<Scope, CallError> = BTreeMap::new();
-    let known: BTreeSet<StepKey> = steps.iter().map(Step::key).collect();
     loop {
-        // Steps that ended in this pass without a call may let others go on, or end.
-        let mut settled = true;
-        let mut still = Vec::with_capacity(waiting.len());
         if should_end() {
-            // What is under way is finished; what was not begun is not told of: it was not tried.
-            waiting.clear();
+            queue.end();
         }
-        for step in waiting {
-            let ended = match readiness(step, &outcomes, &known, pending) {
-                Readiness::Blocked(on) => Some(StepOutcome::Blocked(on)),
-                Readiness::Ready => given_up.get(&step.action.scope()).cloned().map(StepOutcome::Failed),
-                Readiness::Waits => {
-                    still.push(step);
-                    continue;
-                }
-            };
-            match ended {
-                Some(outcome) => {
-                    told(step, &outcome);
-                    outcomes.insert(step.key(), outcome);
-                    settled = false;
-                }
-                None if running.len() < scopes_in_flight_max.max(1) && busy.insert(step.action.scope()) => {
-                    running.push(async move { (step, write(fleet, step).await) });
-                }
-                None => still.push(step),
+        queue.settle();
+        while running.len() < scopes_in_flight_max.max(1) {
+            let Some((at, step)) = queue.begin_next() else { break };
+            running.push(async move { (at, write(fleet, step).await) });
+        }
+        let Some((at, written)) = running.next().await else { break };
+        queue.ended(at, written);
+    }
+    queue.outcomes
+}
+
+/// The steps that are not done yet. What ends is looked up by who waits for it, so that a plan of a hundred thousand steps
+/// costs no more for each of them than one of ten.
+struct Queue<'a> {
+    steps: &'a [Step],
+    keys: Vec<StepKey>,
+    scopes: Vec<Scope>,
+    known: BTreeSet<StepKey>,
+    pending: &'a BTreeSet<StepKey>,
+    told: &'a (dyn Fn(&Step, &StepOutcome) + Sync),
+    /// Which steps wait for a key.
+    waiters: BTreeMap<StepKey, Vec<usize>>,
+    /// Steps whose readiness may have changed.
+    unsettled: BTreeSet<usize>,
+    /// Steps that may begin, by scope.
+    ready: BTreeMap<Scope, BTreeSet<usize>>,
+    /// The first of them in each scope that is not busy.
+    next: BTreeSet<usize>,
+    busy: BTreeSet<Scope>,
+    given_up: BTreeMap<Scope, CallError>,
+    is_ending: bool,
+    outcomes: BTreeMap<StepKey, StepOutcome>,
+}
+
+impl<'a> Queue<'a> {
+    fn new(steps: &'a [Step], pending: &'a BTreeSet<StepKey>, told: &'a (dyn Fn(&Step, &StepOutcome) + Sync)) -> Self {
+        let keys: Vec<StepKey> = steps.iter().map(Step::key).collect();
+        let mut waiters: BTreeMap<StepKey, Vec<usize>> = BTreeMap::new();
+        for (at, step) in steps.iter().enumerate() {
+            for key in &step.after {
+                waiters.entry(key.clone()).or_default().push(at);
             }
         }
-        waiting = still;
-        let Some((step, written)) = running.next().await else { if settled { break } else { continue } };
-        busy.remove(&step.action.scope());
+        Self {
+            steps,
+            known: keys.iter().cloned().collect(),
+            keys,
+            scopes: steps.iter().map(|step| step.action.scope()).collect(),
+            pending,
+            told,
+            waiters,
+            unsettled: (0..steps.len()).collect(),
+            ready: BTreeMap::new(),
+            next: BTreeSet::new(),
+            busy: BTreeSet::new(),
+            given_up: BTreeMap::new(),
+            is_ending: false,
+            outcomes: BTreeMap::new(),
+        }
+    }
+
+    /// What is under way is finished; what was not begun is not told of: it was not tried.
+    fn end(&mut self) {
+        self.is_ending = true;
+        self.unsettled.clear();
+        self.ready.clear();
+        self.next.clear();
+    }
+
+    /// Sorts out what may begin, and what never will. The latter may let others go on, or end.
+    fn settle(&mut self) {
+        while let Some(at) = self.unsettled.pop_first() {
+            let (Some(step), Some(scope)) = (self.steps.get(at), self.scopes.get(at).cloned()) else { continue };
+            let ended = match readiness(step, &self.outcomes, &self.known, self.pending) {
+                Readiness::Blocked(on) => StepOutcome::Blocked(on),
+                Readiness::Waits => continue,
+                Readiness::Ready => match self.given_up.get(&scope) {
+                    Some(error) => StepOutcome::Failed(error.clone()),
+                    None => {
+                        self.ready.entry(scope.clone()).or_default().insert(at);
+                        self.offer(&scope);
+                        continue;
+                    }
+                },
+            };
+            self.tell(at, ended);
+        }
+    }
+
+    /// Has the scope's first ready step begin next, unless another of the scope is under way.
+    fn offer(&mut self, scope: &Scope) {
+        let Some(ready) = self.ready.get(scope).filter(|_| !self.busy.contains(scope)) else { return };
+        let mut first = ready.iter();
+        self.next.extend(first.next());
+        // At most one more can have been the first before.
+        if let Some(second) = first.next() {
+            self.next.remove(second);
+        }
+    }
+
+    fn begin_next(&mut self) -> Option<(usize, &'a Step)> {
+        let at = self.next.pop_first()?;
+        let (step, scope) = (self.steps.get(at)?, self.scopes.get(at)?);
+        if let Some(ready) = self.ready.get_mut(scope) {
+            ready.remove(&at);
+        }
+        self.busy.insert(scope.clone());
+        Some((at, step))
+    }
+
+    fn ended(&mut self, at: usize, written: Result<Written, CallError>) {
+        let Some(scope) = self.scopes.get(at).cloned() else { return };
+        self.busy.remove(&scope);
         let outcome = match written {
             Ok(Written::Done { request_id }) => StepOutcome::Done { request_id },
             Ok(Written::AlreadyDone) => StepOutcome::AlreadyDone,
@@ -101,15 +182,28 @@ pub async fn apply<F: Fleet>(
             Ok(Written::NotVerified(why)) => StepOutcome::NotVerified(why),
             Err(error) => {
                 if ends_scope(error.class) {
-                    given_up.insert(step.action.scope(), error.clone());
+                    self.given_up.insert(scope.clone(), error.clone());
+                    self.unsettled.extend(self.ready.remove(&scope).into_iter().flatten());
                 }
                 StepOutcome::Failed(error)
             }
         };
-        told(step, &outcome);
-        outcomes.insert(step.key(), outcome);
+        self.tell(at, outcome);
+        self.offer(&scope);
     }
-    outcomes
+
+    /// A step has ended: others may go on, or end as well.
+    fn tell(&mut self, at: usize, outcome: StepOutcome) {
+        let (Some(step), Some(key)) = (self.steps.get(at), self.keys.get(at)) else { return };
+        (self.told)(step, &outcome);
+        self.outcomes.insert(key.clone(), outcome);
+        if !self.is_ending {
+            let outcomes = &self.outcomes;
+            let waiters = self.waiters.get(key).into_iter().flatten().copied();
+            self.unsettled
+                .extend(waiters.filter(|at| self.keys.get(*at).is_some_and(|key| !outcomes.contains_key(key))));
+        }
+    }
 }
 
 /// Whether the scope's other steps would only fail the same way, each after the same wait.

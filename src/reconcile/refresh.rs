@@ -7,7 +7,7 @@ use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{Arn, BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, Digested as _};
 use crate::model::ids::{AccountId, Region, Scope};
-use crate::model::mark::{archive_prefix, statement_prefix};
+use crate::model::mark::{Mark, archive_prefix, statement_prefix};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{
@@ -16,6 +16,7 @@ use crate::model::world::{
 use crate::port::{Clock, Fleet};
 use futures_util::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much a refresh reads of a scope.
@@ -53,7 +54,12 @@ pub async fn refresh<F: Fleet, C: Clock>(
     settings: RefreshSettings,
     told: &(dyn Fn(&Scope, &Observation) + Sync),
 ) -> World {
-    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth: settings.depth };
+    let wanted = Wanted {
+        desired,
+        archive_prefix: archive_prefix(&desired.owner),
+        depth: settings.depth,
+        default_bus_is_idle: false,
+    };
     let observe = |scope: &Scope| {
         let (scope, wanted) = (scope.clone(), &wanted);
         async move {
@@ -76,17 +82,44 @@ pub async fn refresh<F: Fleet, C: Clock>(
     world
 }
 
+/// How one scope is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// How much of it.
+    pub depth: Depth,
+    /// Whether its default bus was idle at the last full reading ([`default_bus_is_idle`]): a fast one then leaves that bus's
+    /// rules out, unless one is wanted there.
+    pub default_bus_is_idle: bool,
+    /// How long it may take.
+    pub deadline_ms: u64,
+}
+
 /// Reads one scope.
 pub async fn read_scope<F: Fleet, C: Clock>(
     fleet: &F,
     clock: &C,
     desired: &Desired,
     scope: &Scope,
-    depth: Depth,
-    deadline_ms: u64,
+    look: Look,
 ) -> Observation {
-    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth };
+    let Look { depth, default_bus_is_idle, deadline_ms } = look;
+    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth, default_bus_is_idle };
     observe(fleet, clock, &wanted, scope, deadline_ms).await
+}
+
+/// Whether a scope's default bus was seen with nothing on it that could be ours, or be taken for ours: no mark in a
+/// description, no name as we give them. Where nothing of ours is wanted there, what comes to be there delivers nothing for
+/// us, and the next full reading is soon enough to see it.
+pub fn default_bus_is_idle(observation: &Observation) -> bool {
+    let Observation::Complete { view, .. } = observation else { return false };
+    let is_plain =
+        |(name, rule): (&String, &LiveRule)| !is_named_as_ours(name) && Mark::read(&rule.description).1.is_none();
+    view.buses.get(DEFAULT_BUS).is_some_and(|bus| bus.rules_read && bus.rules.iter().all(is_plain))
+}
+
+/// Whether a rule has a name as we give them, whoever gave it.
+fn is_named_as_ours(name: &str) -> bool {
+    name.starts_with("ww.")
 }
 
 /// The desired things by scope, so that a scope's reading looks up only its own.
@@ -94,16 +127,27 @@ struct Wanted<'a> {
     desired: &'a Desired,
     archive_prefix: String,
     depth: Depth,
+    default_bus_is_idle: bool,
 }
 
 impl Wanted<'_> {
     /// Whether the rules on a bus are worth reading: it is wanted, ours, or the default bus, where rules that forward
     /// for teams without a bus are, and could be left over.
     fn matters(&self, bus: &BusId, live: &LiveBus) -> bool {
-        bus.is_default()
+        bus.is_default() && !self.may_skip_default()
             || self.desired.buses.contains_key(bus)
+            || self.wants_rules_on(bus)
             || self.ours(live.mark(bus))
             || self.bears_our_grants(live)
+    }
+
+    fn may_skip_default(&self) -> bool {
+        self.depth == Depth::Fast && self.default_bus_is_idle
+    }
+
+    fn wants_rules_on(&self, bus: &BusId) -> bool {
+        let first = RuleId { bus: bus.clone(), name: String::new() };
+        self.desired.rules.range(first..).next().is_some_and(|(rule, _)| rule.bus == *bus)
     }
 
     /// Whether the policy holds a statement of ours: the bus was taken over, or lost its description.
@@ -121,11 +165,21 @@ impl Wanted<'_> {
             (Some(_), Some(_)) if self.depth == Depth::Full => true,
             (Some(wanted), Some(mark)) => mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone())),
             (Some(_), None) | (None, Some(_)) => true,
-            (None, None) => id.name.starts_with("ww."),
+            (None, None) => is_named_as_ours(&id.name),
         }
     }
 
-    fn ours(&self, mark: Option<crate::model::mark::Mark>) -> bool {
+    /// A rule's pattern, parsed. One that reads as the wanted one shares its parts: so it is for nearly all, for ever.
+    fn live_pattern(&self, id: &RuleId, text: String) -> LivePattern {
+        let wanted = self.desired.rules.get(id).map(|wanted| &wanted.spec.pattern);
+        let parsed = match wanted.filter(|wanted| wanted.as_str() == text) {
+            Some(same) => Some(same.clone()),
+            None => Pattern::parse(&text).ok(),
+        };
+        LivePattern { text, parsed }
+    }
+
+    fn ours(&self, mark: Option<Mark>) -> bool {
         mark.is_some_and(|mark| mark.owner == self.desired.owner)
     }
 }
@@ -140,8 +194,8 @@ async fn observe<F: Fleet, C: Clock>(
     let at = clock.now();
     let reading = Reading { fleet, scope, wanted };
     match tokio::time::timeout(Duration::from_millis(deadline_ms), reading.all()).await {
-        Ok(Ok((view, missing))) if missing.is_empty() => Observation::Complete { at, view },
-        Ok(Ok((view, missing))) => Observation::Partial { at, view, missing },
+        Ok(Ok((view, missing))) if missing.is_empty() => Observation::Complete { at, view: Arc::new(view) },
+        Ok(Ok((view, missing))) => Observation::Partial { at, view: Arc::new(view), missing },
         Ok(Err(error)) => Observation::Unreachable { at, why: gap(&error) },
         Err(_) => Observation::Unreachable {
             at,
@@ -237,16 +291,17 @@ impl<F: Fleet> Reading<'_, F> {
         bus.rules_read = cut.is_none();
         gaps.extend(cut.as_ref().map(gap));
         let reads = rules.into_iter().map(|summary| {
+            let rule_id = RuleId { bus: id.clone(), name: summary.name };
             let rule = LiveRule {
                 description: summary.description,
-                pattern: summary.pattern.map(|text| LivePattern { parsed: Pattern::parse(&text).ok(), text }),
+                pattern: summary.pattern.map(|text| self.wanted.live_pattern(&rule_id, text)),
                 state: summary.state,
                 managed_by: summary.managed_by,
                 created_by: None,
                 tags: None,
                 targets: None,
             };
-            self.rule(RuleId { bus: id.clone(), name: summary.name }, rule)
+            self.rule(rule_id, rule)
         });
         let mut reads = futures_util::stream::iter(reads).buffer_unordered(CALLS_IN_FLIGHT_MAX);
         while let Some((name, rule, missing)) = reads.next().await {

@@ -181,6 +181,10 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
                 .filter(|step| planned.contains(&step.key()) && !outcomes.contains_key(&step.key()))
                 .count();
         }
+        if outcomes.is_empty() && breaks.is_empty() {
+            // Nothing was asked since the plan was made, and nothing written.
+            return Ok(Swept { outcomes, left_out, after: plan.clone() });
+        }
         let tried = plan.steps.iter().filter(|step| outcomes.contains_key(&step.key()));
         let written: BTreeSet<Scope> = tried.map(|step| step.action.scope()).collect();
         world.scopes.extend(self.look_unless_ending(&written).await.scopes);

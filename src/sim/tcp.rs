@@ -3,12 +3,15 @@
 //! Everybody who can reach the port can do everything, so it opens on loopback addresses alone. The simulated time
 //! stands still unless whoever serves it moves it on.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::{Request, Response, StatusCode};
@@ -28,10 +31,24 @@ pub async fn serve(
     world: Arc<Mutex<SimulatedAws>>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    serve_with_faults(listener, world, HttpFaults::default(), shutdown).await
+    open(listener, world, HttpFaults::default(), Duration::ZERO, shutdown).await
 }
 
-/// The same, with faults, which the caller may add and lift meanwhile.
+/// The same, each answer `latency` later than it is ready: AWS is a network away.
+///
+/// # Errors
+///
+/// As [`serve`].
+pub async fn serve_afar(
+    listener: TcpListener,
+    world: Arc<Mutex<SimulatedAws>>,
+    latency: Duration,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    open(listener, world, HttpFaults::default(), latency, shutdown).await
+}
+
+/// The same as [`serve`], with faults, which the caller may add and lift meanwhile.
 ///
 /// # Errors
 ///
@@ -40,6 +57,16 @@ pub async fn serve_with_faults(
     listener: TcpListener,
     world: Arc<Mutex<SimulatedAws>>,
     faults: HttpFaults,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    open(listener, world, faults, Duration::ZERO, shutdown).await
+}
+
+async fn open(
+    listener: TcpListener,
+    world: Arc<Mutex<SimulatedAws>>,
+    faults: HttpFaults,
+    latency: Duration,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
@@ -53,8 +80,8 @@ pub async fn serve_with_faults(
     }
     // Who is never answered would hold up the end.
     let (ending, ended) = watch::channel(false);
-    let door = Door { world, faults, ended };
-    let router = Router::new().fallback(answer).with_state(door);
+    let door = Door { world, faults, latency, ended };
+    let router = Router::new().route(COUNTS_PATH, get(counts)).fallback(answer).with_state(door);
     let shutdown = async move {
         shutdown.await;
         _ = ending.send(true);
@@ -66,6 +93,7 @@ pub async fn serve_with_faults(
 struct Door {
     world: Arc<Mutex<SimulatedAws>>,
     faults: HttpFaults,
+    latency: Duration,
     /// Whether the door is being closed.
     ended: watch::Receiver<bool>,
 }
@@ -80,6 +108,9 @@ async fn answer(State(mut door): State<Door>, request: Request<Body>) -> Respons
         let mut world = door.world.lock().unwrap_or_else(PoisonError::into_inner);
         reply(&mut world, &door.faults, &request)
     };
+    if !door.latency.is_zero() {
+        late(door.latency).await;
+    }
     match replied {
         Reply::Whole(response) => response.map(Body::from),
         Reply::Cut(response) => response.map(broken_off),
@@ -88,6 +119,16 @@ async fn answer(State(mut door): State<Door>, request: Request<Body>) -> Respons
             only(StatusCode::SERVICE_UNAVAILABLE, "the simulated AWS ends")
         }
     }
+}
+
+/// How often each operation was called so far, as JSON.
+async fn counts(State(door): State<Door>) -> Json<BTreeMap<String, u64>> {
+    Json(door.world.lock().unwrap_or_else(PoisonError::into_inner).call_counts().clone())
+}
+
+#[allow(clippy::disallowed_methods)] // Sockets live by the machine's time.
+async fn late(latency: Duration) {
+    tokio::time::sleep(latency).await;
 }
 
 fn only(status: StatusCode, text: &'static str) -> Response<Body> {
@@ -105,6 +146,9 @@ fn broken_off(sent: Bytes) -> Body {
     };
     Body::from_stream(stream::iter([Ok(sent)]).chain(stream::once(rest)))
 }
+
+/// Where the counts of calls are; every request to AWS goes to `/`.
+pub const COUNTS_PATH: &str = "/counts";
 
 /// PutEvents takes 1 MiB of entries; JSON makes them longer.
 const BODY_BYTES_MAX: usize = 8 * 1_048_576;

@@ -12,14 +12,14 @@ pub(super) enum Matcher {
     Null,
     Boolean(bool),
     Number(Number),
-    Range(Range),
+    Range(Box<Range>),
     Text(String),
     TextIgnoringCase(String),
     Prefix(String),
     PrefixIgnoringCase(String),
     Suffix(String),
     SuffixIgnoringCase(String),
-    Wildcard(Wildcard),
+    Wildcard(Box<Wildcard>),
     Address(IpAddr),
     Block(Block),
     Present,
@@ -115,7 +115,7 @@ impl Matcher {
         if pieces.is_empty() && first.is_empty() {
             return Self::suffix(&last);
         }
-        Self::Wildcard(Wildcard { first, middle: pieces, last })
+        Self::Wildcard(Box::new(Wildcard { first, middle: pieces, last }))
     }
 
     pub(super) fn anything_but(excluded: BTreeSet<Self>) -> Self {

@@ -31,7 +31,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The alternatives of one field, of which one has to match.
 type Field = BTreeSet<Matcher>;
@@ -43,11 +43,19 @@ type Branch = BTreeMap<Arc<str>, Arc<Field>>;
 ///
 /// Equality, order and hash go by meaning: the order of keys, of values and of `$or`, duplicates, spellings of numbers
 /// and addresses, and dots for nesting make no difference. Two that compare unequal may still mean the same.
+///
+/// A clone shares what it is made of.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     /// Sorted, minimal, and never empty: one branch of these has to match.
     branches: BTreeSet<Branch>,
-    written: Value,
+    /// What was written, as compact JSON.
+    written: Box<str>,
+    /// One text for all spellings, as compact JSON.
+    canonical: OnceLock<Box<str>>,
     wildcard_count: usize,
     or_combinations: usize,
 }
@@ -62,14 +70,15 @@ impl Pattern {
         let parsed = parse::parse(text)?;
         let or_combinations = parsed.branches.len();
         let branches = compare::canonical(parsed.branches);
-        let as_tree = || serde_json::from_str(text.get(..parsed.length)?).ok();
+        let as_tree = || serde_json::from_str::<Value>(text.get(..parsed.length)?).ok();
         let written = if parsed.repeats_key { None } else { as_tree() };
-        Ok(Self {
-            written: written.unwrap_or_else(|| write(&branches)),
+        Ok(Self(Arc::new(Parts {
+            written: written.unwrap_or_else(|| write(&branches)).to_string().into(),
             branches,
+            canonical: OnceLock::new(),
             wildcard_count: parsed.wildcard_count,
             or_combinations,
-        })
+        })))
     }
 
     /// Reads a pattern that is already a JSON value.
@@ -83,55 +92,61 @@ impl Pattern {
     /// Whether EventBridge would match the event, which is the whole envelope as a JSON object.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
-        let wanted: BTreeSet<Arc<str>> = self.branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
+        let wanted: BTreeSet<Arc<str>> = self.0.branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
         let values = matching::Values::collect(event, &wanted);
-        self.branches.iter().any(|branch| values.match_branch(branch))
+        self.0.branches.iter().any(|branch| values.match_branch(branch))
     }
 
     /// One text for all spellings of the same meaning, as compact JSON: what a digest is made over.
     #[must_use]
-    pub fn canonical_text(&self) -> String {
-        write(&self.branches).to_string()
+    pub fn canonical_text(&self) -> &str {
+        self.0.canonical.get_or_init(|| write(&self.0.branches).to_string().into())
+    }
+
+    /// What was written, as compact JSON.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0.written
     }
 
     /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {
-        self.branches == other.branches
+        self.0.branches == other.0.branches
     }
 
     /// Whether some event may match both. `false` is certain for events of EventBridge's envelope (where source,
     /// detail-type, account and Region are single texts); `true` may also be doubt.
     #[must_use]
     pub fn may_overlap(&self, other: &Self) -> bool {
-        self.branches.iter().any(|mine| other.branches.iter().any(|theirs| compare::may_overlap(mine, theirs)))
+        self.0.branches.iter().any(|mine| other.0.branches.iter().any(|theirs| compare::may_overlap(mine, theirs)))
     }
 
     /// Whether every event that `other` matches is certainly matched by this. `false` may also be doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.branches.iter().all(|inner| self.branches.iter().any(|outer| compare::branch_covers(outer, inner)))
+        other.0.branches.iter().all(|inner| self.0.branches.iter().any(|outer| compare::branch_covers(outer, inner)))
     }
 
     /// How many wildcards it uses, those in `anything-but` too. A rule with any counts against
     /// [`WILDCARD_RULES_PER_BUS`](super::quota::WILDCARD_RULES_PER_BUS).
     #[must_use]
     pub fn wildcard_count(&self) -> usize {
-        self.wildcard_count
+        self.0.wildcard_count
     }
 
     /// What its `$or`s multiply to; 1 without any. At most
     /// [`OR_COMBINATIONS_MAX`](super::quota::OR_COMBINATIONS_MAX).
     #[must_use]
     pub fn or_combinations(&self) -> usize {
-        self.or_combinations
+        self.0.or_combinations
     }
 
     /// What was written. Where a tree of values cannot hold that (a repeated key, extreme depth), something that means
     /// the same.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        self.written.clone()
+        serde_json::from_str(&self.0.written).unwrap_or_else(|_| write(&self.0.branches))
     }
 
     /// Checks the compact text against a limit in characters, such as
@@ -140,7 +155,7 @@ impl Pattern {
     /// # Errors
     /// Says how long the pattern is and how long it may be.
     pub fn check_size(&self, characters_max: usize) -> Result<(), PatternError> {
-        let characters = self.to_string().chars().count();
+        let characters = self.as_str().chars().count();
         if characters <= characters_max {
             return Ok(());
         }
@@ -157,7 +172,7 @@ impl Pattern {
 impl fmt::Display for Pattern {
     /// What was written, as compact JSON.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.written)
+        formatter.write_str(self.as_str())
     }
 }
 
@@ -171,7 +186,7 @@ impl std::str::FromStr for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.branches == other.branches
+        self.0.branches == other.0.branches
     }
 }
 
@@ -185,13 +200,13 @@ impl PartialOrd for Pattern {
 
 impl Ord for Pattern {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.branches.cmp(&other.branches)
+        self.0.branches.cmp(&other.0.branches)
     }
 }
 
 impl Hash for Pattern {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.branches.hash(state);
+        self.0.branches.hash(state);
     }
 }
 

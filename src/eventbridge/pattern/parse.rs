@@ -318,8 +318,8 @@ impl Parser<'_> {
         let end = Some((number, operator.len() == 1));
         Ok(match operator.as_str() {
             "=" => Matcher::Number(number),
-            _ if is_bottom => Matcher::Range(Range { bottom: end, top: None }),
-            _ => Matcher::Range(Range { bottom: None, top: end }),
+            _ if is_bottom => Matcher::Range(Box::new(Range { bottom: end, top: None })),
+            _ => Matcher::Range(Box::new(Range { bottom: None, top: end })),
         })
     }
 
@@ -342,7 +342,7 @@ impl Parser<'_> {
         if bottom >= top {
             return refuse("Bottom must be less than top");
         }
-        Ok(Matcher::Range(Range { bottom: Some((bottom, open_bottom)), top: Some((top, operator == "<")) }))
+        Ok(Matcher::Range(Box::new(Range { bottom: Some((bottom, open_bottom)), top: Some((top, operator == "<")) })))
     }
 
     fn anything_but(&mut self) -> Parse<Matcher> {

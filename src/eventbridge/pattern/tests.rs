@@ -314,7 +314,7 @@ proptest! {
     fn writing_and_reading_keeps_the_meaning(value in pattern_value()) {
         let read = Pattern::from_value(&value).unwrap();
         prop_assert_eq!(&Pattern::from_value(&read.to_value()).unwrap(), &read);
-        prop_assert_eq!(&Pattern::from_value(&write(&read.branches)).unwrap(), &read);
+        prop_assert_eq!(&Pattern::from_value(&write(&read.0.branches)).unwrap(), &read);
     }
 
     #[test]

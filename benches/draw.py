@@ -1,0 +1,130 @@
+"""Draws what `measure.py` measured: pictures beside `results.json`, and the table of the README.
+
+    draw.py FOLDER
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+matplotlib.rcParams["svg.hashsalt"] = "wheelwright"  # the same picture from the same numbers
+import matplotlib.pyplot as plt  # noqa: E402
+
+SERIES = [
+    ("fast", "wheelwright, fast sweep", "#1f5fa8", "o-"),
+    ("floor_fast", "bare loop over the SDK", "#777777", "s--"),
+    ("full", "wheelwright, full sweep", "#c05a1c", "o-"),
+    ("floor_full", "bare loop, full", "#bbaaaa", "s--"),
+    ("boto3_8", "boto3, 8 threads", "#3a8f4a", "^-"),
+    ("boto3_32", "boto3, 32 threads", "#77b77f", "v-"),
+    ("c7n", "c7n-org", "#8a3a8f", "D-"),
+]
+
+
+def lines(results: dict, value, title: str, unit: str, path: Path, log: bool) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4))
+    for key, label, colour, style in SERIES:
+        points = [(int(n), value(told[key])) for n, told in results["spokes"].items() if key in told]
+        if points:
+            axes.plot(*zip(*sorted(points)), style, color=colour, label=label, markersize=4, linewidth=1.2)
+    axes.set_xscale("log")
+    if log:
+        axes.set_yscale("log")
+    axes.set_xlabel("accounts, five marked rules each")
+    axes.set_ylabel(unit)
+    axes.set_title(title, fontsize=10)
+    axes.grid(True, which="major", linewidth=0.3)
+    axes.legend(fontsize=7)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def row(name: str, told: dict, accounts: int) -> str:
+    return (
+        f"| {name} | {told['calls_per_account']:.2f} | {told['cpu_ms_per_account']:.2f} | {told['wall_ms'] / 1000:.2f} "
+        f"| {told['rss_peak_mib']:.0f} |"
+    )
+
+
+NAMES = {
+    "converge": "first converge, from nothing",
+    "first": "first sweep after a start (full, signs in)",
+    "fast": "**fast sweep**",
+    "floor_fast": "the same calls, bare loop",
+    "full": "**full sweep**",
+    "floor_full": "the same calls, bare loop",
+    "boto3_8": "the fast sweep's calls, boto3, 8 threads",
+    "boto3_32": "the fast sweep's calls, boto3, 32 threads",
+    "c7n": "c7n-org (signs in, starts anew)",
+    "paced_fast": "fast sweep, at 15 calls a second",
+    "paced_first": "first sweep after a start, at 15 calls a second",
+}
+
+
+def table(results: dict) -> str:
+    host = results["machine"]
+    out = [
+        f"{host['cores']} cores of {host['cpu']}, {host['memory_gib']} GiB, Linux {host['kernel']}, {host['date']}; "
+        f"load average {host['load_1_5_15'][0]:.1f} before, {host['load_at_the_end'][0]:.1f} after; each answer "
+        f"{results['latency_ms']} ms late.\n"
+    ]
+    head = "| | calls an account | CPU ms an account | wall s | peak RSS MiB |\n|---|--:|--:|--:|--:|"
+    shapes = [(f"{int(n):,} accounts", int(n), told) for n, told in results["spokes"].items()]
+    if "far" in results:
+        shapes.append(("200 accounts, each answer 50 ms late", 200, results["far"]))
+    if "hub" in results:
+        shapes.append(("One hub with 300 rules, and 30 accounts that they deliver to", 31, results["hub"]))
+    for title, accounts, told in shapes:
+        out.append(f"{title}:\n\n{head}")
+        out.extend(row(name, told[key], accounts) for key, name in NAMES.items() if key in told)
+        out.append("")
+    out.append(ratios(results))
+    if "surface" in results:
+        out.append(surface(results["surface"]))
+    return "\n".join(out) + "\n"
+
+
+def ratios(results: dict) -> str:
+    out = ["| accounts | fast / bare loop | full / bare loop | boto3 (8) / fast | c7n-org / fast |", "|--:|--:|--:|--:|--:|"]
+    for accounts, told in results["spokes"].items():
+        cpu = {key: part["cpu_ms"] for key, part in told.items()}
+
+        def ratio(one: str, other: str, form: str) -> str:
+            return format(cpu[one] / cpu[other], form) if one in cpu and other in cpu else ""
+
+        cells = [
+            ratio("fast", "floor_fast", ".2f"),
+            ratio("full", "floor_full", ".2f"),
+            ratio("boto3_8", "fast", ".1f"),
+            ratio("c7n", "fast", ".0f"),
+        ]
+        out.append(f"| {int(accounts):,} | {' | '.join(cells)} |")
+    return "CPU as ratios:\n\n" + "\n".join(out) + "\n"
+
+
+def surface(told: dict) -> str:
+    return (
+        f"{told['clients']} clients at the HTTP surface, a third of them bad, for {told['seconds']:.0f} s, while {told['accounts']} "
+        f"accounts are swept without a pause: {told['requests_per_second']:,.0f} requests a second are answered, the median after "
+        f"{told['median_ms']:.1f} ms, 99 % within {told['p99_ms']:.0f} ms; resident memory {told['rss_before_mib']:.0f} MiB before, "
+        f"{told['rss_after_mib']:.0f} after; sweeps a minute {told['sweeps_per_minute']:.0f} without and "
+        f"{told['sweeps_per_minute_under_load']:.0f} with them ({told['sweep_ratio']:.2f})."
+    )
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    results = json.loads((folder / "results.json").read_text())
+    (folder / "table.md").write_text(table(results))
+    per_account = lambda told: told["cpu_ms_per_account"]  # noqa: E731
+    lines(results, per_account, "CPU of one warm sweep", "CPU ms an account", folder / "cpu.svg", True)
+    lines(results, lambda told: told["wall_ms"] / 1000, "Time of one warm sweep", "seconds", folder / "wall.svg", True)
+    lines(results, lambda told: told["rss_peak_mib"], "Peak resident memory", "MiB", folder / "memory.svg", True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,433 @@
+#!/usr/bin/env python3
+"""Measures what a sweep costs, beside its floor and beside what people use today, on one simulated AWS.
+
+    python3 benches/measure.py               all of it: some twenty minutes on two quiet cores, and the build
+    python3 benches/measure.py --sizes 10,100 --peer-size 100 --no-c7n
+
+It needs a Rust toolchain and Python 3.10 or later with venv; all else is installed below target/. Results are in
+benches/results/: `results.json`, `table.md`, and a picture of each.
+
+Everything runs on loopback. `wheelwright sim` is a process of its own, each answer some milliseconds late; its own cost is
+in no figure. CPU is user and system time of the process that is measured (for c7n-org of its children too), by the
+scheduler's clock; memory is the peak of its resident set. Calls are counted by the simulated AWS, and a floor that made
+other calls than the sweep beside it is an error.
+"""
+
+import argparse
+import atexit
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+import topology  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCHES = ROOT / "benches"
+RESULTS = BENCHES / "results"
+TOOLS = ROOT / "target" / "bench"
+PROFILE = "dist"
+LATENCY_MS = 10  # of each answer, unless a figure says otherwise
+ACCOUNTS_IN_FLIGHT = 64  # ours and the floor's
+START_SECONDS_MAX = 900
+
+
+# Building and installing
+
+
+def build() -> dict:
+    """The program as people deploy it, and the two programs that go with the measuring."""
+    command = ["cargo", "build", "--profile", PROFILE, "--bin", "wheelwright", "--bench", "floor", "--bench", "clients"]
+    out = subprocess.run([*command, "--message-format=json"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    built = {}
+    for line in out.splitlines():
+        message = json.loads(line)
+        if message.get("executable"):
+            built[message["target"]["name"]] = message["executable"]
+    return built
+
+
+def installed(name: str) -> Path:
+    """A Python environment of its own for each peer, so that none decides what another stands on."""
+    folder, wanted = TOOLS / name, BENCHES / "peers" / f"requirements-{name}.txt"
+    done = folder / "installed"
+    if not done.exists() or done.read_text() != wanted.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", "--requirement", wanted], check=True)
+        done.write_text(wanted.read_text())
+    return folder / "bin"
+
+
+# Looking at processes
+
+
+def cpu_ns(pid: int) -> int:
+    """User and system time of a process so far, all of its threads, those that ended too."""
+    # What clock_getcpuclockid(3) makes of a process id.
+    return time.clock_gettime_ns((~pid << 3) | 2)
+
+
+def memory_mib(pid: int, what: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(rf"^{what}:\s+(\d+) kB", status, re.M)[1]) / 1024
+
+
+def machine() -> dict:
+    cpu = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    memory = int(re.search(r"^MemTotal:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.M)[1])
+    return {
+        "cpu": cpu[1] if cpu else platform.machine(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory / 1024 / 1024, 1),
+        "kernel": platform.release(),
+        "load_1_5_15": os.getloadavg(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def environment(more: dict) -> dict:
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "AWS_EC2_METADATA_DISABLED": "true"} | more
+
+
+class Simulation:
+    """`wheelwright sim` for a config folder."""
+
+    def __init__(self, binary: str, shape: topology.Shape, latency_ms: int):
+        command = [binary, "--config", shape.folder, "sim", "--listen", "127.0.0.1:0", "--latency-ms", str(latency_ms)]
+        self.process = subprocess.Popen(
+            command, env=environment({}), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        exported = [self.process.stdout.readline() for _ in range(4)]
+        self.env = environment(dict(re.match(r"export (\w+)=(\S+)", line).groups() for line in exported))
+        self.env["AWS_DEFAULT_REGION"] = self.env["AWS_REGION"]
+
+    def counts(self) -> Counter:
+        with urllib.request.urlopen(self.env["AWS_ENDPOINT_URL"] + "/counts") as answer:
+            return Counter(json.load(answer))
+
+    def __enter__(self) -> "Simulation":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Sample:
+    """What one sweep cost."""
+
+    wall_ms: float
+    cpu_ms: float
+    calls: dict = field(default_factory=dict)
+
+
+class Daemon:
+    """`wheelwright run`, followed by its log."""
+
+    def __init__(self, binary: str, shape: topology.Shape, sim: Simulation, state: Path):
+        self.sim = sim
+        command = [binary, "--config", shape.folder, "run", "--state", state, "--listen", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            [*command, "--log", "json", "--log-level", "debug"],
+            env=sim.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )
+        self.pid = self.process.pid
+        # Where the measuring ends early, so does what is measured.
+        atexit.register(self.process.kill)
+        self.address = self.line("listen")["listen"]
+        self.counted, self.spent = sim.counts(), 0
+
+    def line(self, key: str) -> dict:
+        """The next line of the log that says this."""
+        for text in self.process.stderr:
+            line = json.loads(text)
+            if line.get("level") in ("WARN", "ERROR"):
+                print(f"    {text.strip()}", file=sys.stderr)
+            if key in line:
+                return line
+        raise RuntimeError(f"the daemon ended before it said {key}")
+
+    def sweep(self) -> tuple[dict, Sample]:
+        """Waits for the end of the next sweep: what the log says of it, and what was spent since the one before."""
+        line = self.line("took_ms")
+        spent, counted = cpu_ns(self.pid), self.sim.counts()
+        sample = Sample(line["took_ms"], (spent - self.spent) / 1e6, dict(counted - self.counted))
+        self.spent, self.counted = spent, counted
+        return line, sample
+
+    def end(self) -> dict:
+        """Ends it as a supervisor does: what it took in all."""
+        peak = memory_mib(self.pid, "VmHWM")
+        self.process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(self.pid, 0)
+        if status != 0:
+            raise RuntimeError(f"the daemon ended with {status}")
+        return {"cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000, "rss_peak_mib": peak}
+
+
+class Peer:
+    """A program that makes one round of calls for each line on its standard input."""
+
+    def __init__(self, command: list, sim: Simulation):
+        self.sim = sim
+        self.process = subprocess.Popen(command, env=sim.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.spent, self.counted = 0, sim.counts()
+
+    def round(self) -> Sample:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        wall_us = self.process.stdout.readline()
+        if not wall_us:
+            raise RuntimeError(f"{self.process.args} ended with {self.process.wait()}")
+        spent, counted = cpu_ns(self.process.pid), self.sim.counts()
+        sample = Sample(int(wall_us) / 1000, (spent - self.spent) / 1e6, dict(counted - self.counted))
+        self.spent, self.counted = spent, counted
+        return sample
+
+    def end(self) -> float:
+        peak = memory_mib(self.process.pid, "VmHWM")
+        self.process.stdin.close()
+        self.process.wait()
+        return peak
+
+
+# What is measured
+
+
+def median(samples: list[Sample], accounts: int, **more) -> dict:
+    """The sample in the middle by CPU, for each account too."""
+    middle = sorted(samples, key=lambda sample: sample.cpu_ms)[len(samples) // 2]
+    calls = sum(middle.calls.values())
+    return {
+        "wall_ms": middle.wall_ms,
+        "cpu_ms": middle.cpu_ms,
+        "cpu_ms_per_account": middle.cpu_ms / accounts,
+        "calls": calls,
+        "calls_per_account": calls / accounts,
+        "by_action": middle.calls,
+        "sweeps": len(samples),
+        **more,
+    }
+
+
+def converge(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -> dict:
+    """The first sweep, over accounts that have nothing of ours."""
+    daemon = Daemon(binary, shape, sim, state)
+    line, sample = daemon.sweep()
+    if line["failed"] or line["held"] or line["scopes_unread"]:
+        raise RuntimeError(f"the first converge came to nothing whole: {line}")
+    ended = daemon.end()
+    writes = line["done"]
+    return median([sample], shape.accounts, writes=writes, rss_peak_mib=ended["rss_peak_mib"])
+
+
+def sweeps(binary: str, shape: topology.Shape, sim: Simulation, state: Path, fast: int, full: int) -> dict:
+    """A daemon that is started on accounts in step: the first sweep, then warm ones."""
+    daemon = Daemon(binary, shape, sim, state)
+    line, first = daemon.sweep()
+    kinds = {True: [], False: []}
+    while len(kinds[False]) < fast or len(kinds[True]) < full:
+        line, sample = daemon.sweep()
+        if line["done"] or line["failed"] or line["findings"] or line["scopes_unread"]:
+            raise RuntimeError(f"accounts in step were written, or not read: {line}")
+        kinds[line["full"]].append(sample)
+    ended = daemon.end()
+    peak = {"rss_peak_mib": ended["rss_peak_mib"]}
+    return {
+        "first": median([first], shape.accounts, **peak),
+        "fast": median(kinds[False], shape.accounts, **peak),
+    } | ({"full": median(kinds[True], shape.accounts, **peak)} if full else {})
+
+
+def spec(shape: topology.Shape, folder: Path, full: bool, calls: dict | None = None) -> Path:
+    """The file that tells a peer what to read: the same buses as we did, by the number of listings that we made."""
+    listings = (calls or {}).get("ListRules", 0)
+    pages = {"hub": 2}.get(shape.name, 0)  # the second and third page of 300 rules
+    with_default = listings >= 2 * shape.accounts + pages
+    accounts = [
+        {"id": account, "buses": (["default"] if with_default else []) + [bus]} for account, bus in shape.buses.items()
+    ]
+    path = folder / f"spec-{'full' if full else 'fast'}.json"
+    told = {"role": topology.ROLE, "external_id": topology.EXTERNAL_ID, "accounts": accounts, "full": full}
+    path.write_text(json.dumps(told | {"accounts_in_flight": ACCOUNTS_IN_FLIGHT}))
+    return path
+
+
+def peer(command: list, shape: topology.Shape, sim: Simulation, rounds: int, like: dict | None) -> dict:
+    """A peer's first round, with signing in, and its warm ones."""
+    running = Peer(command, sim)
+    first = running.round()
+    warm = [running.round() for _ in range(rounds)]
+    peak = running.end()
+    told = median(warm, shape.accounts, rss_peak_mib=peak, first=median([first], shape.accounts))
+    if like is not None and told["by_action"] != like["by_action"]:
+        raise RuntimeError(f"other calls than the sweep made: {told['by_action']}, not {like['by_action']}")
+    return told
+
+
+def c7n_org(shape: topology.Shape, sim: Simulation, folder: Path) -> dict:
+    """Cloud Custodian over all accounts, once: its processes do not live on from one run to the next."""
+    bin_folder = installed("c7n")
+    roster = folder / "accounts.yml"
+    role = {"external_id": topology.EXTERNAL_ID, "regions": [topology.REGION]}
+    accounts = [
+        {"name": account, "account_id": account, "role": f"arn:aws:iam::{account}:role/{topology.ROLE}"} | role
+        for account in shape.buses
+    ]
+    roster.write_text(json.dumps({"accounts": accounts}))
+    command = [bin_folder / "c7n-org", "run", "-c", roster, "-u", BENCHES / "peers" / "policies.yml"]
+    for name in ("out", "cache"):
+        (folder / name).mkdir(exist_ok=True)
+    command += ["-s", folder / "out", "--cache-path", folder / "cache", "--cache-period", "0"]
+    before, began = sim.counts(), time.monotonic()
+    process = subprocess.Popen(command, env=sim.env | {"HOME": str(folder)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    told = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall_ms = (time.monotonic() - began) * 1000
+    if status != 0:
+        raise RuntimeError(f"c7n-org ended with {status}:\n{told[-3000:]}")
+    sample = Sample(wall_ms, (usage.ru_utime + usage.ru_stime) * 1000, dict(sim.counts() - before))
+    return median([sample], shape.accounts, rss_peak_mib=usage.ru_maxrss / 1024)
+
+
+def surface(binary: str, clients: str, shape: topology.Shape, sim: Simulation, state: Path, seconds: int) -> dict:
+    """The daemon's HTTP surface under clients, good and bad, while it sweeps without a pause; and its sweeps without them."""
+    shape.settings(fast_every=1, full_every=3600)
+    daemon = Daemon(binary, shape, sim, state)
+    daemon.sweep()
+
+    def swept(during: float) -> float:
+        until, count, began = time.monotonic() + during, 0, time.monotonic()
+        while time.monotonic() < until:
+            daemon.sweep()
+            count += 1
+        return count * 60 / (time.monotonic() - began)
+
+    alone = swept(seconds)
+    before = memory_mib(daemon.pid, "VmRSS")
+    load = subprocess.Popen([clients, daemon.address, "60", str(seconds + 2)], stdout=subprocess.PIPE, text=True)
+    loaded = swept(seconds)
+    told = json.loads(load.communicate()[0])
+    after = memory_mib(daemon.pid, "VmRSS")
+    daemon.end()
+    rates = {"sweeps_per_minute": alone, "sweeps_per_minute_under_load": loaded, "sweep_ratio": loaded / alone}
+    return told | rates | {"rss_before_mib": before, "rss_after_mib": after, "accounts": shape.accounts}
+
+
+# All of it
+
+
+class Bench:
+    def __init__(self, args: argparse.Namespace):
+        self.args, self.built = args, build()
+        self.results = {"machine": machine(), "latency_ms": LATENCY_MS, "spokes": {}}
+
+    def say(self, text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')}  load {os.getloadavg()[0]:.1f}  {text}", flush=True)
+
+    @contextmanager
+    def site(self, name: str, accounts: int, latency_ms: int = LATENCY_MS):
+        """A folder, a shape in it, and its accounts, simulated."""
+        with tempfile.TemporaryDirectory(prefix="wheelwright-bench-") as folder:
+            shape = topology.Shape(Path(folder) / "config", name, accounts)
+            shape.settings()
+            with Simulation(self.built["wheelwright"], shape, latency_ms) as sim:
+                yield Path(folder), shape, sim
+
+    def ours(self, shape: topology.Shape, sim: Simulation, folder: Path, fast: int, full: int, **settings: int) -> dict:
+        """Converge, then sweeps, then the same calls by the bare loop."""
+        binary = self.built["wheelwright"]
+        shape.settings()
+        self.say(f"{shape.name} {shape.accounts}: first converge")
+        told = {"converge": converge(binary, shape, sim, folder / "state")}
+        shape.settings(**settings)
+        self.say(f"{shape.name} {shape.accounts}: sweeps")
+        told |= sweeps(binary, shape, sim, folder / "state", fast, full)
+        for depth, rounds in [("fast", fast), ("full", full)]:
+            self.say(f"{shape.name} {shape.accounts}: the bare loop, {depth}")
+            path = spec(shape, folder, depth == "full", told[depth]["by_action"])
+            told[f"floor_{depth}"] = peer([self.built["floor"], path], shape, sim, rounds, told[depth])
+        return told
+
+    def spokes(self, accounts: int) -> None:
+        with self.site("spokes", accounts) as (folder, shape, sim):
+            many, every = (15, 1) if accounts <= 200 else (5, 10) if accounts <= 1000 else (3, 40)
+            told = self.ours(shape, sim, folder, many, 2, fast_every=every, full_every=every * 3)
+            if accounts <= self.args.peer_size:
+                path = spec(shape, folder, False, told["fast"]["by_action"])
+                for threads in (8, 32):
+                    self.say(f"spokes {accounts}: boto3, {threads} threads")
+                    command = [installed("python") / "python", BENCHES / "peers" / "reader.py", path, str(threads)]
+                    told[f"boto3_{threads}"] = peer(command, shape, sim, 2, told["fast"])
+            if self.args.c7n and accounts <= self.args.c7n_size:
+                self.say(f"spokes {accounts}: c7n-org")
+                told["c7n"] = c7n_org(shape, sim, folder)
+            self.results["spokes"][str(accounts)] = told
+
+    def hub(self) -> None:
+        """One hub with 300 rules: without a limit of calls, and at the usual pace."""
+        with self.site("hub", topology.HUB_TEAMS + 1) as (folder, shape, sim):
+            told = self.ours(shape, sim, folder, 3, 2, fast_every=20, full_every=60)
+            self.say("hub: sweeps at the usual pace")
+            shape.settings(fast_every=110, full_every=3600, calls_per_second=15, calls_burst=30)
+            paced = sweeps(self.built["wheelwright"], shape, sim, folder / "state", 1, 0)
+            told |= {"paced_first": paced["first"], "paced_fast": paced["fast"]}
+            self.results["hub"] = told
+
+    def far(self) -> None:
+        """200 accounts, 50 ms away."""
+        with self.site("spokes", 200, 50) as (folder, shape, sim):
+            self.results["far"] = {"latency_ms": 50, "accounts": 200} | self.ours(
+                shape, sim, folder, 10, 2, fast_every=2, full_every=10
+            )
+
+    def surface(self) -> None:
+        with self.site("spokes", 200) as (folder, shape, sim):
+            converge(self.built["wheelwright"], shape, sim, folder / "state")
+            self.say("the HTTP surface under clients")
+            self.results["surface"] = surface(
+                self.built["wheelwright"], self.built["clients"], shape, sim, folder / "state", self.args.seconds
+            )
+
+    def run(self) -> None:
+        for accounts in self.args.sizes:
+            self.spokes(accounts)
+        if self.args.far:
+            self.far()
+        if self.args.surface:
+            self.surface()
+        if self.args.hub:
+            self.hub()
+        self.results["machine"]["load_at_the_end"] = os.getloadavg()
+        out = self.args.out
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "results.json").write_text(json.dumps(self.results, indent=1) + "\n")
+        subprocess.run([installed("python") / "python", BENCHES / "draw.py", out], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=lambda text: [int(size) for size in text.split(",")], default=[10, 100, 1000, 5000])
+    parser.add_argument("--peer-size", type=int, default=100, help="boto3 reads at most so many accounts")
+    parser.add_argument("--c7n-size", type=int, default=100, help="c7n-org reads at most so many accounts")
+    parser.add_argument("--seconds", type=int, default=20, help="how long clients load the HTTP surface")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    for part in ("c7n", "hub", "far", "surface"):
+        parser.add_argument(f"--no-{part}", dest=part, action="store_false")
+    Bench(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    main()
