@@ -106,6 +106,7 @@ impl State {
                 wrong.extend(tag_faults(rule, tags).into_iter().map(|fault| format!("{path}: {fault}")));
             }
         }
+        wrong.extend(self.target_faults(spec, aws));
         for hub in &spec.hubs {
             let Some(days) = hub.archive_days else { continue };
             let place = spec.hub_place(hub);
@@ -124,6 +125,42 @@ impl State {
         for detail in wrong {
             self.violate(Check::Settings, detail);
         }
+    }
+}
+
+impl State {
+    /// What is not as asked of our targets: the delivery role of the rule's account, its dead letters or those that a
+    /// subscription names, and how long to try.
+    fn target_faults(&self, spec: &Spec, aws: &SimulatedAws) -> Vec<String> {
+        let mut faults = Vec::new();
+        let ours = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(STATEMENTS));
+        let details = spec.target_details();
+        for (path, target) in ours.iter().filter(|(path, _)| !self.foreign.contains_key(*path)) {
+            let parts: Vec<&str> = path.splitn(6, '/').collect();
+            let (account, region) = (parts[0], parts[1]);
+            let found = details.iter().find(|(place, stem, ..)| {
+                place.account == account
+                    && place.region == region
+                    && place.bus == parts[3]
+                    && parts[4].starts_with(stem)
+            });
+            let (dead_letters, retry) =
+                found.map_or((None, None), |(_, _, dead_letters, retry)| (*dead_letters, *retry));
+            let queue = queue_arn(account, region, dead_letters.unwrap_or("wheelwright-dead-letters"));
+            let mut compare = |what: &str, live: Option<&Value>, asked: Option<Value>| {
+                if live != asked.as_ref() {
+                    faults.push(format!("{path}: {what} is {live:?}, not {asked:?}"));
+                }
+            };
+            compare("the dead-letter queue", target.pointer("/DeadLetterConfig/Arn"), Some(json!(queue)));
+            let role = format!("arn:aws:iam::{account}:role/wheelwright-delivery");
+            compare("the role", target.get("RoleArn"), Some(json!(role)));
+            let retry = retry.map(
+                |(attempts, seconds)| json!({"MaximumRetryAttempts": attempts, "MaximumEventAgeInSeconds": seconds}),
+            );
+            compare("the retry policy", target.get("RetryPolicy"), retry);
+        }
+        faults
     }
 }
 

@@ -14,6 +14,8 @@ pub type Tags = BTreeMap<&'static str, &'static str>;
 
 #[derive(Clone, Debug)]
 pub struct Spec {
+    /// Whose marks the operator writes.
+    pub owner: &'static str,
     pub accounts: Vec<Account>,
     pub tags: Tags,
     pub hubs: Vec<Hub>,
@@ -450,6 +452,21 @@ impl Spec {
             }
         }
         rules
+    }
+
+    /// What subscriptions ask of their targets: where the rule is, what its name begins with, dead letters and retries.
+    #[allow(clippy::type_complexity)] // It is taken apart where it is asked for.
+    pub fn target_details(&self) -> Vec<(Place, String, Option<&'static str>, Option<(u32, u32)>)> {
+        let mut details = Vec::new();
+        for team in &self.teams {
+            for subscription in &team.subscriptions {
+                let hub = &self.hubs[Self::subscription_spoke(team, subscription).hub];
+                let name = subscription.first.as_ref().unwrap_or(&subscription.name);
+                let stem = format!("ww.{}.{name}.", team.name);
+                details.push((self.hub_place(hub), stem, subscription.dead_letters, subscription.retry));
+            }
+        }
+        details
     }
 
     /// What must be set on each bus of ours: what is asked, with the tags that it comes to, and how it is described.
