@@ -10,6 +10,9 @@ use wheelwright::sim::{SimulatedAws, SnapshotKind};
 /// The tag that people put on things of ours.
 pub const PEOPLES_TAG: &str = "people-own";
 
+/// Accounts that try each publication at each hub.
+const SPOOFERS: usize = 3;
+
 /// A bus: account, Region and name.
 type Bus = (String, String, String);
 
@@ -202,7 +205,7 @@ fn tag<'v>(thing: &'v Value, key: &str) -> Option<&'v str> {
     tags.filter(|tag| tag["Key"] == json!(key)).find_map(|tag| tag["Value"].as_str())
 }
 
-/// Events of somebody's source, put at the hub by an account that does not publish them.
+/// Events of somebody's source, put at the hub by some accounts that do not publish them: at each hub by others.
 fn spoofs(spec: &Spec) -> Vec<Event> {
     let mut spoofs = Vec::new();
     for team in &spec.teams {
@@ -211,7 +214,8 @@ fn spoofs(spec: &Spec) -> Vec<Event> {
                 let publishers = spec.publishers(team, publication, at);
                 let place = spec.hub_place(hub);
                 let kind = publication.kinds.first().copied().unwrap_or("Opened");
-                for account in spec.accounts.iter().filter(|account| !publishers.contains(&account.id)) {
+                let others: Vec<_> = spec.accounts.iter().filter(|account| !publishers.contains(&account.id)).collect();
+                for account in others.iter().cycle().skip(spoofs.len()).take(SPOOFERS.min(others.len())) {
                     spoofs.push(Event {
                         account: account.id.clone(),
                         at: place.clone(),

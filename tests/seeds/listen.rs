@@ -2,7 +2,7 @@
 
 use crate::hands::Meddler;
 use crate::hearing::Hearing;
-use crate::oracle::{Check, Oracle, items};
+use crate::oracle::{Check, Oracle};
 use crate::rng::Rng;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -166,15 +166,13 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
     let scope = action.scope();
     let (account, region) = (scope.account.to_string(), scope.region.as_str());
     let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
-        let found = items(aws, |item| {
+        let found = aws.snapshot_in(&account, region, |item| {
             item.kind == kind
-                && item.account == account
-                && item.region == region
                 && item.bus == bus
                 && (kind == SnapshotKind::Rule || item.rule == rule)
                 && item.name == name
         });
-        found.into_values().next()
+        found.as_object().and_then(|found| found.values().next().cloned())
     };
     match action {
         Action::CreateBus { bus, .. } => {

@@ -423,7 +423,11 @@ fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
         let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
         let Some((before, to_come)) = expected.split_first() else { continue };
         let after = to_come.last().unwrap_or(before);
-        for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
+        // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
+        let held_off: BTreeSet<String> =
+            specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
+        let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
+        for (taker, mailbox) in after.iter().filter(goes_on) {
             let takes = |found: &Vec<(Taker, String)>| found.iter().any(|(other, _)| other == taker);
             if to_come.iter().all(takes) {
                 let all = expected.iter().flatten().filter(|(other, _)| other == taker);

@@ -229,6 +229,11 @@ impl Run {
         Report { violations: self.oracle.violations(), writes: self.oracle.operator_writes(), ..self.report }
     }
 
+    /// What came of it, but for what was found.
+    pub fn pardoned(self) -> Report {
+        Report { violations: Vec::new(), ..self.reported() }
+    }
+
     async fn whole(&mut self, old: &Spec, new: &Spec) {
         self.neighbours(old);
         self.watch(&[old, old]);
@@ -395,7 +400,9 @@ impl Run {
         if wrote > 0 && !self.report.no_room {
             self.oracle.violate(Check::NotQuiet, format!("{wrote} writes though all was in step"));
         }
-        if !self.report.no_room {
+        // The first topology's end is looked at in some seeds: it is the longest look of all, and the others' are as good.
+        let is_worth_it = sequence > 1 || self.more.as_mut().is_none_or(|more| more.chance(35));
+        if !self.report.no_room && is_worth_it {
             let world = self.fleet.world().clone();
             self.oracle.at_the_end(old, spec, &world, leftovers);
         }
