@@ -5,7 +5,7 @@
 
 use super::ids::{AccountId, Scope};
 use super::topology::{Retry, Tags};
-use crate::eventbridge::Pattern;
+use crate::eventbridge::{Arn, Pattern};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +24,13 @@ impl BusId {
     pub fn arn(&self) -> String {
         let Scope { account, region } = &self.scope;
         format!("arn:{}:events:{region}:{account}:event-bus/{}", region.partition(), self.name)
+    }
+
+    /// The bus of this ARN, if it is one's.
+    pub fn of_arn(arn: &str) -> Option<Self> {
+        let arn: Arn = arn.parse().ok()?;
+        let scope = Scope::new(arn.account.parse().ok()?, &arn.region);
+        Some(Self { scope, name: arn.bus_name()?.to_owned() })
     }
 
     /// Whether this is the account's default bus: never created, never marked, never removed.

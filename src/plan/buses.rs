@@ -3,7 +3,7 @@
 use super::diff::{Asked, Change, Diff, Footing};
 use super::own::{self, Ownership};
 use super::tags::{self, TagChange};
-use crate::model::desired::{Digested, Wanted};
+use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{Mark, kept_text, keys_set_by_us};
 use crate::model::plan::{Action, Cause, Guard, Seen};
@@ -46,9 +46,24 @@ fn seen_bus(live: &LiveBus) -> Seen {
     Seen::Bus { description: live.description.clone(), tags: live.tags.clone() }
 }
 
-fn mark_of(diff: &Diff<'_>, resource: &ResourceId, wanted: &Wanted<BusSpec>) -> Mark {
+fn mark_of(desired: &Desired, resource: &ResourceId, wanted: &Wanted<BusSpec>) -> Mark {
     let digest = wanted.spec.digest(resource);
-    Mark::new(&diff.desired.owner, diff.desired.revision.sequence, resource, digest)
+    Mark::new(&desired.owner, desired.revision.sequence, resource, digest)
+}
+
+/// What is sent to a live bus that is as it is asked for, with the mark of now; none if it is not, or was not read in full.
+pub(super) fn as_it_is(
+    desired: &Desired,
+    bus: &BusId,
+    wanted: &Wanted<BusSpec>,
+    live: &LiveBus,
+) -> Option<(Action, Seen)> {
+    let ours = mark_of(desired, &ResourceId::Bus(bus.clone()), wanted);
+    let settings = settings_of(&wanted.spec, &ours);
+    let live = live.settings.as_ref()?;
+    let as_asked = differences(&settings, &ours, live, &wanted.spec.description).is_empty();
+    let seen = Seen::BusSettings { settings: live.clone() };
+    as_asked.then(|| (Action::UpdateBus { bus: bus.clone(), settings }, seen))
 }
 
 /// Everything that is sent: UpdateEventBus clears what is left out.
@@ -65,7 +80,7 @@ fn settings_of(spec: &BusSpec, mark: &Mark) -> BusSettings {
 fn create(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, resource: &ResourceId, asked: &Asked) -> Footing {
     let cause = diff.missing_cause(resource.scope());
     let codes = diff.found_missing(resource, FindingCode::BusMissing, asked);
-    let settings = settings_of(&wanted.spec, &mark_of(diff, resource, wanted));
+    let settings = settings_of(&wanted.spec, &mark_of(diff.desired, resource, wanted));
     let action = Action::CreateBus { bus: bus.clone(), settings, tags: wanted.spec.tags.clone() };
     diff.make(Change { action, seen: Seen::Absent, cause, codes, held_by: None, detail: Vec::new() }, asked);
     Footing::Made
@@ -92,7 +107,7 @@ fn adopt(
     };
     diff.make(change, asked);
     let Some(live) = &live.settings else { return };
-    let mark = mark_of(diff, resource, wanted);
+    let mark = mark_of(diff.desired, resource, wanted);
     let mut settings = settings_of(&wanted.spec, &mark);
     // Who takes a bus over does not take its encryption away by not speaking of it.
     settings.kms_key = settings.kms_key.or_else(|| live.kms_key.clone());
@@ -113,7 +128,7 @@ fn adopt(
 /// A bus of ours against what is wanted, as far as its settings and tags were read.
 fn compare(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, live: &LiveBus, asked: &Asked) {
     let resource = ResourceId::Bus(bus.clone());
-    let ours = mark_of(diff, &resource, wanted);
+    let ours = mark_of(diff.desired, &resource, wanted);
     // The same digest: nobody asked for another bus since it was written, so a difference is drift.
     let asked_otherwise = live.mark(bus).is_some_and(|mark| mark.digest != ours.digest);
     let cause = if asked_otherwise { Cause::Intent } else { Cause::Drift };

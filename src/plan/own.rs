@@ -108,10 +108,15 @@ pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Op
     buses
         .flat_map(|(name, bus)| {
             let id = BusId { scope: scope.clone(), name: name.clone() };
-            let own = bus.mark(&id);
+            // The settings were read after the listing: a newer topology may have been applied in between.
+            let settings = bus
+                .settings
+                .as_ref()
+                .and_then(|settings| Mark::on(&settings.description, &ResourceId::Bus(id.clone())));
+            let own = [bus.mark(&id), settings];
             let rules = bus.rules.iter().filter(|(name, _)| name.starts_with("ww."));
             let marks = rules.map(move |(name, rule)| rule.mark(&RuleId { bus: id.clone(), name: name.clone() }));
-            std::iter::once(own).chain(marks)
+            own.into_iter().chain(marks)
         })
         .flatten()
         .filter(|mark| mark.owner == *owner)

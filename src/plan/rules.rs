@@ -77,17 +77,12 @@ fn wanted_rule(
 /// Those of the topology's buses that the rule is to deliver to and on which nothing can be planned: they were not read, or
 /// are not ours. A partner's own are taken to be let in.
 fn unready(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, footing: &BTreeMap<BusId, Footing>) -> Vec<BusId> {
-    let arns: BTreeSet<&str> = wanted.spec.targets.values().map(|target| target.arn.as_str()).collect();
-    let route_buses = wanted
-        .routes
-        .iter()
-        .filter_map(|id| diff.desired.routes.get(id))
-        .flat_map(|route| std::iter::once(&route.hub_bus).chain(&route.destination_bus));
-    let is_unready = |bus: &&BusId| {
-        let ready = footing.get(*bus).is_none_or(|footing| *footing != Footing::None);
-        arns.contains(bus.arn().as_str()) && !ready && !diff.desired.no_access.contains(&bus.scope)
-    };
-    route_buses.filter(is_unready).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    // By the targets and not by the routes: what is collected is forwarded also while nobody subscribes to it.
+    let destinations: BTreeSet<BusId> =
+        wanted.spec.targets.values().filter_map(|target| BusId::of_arn(&target.arn)).collect();
+    let is_unready =
+        |bus: &BusId| footing.get(bus) == Some(&Footing::None) && !diff.desired.no_access.contains(&bus.scope);
+    destinations.into_iter().filter(is_unready).collect()
 }
 
 fn tell_unready(diff: &mut Diff<'_>, resource: ResourceId, bus: &BusId, asked: &Asked) {

@@ -2,18 +2,21 @@
 //!
 //! A topology's sequence lives in the marks of the rules and buses that were written for it. One that only moves targets
 //! or takes things away writes none, and an older topology that came after it would not know that it is older, and
-//! would undo it (promise 7). So such a plan writes one more rule of ours as it is, with the mark of now.
+//! would undo it (promise 7). So such a plan writes one more rule of ours as it is, with the mark of now; or, where the
+//! hubs have no rule that stays, a hub's bus.
 
 use super::own::{self, Ownership};
-use super::rules;
+use super::{buses, rules};
 use crate::model::desired::Desired;
-use crate::model::plan::{Action, Cause, Guard, RulePart, Step, StepKind};
+use crate::model::ids::TeamName;
+use crate::model::plan::{Action, Cause, Guard, RulePart, Seen, Step, StepKind};
 use crate::model::resource::{BusId, ResourceId, RuleId};
+use crate::model::topology::Origin;
 use crate::model::world::{LiveRule, World};
 use std::collections::BTreeSet;
 
 /// The step that bears the sequence, if the topology is newer than every live mark, asks for something and none of
-/// `steps` would bear it; always of the same rule for the same world. None where nothing of ours stands unchanged. It
+/// `steps` would bear it; always of the same thing for the same world. None where nothing of ours stands unchanged. It
 /// waits for no step and none waits for it.
 pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<Step> {
     let newer = own::newest_sequence(desired, world)? < desired.revision.sequence;
@@ -32,18 +35,15 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         return None;
     }
     let written: BTreeSet<ResourceId> = steps.iter().map(|step| step.action.resource()).collect();
-    let (rule, live) = desired.rules.keys().find_map(|rule| {
-        let free = !written.contains(&ResourceId::Rule(rule.clone()));
-        free.then(|| bearer(desired, world, rule)).flatten().map(|live| (rule, live))
-    })?;
-    let wanted = desired.rules.get(rule)?;
+    let Bearer { action, seen, team, origin } =
+        some_rule(desired, world, &written).or_else(|| some_bus(desired, world, &written))?;
     // What is held as a whole was not applied: the stamp waits with it, and goes when it is let go.
     let held_by = if asks.iter().all(|step| !step.held_by.is_empty()) { easiest(&asks) } else { BTreeSet::new() };
     let detail =
         format!("as it is, with the mark of sequence {}: an older topology stops at it", desired.revision.sequence);
     Some(Step {
-        action: rules::put_rule(desired, rule, &wanted.spec, RulePart::Whole),
-        seen: rules::seen_rule(live),
+        action,
+        seen,
         kind: StepKind::Make,
         cause: Cause::Intent,
         codes: BTreeSet::new(),
@@ -52,8 +52,44 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         held_by,
         detail: vec![detail],
         routes: BTreeSet::new(),
-        team: wanted.team.clone(),
-        origin: Some(wanted.origin.clone()),
+        team,
+        origin: Some(origin),
+    })
+}
+
+/// What bears the sequence, and how it is written.
+struct Bearer {
+    action: Action,
+    seen: Seen,
+    team: Option<TeamName>,
+    origin: Origin,
+}
+
+/// The first rule that can bear it and that no step writes.
+fn some_rule(desired: &Desired, world: &World, written: &BTreeSet<ResourceId>) -> Option<Bearer> {
+    desired.rules.iter().find_map(|(rule, wanted)| {
+        let free = !written.contains(&ResourceId::Rule(rule.clone()));
+        let live = free.then(|| bearer(desired, world, rule)).flatten()?;
+        Some(Bearer {
+            action: rules::put_rule(desired, rule, &wanted.spec, RulePart::Whole),
+            seen: rules::seen_rule(live),
+            team: wanted.team.clone(),
+            origin: wanted.origin.clone(),
+        })
+    })
+}
+
+/// The first hub's bus that can: where the last rule of the hubs goes, nothing else is left.
+fn some_bus(desired: &Desired, world: &World, written: &BTreeSet<ResourceId>) -> Option<Bearer> {
+    let hubs = desired.buses.iter().filter(|(bus, wanted)| {
+        wanted.team.is_none()
+            && !desired.no_access.contains(&bus.scope)
+            && !written.contains(&ResourceId::Bus((*bus).clone()))
+    });
+    hubs.filter_map(|(bus, wanted)| Some((bus, wanted, world.bus(bus)?))).find_map(|(bus, wanted, live)| {
+        let is_ours = matches!(own::of_bus(&desired.owner, bus, live), Ownership::Marked(_));
+        let (action, seen) = is_ours.then(|| buses::as_it_is(desired, bus, wanted, live)).flatten()?;
+        Some(Bearer { action, seen, team: wanted.team.clone(), origin: wanted.origin.clone() })
     })
 }
 

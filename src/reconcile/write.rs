@@ -4,7 +4,7 @@ use super::refresh::{rule_summary, targets, unexpected};
 use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, RuleSummary};
 use crate::eventbridge::policy::{BusPolicy, Statement};
 use crate::model::ids::Scope;
-use crate::model::mark::OWNER_TAG;
+use crate::model::mark::{KEYS_TAG, OWNER_TAG};
 use crate::model::plan::{Action, Seen, Step};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, RuleId, RuleState, TargetSpec};
 use crate::model::topology::Tags;
@@ -167,8 +167,13 @@ async fn look_tags<F: Fleet>(
     {
         return Ok(Live::Other(format!("it now bears the tag of operator `{owner}`")));
     }
-    let all = asked.iter().all(|(key, value)| live.get(key) == Some(value));
-    Ok(if all { Live::AsAsked } else { Live::AsSeen })
+    if asked.iter().all(|(key, value)| live.get(key) == Some(value)) {
+        return Ok(Live::AsAsked);
+    }
+    // Which tags we set is said by a tag: written over what another daemon said meanwhile, nobody would know its tags for ours.
+    let ours = |tags: &Tags| tags.get(KEYS_TAG).cloned();
+    let is_new = asked.contains_key(KEYS_TAG) && seen.tags().is_some_and(|seen| ours(seen) != ours(&live));
+    Ok(if is_new { Live::Other("its tags were set anew by another daemon".into()) } else { Live::AsSeen })
 }
 
 async fn look_no_tags<F: Fleet>(

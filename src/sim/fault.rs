@@ -1,4 +1,4 @@
-//! Faults around a [`Fleet`]: lost replies, throttles, cut listings, stale reads, crashes.
+//! Faults around a [`Fleet`]: lost replies, throttles, cut listings, stale reads, answers that take long, crashes.
 //!
 //! Which call fails how is chosen by its number or by a seed, so a failing run can be run again. The decorator knows
 //! nothing of what is behind it, but for stale reads: those need something to fork.
@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
@@ -29,11 +30,24 @@ pub enum Fault {
     StaleRead,
     /// `AccessDeniedException`; nothing happened.
     Denied,
+    /// `ExpiredTokenException`, as if the session had ended before its time; nothing happened.
+    Expired,
+    /// `ConcurrentModificationException` for a write; nothing happened.
+    ConcurrentModification,
+    /// `LimitExceededException` for a write: a quota that nobody knew of; nothing happened.
+    QuotaExceeded,
+    /// It takes [`SLOW`], and works.
+    Slow,
+    /// It happened, and the answer never came: the caller gives up after [`SLOW`].
+    Hung,
     /// The process dies before the call: nothing happened, and every later call fails too.
     CrashBefore,
     /// The process dies after the call: it happened, nobody learns of it, and every later call fails too.
     CrashAfter,
 }
+
+/// How long a slow answer takes, on tokio's clock: as long as the shipped edge waits for one.
+pub const SLOW: Duration = Duration::from_secs(20);
 
 /// Which calls go wrong. Calls are numbered from 1 in the order they are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +160,7 @@ impl<F: Fleet> FaultyFleet<F> {
         let possible = match fault {
             Fault::CutPage => token_of(call).is_none() && is_listing(call),
             Fault::StaleRead => !call.is_write() && self.memory().before_last_write.is_some(),
+            Fault::ConcurrentModification | Fault::QuotaExceeded => call.is_write(),
             _ => true,
         };
         possible.then_some(fault)
@@ -167,7 +182,31 @@ impl<F: Fleet> FaultyFleet<F> {
                 Err(error(ErrorClass::ServerError, Some("InternalException"), "injected: an internal error"))
             }
             Fault::Denied => Err(error(ErrorClass::Denied, Some("AccessDeniedException"), "injected: denied")),
+            Fault::Expired => Err(error(
+                ErrorClass::Credentials,
+                Some("ExpiredTokenException"),
+                "The security token included in the request is expired",
+            )),
+            Fault::ConcurrentModification => Err(error(
+                ErrorClass::ConcurrentModification,
+                Some("ConcurrentModificationException"),
+                "There is concurrent modification on a rule, target, archive, or replay.",
+            )),
+            Fault::QuotaExceeded => Err(error(
+                ErrorClass::LimitExceeded,
+                Some("LimitExceededException"),
+                "injected: the requested resource exceeds the maximum number allowed",
+            )),
             Fault::NotSent => Err(error(ErrorClass::NoAnswer, None, "injected: the request was not sent")),
+            Fault::Slow => {
+                take_long().await;
+                self.pass(scope, call).await
+            }
+            Fault::Hung => {
+                let _ = self.pass(scope, call).await;
+                take_long().await;
+                Err(lost)
+            }
             Fault::ReplyLost => {
                 let _ = self.pass(scope, call).await;
                 Err(lost)
@@ -230,6 +269,11 @@ impl<F: Fleet> Fleet for FaultyFleet<F> {
             }
         }
     }
+}
+
+#[allow(clippy::disallowed_methods)] // The network's time, which no clock of ours is asked for.
+async fn take_long() {
+    tokio::time::sleep(SLOW).await;
 }
 
 fn crashed_error(scope: &Scope, call: &Call) -> CallError {

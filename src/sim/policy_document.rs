@@ -90,37 +90,30 @@ pub(super) fn decide(statements: &[&Value], action: &str, resource: &str, asker:
 
 /// `*` and `?` as IAM knows them.
 pub(super) fn glob(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let mut reached = vec![false; pattern.len() + 1];
-    advance_stars(&pattern, &mut reached, 0);
-    for character in text.chars() {
-        let mut next = vec![false; pattern.len() + 1];
-        for (place, expected) in pattern.iter().enumerate() {
-            if !reached.get(place).copied().unwrap_or(false) {
-                continue;
-            }
-            if *expected == '*' {
-                advance_stars(&pattern, &mut next, place);
-            } else if *expected == '?' || *expected == character {
-                advance_stars(&pattern, &mut next, place + 1);
-            }
-        }
-        reached = next;
-    }
-    reached.last().copied().unwrap_or(false)
-}
-
-/// Marks a place as reached, and all places behind it that stars let it reach for nothing.
-fn advance_stars(pattern: &[char], reached: &mut [bool], from: usize) {
-    let mut place = from;
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What follows the last star, and the text from which on it was tried.
+    let mut star = None;
     loop {
-        if let Some(slot) = reached.get_mut(place) {
-            *slot = true;
+        let (mut pattern_after, mut text_after) = (pattern.clone(), text.clone());
+        match (pattern_after.next(), text_after.next()) {
+            (Some('*'), _) => {
+                star = Some((pattern_after.clone(), text.clone()));
+                pattern = pattern_after;
+            }
+            (Some(expected), Some(found)) if expected == '?' || expected == found => {
+                (pattern, text) = (pattern_after, text_after);
+            }
+            (None, None) => return true,
+            _ => {
+                // The star takes one character more.
+                let Some((after, mut tried)) = star else { return false };
+                if tried.next().is_none() {
+                    return false;
+                }
+                (pattern, text) = (after.clone(), tried.clone());
+                star = Some((after, tried));
+            }
         }
-        if pattern.get(place) != Some(&'*') {
-            return;
-        }
-        place += 1;
     }
 }
 
@@ -133,10 +126,9 @@ fn as_list(value: Option<&Value>) -> Vec<&Value> {
 }
 
 fn matches_any(patterns: Option<&Value>, text: &str) -> bool {
-    as_list(patterns)
-        .into_iter()
-        .filter_map(Value::as_str)
-        .any(|pattern| glob(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase()))
+    let text = text.to_ascii_lowercase();
+    let mut patterns = as_list(patterns).into_iter().filter_map(Value::as_str);
+    patterns.any(|pattern| glob(&pattern.to_ascii_lowercase(), &text))
 }
 
 fn names(principal: Option<&Value>, asker: &Asker) -> bool {
@@ -250,6 +242,9 @@ mod tests {
             ("events:Put?", "events:Put", false),
             ("a*b*c", "aXXbYYc", true),
             ("a*b*c", "aXXbYY", false),
+            ("a*bc", "abXbcbc", true),
+            ("a*b?", "abbéb", false),
+            ("**", "x", true),
             ("a", "aa", false),
         ] {
             assert_eq!(glob(pattern, text), expected, "{pattern} on {text}");

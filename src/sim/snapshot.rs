@@ -57,6 +57,15 @@ impl SimulatedAws {
         }
         Value::Object(picture.items)
     }
+
+    /// The same of one account in one Region, for who looks after every write.
+    pub fn snapshot_in(&self, account: &str, region: &str, keep: impl Fn(&SnapshotItem<'_>) -> bool) -> Value {
+        let mut picture = Picture { keep, items: Map::new() };
+        if let Some(found) = self.region(account, region) {
+            picture.add_region(account, region, found);
+        }
+        Value::Object(picture.items)
+    }
 }
 
 struct Picture<F> {

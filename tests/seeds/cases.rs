@@ -1,10 +1,15 @@
 //! What seeds found, reduced to the smallest world that shows it.
 
+use crate::mutants::Mutant;
 use crate::oracle::{Check, Violation, items};
+use crate::outage::Outage;
 use crate::rng::Rng;
-use crate::run::{Run, Trouble};
+use crate::run::{Kind as RunKind, Report, Run};
+use crate::runner::in_paused_time;
 use crate::samples::Filter;
 use crate::spec::{Account, Deliver, Hub, Kind, Options, Publication, Spec, Spoke, Subscription, Tags, Team, Way};
+use crate::trouble::Trouble;
+use wheelwright::model::finding::FindingCode;
 use wheelwright::sim::SnapshotKind;
 
 /// An account that has left one Region and is still used in another bears our marks where it was: its forwarding rule
@@ -19,9 +24,9 @@ fn an_account_that_left_a_region_is_looked_at_there() {
     old.teams[1].subscriptions[0].deliver = Deliver::To(Kind::Queue, "queue0".into());
     let mut new = old.clone();
     new.teams[0].spokes[0].account = 3;
-    let violations = crate::in_paused_time(async {
+    let violations = in_paused_time(async {
         let mut run = settled(&old, &new).await;
-        run.watch(&old, &new);
+        run.watch(&[&old, &new]);
         run.settle_down(&old, &new, 2).await;
         run.oracle.violations()
     });
@@ -35,15 +40,15 @@ fn a_grant_stays_while_the_rules_that_use_it_are_unread() {
     let old = small();
     let mut new = old.clone();
     new.teams[1].subscriptions[0].deliver = Deliver::To(Kind::Queue, "queue0".into());
-    let (kept, violations) = crate::in_paused_time(async {
+    let (kept, violations) = in_paused_time(async {
         let mut run = settled(&old, &new).await;
-        run.watch(&old, &new);
+        run.watch(&[&old, &new]);
         let hub = old.accounts[0].id.clone();
-        run.oracle.deny(&mut run.fleet.world(), Some((hub, "events:ListRules")));
+        run.oracle.outage(&mut run.fleet.world(), Some(Outage::Denied { account: hub, action: "events:ListRules" }));
         run.sweep(&new, 2, Trouble::none()).await;
         let is_grant = |kind: SnapshotKind, bus: &str| kind == SnapshotKind::Statement && bus == "team1-bus0";
         let kept = items(&run.fleet.world(), |item| is_grant(item.kind, item.bus)).len();
-        run.oracle.deny(&mut run.fleet.world(), None);
+        run.oracle.outage(&mut run.fleet.world(), None);
         run.settle_down(&old, &new, 2).await;
         (kept, run.oracle.violations())
     });
@@ -55,18 +60,64 @@ fn a_grant_stays_while_the_rules_that_use_it_are_unread() {
 /// the bus gets the events that change hands.
 #[test]
 fn a_subscription_is_split_without_a_gap() {
+    assert_none(&in_paused_time(split(None)).violations);
+}
+
+/// The same with a deliberate bug.
+pub async fn split(mutant: Option<Mutant>) -> Report {
     let old = small();
     let mut new = old.clone();
     new.teams[1].subscriptions[0].kinds = vec!["Opened"];
     let other = Subscription { name: "sub1".into(), kinds: vec!["Closed"], ..new.teams[1].subscriptions[0].clone() };
     new.teams[1].subscriptions.push(other);
-    let violations = crate::in_paused_time(async {
+    let mut run = settled(&old, &new).await;
+    run.watch(&[&old, &new]);
+    run.mutant = mutant;
+    run.settle_down(&old, &new, 2).await;
+    run.reported()
+}
+
+/// The last rule of a hub goes and nothing else changes: there is no rule left to write the topology's place in the order on.
+/// A daemon that was left behind must not bring the rule back.
+#[test]
+fn an_older_topology_brings_back_no_last_rule() {
+    let old = small();
+    let mut new = old.clone();
+    new.teams[1].subscriptions.clear();
+    let (writes, violations) = in_paused_time(async {
         let mut run = settled(&old, &new).await;
-        run.watch(&old, &new);
+        run.watch(&[&old, &new]);
         run.settle_down(&old, &new, 2).await;
-        run.oracle.violations()
+        let before = run.oracle.writes_tried();
+        run.sweep(&old, 1, Trouble::none()).await;
+        (run.oracle.writes_tried() - before, run.oracle.violations())
     });
     assert_none(&violations);
+    assert_eq!(writes, 0);
+}
+
+/// What is collected is forwarded to a hub whose bus turns out to be another operator's, and nobody subscribes to it: no rule is
+/// made that would put events there, and it is told why.
+#[test]
+fn nothing_is_collected_for_a_hub_that_is_another_operators() {
+    let ours = small();
+    let mut theirs = small();
+    theirs.owner = "blue";
+    theirs.teams.truncate(1);
+    theirs.teams[0].publications[0] = Publication {
+        source: "aws.health".into(),
+        way: Way::Collect { accounts: vec![1], regions: Vec::new() },
+        ..ours.teams[0].publications[0].clone()
+    };
+    let (writes, told) = in_paused_time(async {
+        let mut run = settled(&ours, &theirs).await;
+        run.oracle.allow_buses(&theirs);
+        let before = run.oracle.writes_tried();
+        let ended = run.sweep(&theirs, 2, Trouble::none()).await;
+        let told = ended.after.findings.iter().any(|finding| finding.code == FindingCode::DestinationUnready);
+        (run.oracle.writes_tried() - before, told)
+    });
+    assert_eq!((writes, told), (0, true));
 }
 
 /// A publication that is forwarded, and that only the audit takes, is renamed and nobody says so; the rule under the new
@@ -79,13 +130,13 @@ fn a_forwarding_rule_stays_while_its_successor_cannot_be_made() {
     old.teams[1].subscriptions.clear();
     let mut new = old.clone();
     new.teams[0].publications[0].name = "pub-renamed".into();
-    let violations = crate::in_paused_time(async {
+    let violations = in_paused_time(async {
         let mut run = settled(&old, &new).await;
-        run.watch(&old, &new);
+        run.watch(&[&old, &new]);
         let spoke = old.accounts[1].id.clone();
-        run.oracle.deny(&mut run.fleet.world(), Some((spoke, "events:PutRule")));
+        run.oracle.outage(&mut run.fleet.world(), Some(Outage::Denied { account: spoke, action: "events:PutRule" }));
         run.sweep(&new, 2, Trouble::none()).await;
-        run.oracle.deny(&mut run.fleet.world(), None);
+        run.oracle.outage(&mut run.fleet.world(), None);
         run.settle_down(&old, &new, 2).await;
         run.oracle.violations()
     });
@@ -99,8 +150,8 @@ fn assert_none(violations: &[Violation]) {
 
 /// A world in step with `old`, in which `new` could be.
 async fn settled(old: &Spec, new: &Spec) -> Run {
-    let mut run = Run::new(Rng::new(1), 1, None, [old, new]);
-    run.watch(old, old);
+    let mut run = Run::new(Rng::new(1), 1, RunKind::Plain, None, &[old, new]);
+    run.watch(&[old, old]);
     run.settle_down(old, old, 1).await;
     assert_none(&run.oracle.violations());
     // What was written has taken effect.
@@ -163,5 +214,5 @@ fn small() -> Spec {
         subscriptions,
     };
     let teams = vec![team(0, vec![publication], Vec::new()), team(1, Vec::new(), vec![subscription])];
-    Spec { accounts, tags: Tags::new(), hubs: vec![hub], teams }
+    Spec { owner: "wheelwright", accounts, tags: Tags::new(), hubs: vec![hub], teams }
 }

@@ -10,6 +10,9 @@ use wheelwright::sim::{SimulatedAws, SnapshotKind};
 /// The tag that people put on things of ours.
 pub const PEOPLES_TAG: &str = "people-own";
 
+/// Accounts that try each publication at each hub.
+const SPOOFERS: usize = 3;
+
 /// A bus: account, Region and name.
 type Bus = (String, String, String);
 
@@ -106,6 +109,7 @@ impl State {
                 wrong.extend(tag_faults(rule, tags).into_iter().map(|fault| format!("{path}: {fault}")));
             }
         }
+        wrong.extend(self.target_faults(spec, aws));
         for hub in &spec.hubs {
             let Some(days) = hub.archive_days else { continue };
             let place = spec.hub_place(hub);
@@ -124,6 +128,42 @@ impl State {
         for detail in wrong {
             self.violate(Check::Settings, detail);
         }
+    }
+}
+
+impl State {
+    /// What is not as asked of our targets: the delivery role of the rule's account, its dead letters or those that a
+    /// subscription names, and how long to try.
+    fn target_faults(&self, spec: &Spec, aws: &SimulatedAws) -> Vec<String> {
+        let mut faults = Vec::new();
+        let ours = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(STATEMENTS));
+        let details = spec.target_details();
+        for (path, target) in ours.iter().filter(|(path, _)| !self.foreign.contains_key(*path)) {
+            let parts: Vec<&str> = path.splitn(6, '/').collect();
+            let (account, region) = (parts[0], parts[1]);
+            let found = details.iter().find(|(place, stem, ..)| {
+                place.account == account
+                    && place.region == region
+                    && place.bus == parts[3]
+                    && parts[4].starts_with(stem)
+            });
+            let (dead_letters, retry) =
+                found.map_or((None, None), |(_, _, dead_letters, retry)| (*dead_letters, *retry));
+            let queue = queue_arn(account, region, dead_letters.unwrap_or("wheelwright-dead-letters"));
+            let mut compare = |what: &str, live: Option<&Value>, asked: Option<Value>| {
+                if live != asked.as_ref() {
+                    faults.push(format!("{path}: {what} is {live:?}, not {asked:?}"));
+                }
+            };
+            compare("the dead-letter queue", target.pointer("/DeadLetterConfig/Arn"), Some(json!(queue)));
+            let role = format!("arn:aws:iam::{account}:role/wheelwright-delivery");
+            compare("the role", target.get("RoleArn"), Some(json!(role)));
+            let retry = retry.map(
+                |(attempts, seconds)| json!({"MaximumRetryAttempts": attempts, "MaximumEventAgeInSeconds": seconds}),
+            );
+            compare("the retry policy", target.get("RetryPolicy"), retry);
+        }
+        faults
     }
 }
 
@@ -165,7 +205,7 @@ fn tag<'v>(thing: &'v Value, key: &str) -> Option<&'v str> {
     tags.filter(|tag| tag["Key"] == json!(key)).find_map(|tag| tag["Value"].as_str())
 }
 
-/// Events of somebody's source, put at the hub by an account that does not publish them.
+/// Events of somebody's source, put at the hub by some accounts that do not publish them: at each hub by others.
 fn spoofs(spec: &Spec) -> Vec<Event> {
     let mut spoofs = Vec::new();
     for team in &spec.teams {
@@ -174,7 +214,8 @@ fn spoofs(spec: &Spec) -> Vec<Event> {
                 let publishers = spec.publishers(team, publication, at);
                 let place = spec.hub_place(hub);
                 let kind = publication.kinds.first().copied().unwrap_or("Opened");
-                for account in spec.accounts.iter().filter(|account| !publishers.contains(&account.id)) {
+                let others: Vec<_> = spec.accounts.iter().filter(|account| !publishers.contains(&account.id)).collect();
+                for account in others.iter().cycle().skip(spoofs.len()).take(SPOOFERS.min(others.len())) {
                     spoofs.push(Event {
                         account: account.id.clone(),
                         at: place.clone(),

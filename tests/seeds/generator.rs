@@ -39,7 +39,7 @@ pub fn topology(rng: &mut Rng) -> Spec {
             quotas: None,
         })
         .collect();
-    let mut spec = Spec { accounts, tags: some_tags(rng), hubs, teams: Vec::new() };
+    let mut spec = Spec { owner: "wheelwright", accounts, tags: some_tags(rng), hubs, teams: Vec::new() };
     for at in 0..team_count {
         let team = team(rng, &spec, at);
         spec.teams.push(team);

@@ -1,11 +1,12 @@
 //! Other people's hands: what is in the accounts before, what others put on our buses, and what somebody changes there.
 
 use crate::finish::PEOPLES_TAG;
-use crate::oracle;
+use crate::oracle::{self, Oracle};
 use crate::rng::Rng;
 use crate::run::Run;
 use crate::spec::{Place, REGIONS, Spec, queue_arn};
 use serde_json::{Value, json};
+use wheelwright::call::Call;
 use wheelwright::eventbridge::Arn;
 use wheelwright::model::ids::Scope;
 use wheelwright::model::mark::{Digest, Mark};
@@ -88,7 +89,39 @@ impl Run {
                 }
             }
         });
-        self.foreign_targets |= tapped;
+        if tapped {
+            self.oracle.tap();
+        }
+    }
+
+    /// What other tools keep on our buses, with the tags that they know their things by.
+    pub fn other_tools(&mut self, spec: &Spec) {
+        let Some(rng) = &mut self.more else { return };
+        if self.tight {
+            return;
+        }
+        let places: Vec<Place> = spec
+            .hubs
+            .iter()
+            .map(|hub| spec.hub_place(hub))
+            .chain(spec.spokes().map(|spoke| spec.spoke_place(spoke)))
+            .collect();
+        let oracle = self.oracle.clone();
+        oracle.others_write(&mut self.fleet.world(), true, |aws| {
+            for place in &places {
+                if rng.chance(70) {
+                    continue;
+                }
+                let (key, value) = *rng.pick(&TOOLS);
+                let name = if rng.chance(50) { "ww.team0.theirs.0badcafe" } else { "by-a-tool" };
+                let tags = json!([{"Key": key, "Value": value}]);
+                let input = json!({
+                    "Name": name, "EventBusName": place.bus, "EventPattern": r#"{"source":["com.example.tool"]}"#, "Tags": tags,
+                });
+                // The bus may not be there.
+                _ = aws.call(&Caller::root(&place.account), place.region, Service::EventBridge, "PutRule", &input);
+            }
+        });
     }
 
     /// What somebody changes by hand. `mended` says that the same topology is applied again before the next one.
@@ -114,6 +147,88 @@ impl Run {
                 self.oracle.others_tagged(path);
             }
         }
+    }
+}
+
+/// By what other tools know their things.
+const TOOLS: [(&str, &str); 4] = [
+    ("managed-by", "terraform"),
+    ("crossplane-name", "theirs"),
+    ("services.k8s.aws/controller-version", "eventbridge-v1.0.0"),
+    ("wheelwright:owner", "other"),
+];
+
+/// Somebody who writes between the operator's reading and its write.
+pub struct Meddler {
+    pub rng: Rng,
+    /// Of a hundred writes of the operator's, those that somebody comes before.
+    pub percent: usize,
+    /// Whether quotas leave no room for what others add.
+    pub tight: bool,
+}
+
+impl Meddler {
+    /// Somebody comes before the operator's `call`, or nobody.
+    pub fn meddle(&mut self, aws: &mut SimulatedAws, oracle: &Oracle, scope: &Scope, call: &Call) {
+        let Some(region) = REGIONS.into_iter().find(|region| *region == scope.region.as_str()) else { return };
+        if !self.rng.chance(self.percent) || oracle.has_outage() {
+            return;
+        }
+        let takes_away = matches!(
+            call,
+            Call::RemovePermission { .. } | Call::RemoveTargets { .. } | Call::DeleteRule { .. } | Call::PutRule { .. }
+        );
+        // Who takes away what replaces something, after all was read once more, cannot be seen in time: nothing at
+        // EventBridge is written on a condition.
+        if !takes_away && self.rng.chance(40) {
+            return oracle.others_write(aws, false, |aws| change_rule(&mut self.rng, aws, false));
+        }
+        let (bus, rule) = match call {
+            Call::PutRule { bus, rule, .. }
+            | Call::PutTargets { bus, rule, .. }
+            | Call::RemoveTargets { bus, rule, .. }
+            | Call::DeleteRule { bus, rule } => (bus, Some(rule)),
+            Call::PutPermission { bus, .. } | Call::RemovePermission { bus, .. } | Call::UpdateEventBus { bus, .. } => {
+                (bus, None)
+            }
+            _ => return,
+        };
+        if self.tight {
+            return;
+        }
+        let place = Place { account: scope.account.to_string(), region, bus: bus.clone() };
+        self.add(aws, oracle, &place, rule);
+    }
+
+    /// Something of theirs, on the bus or the rule that is being written.
+    fn add(&mut self, aws: &mut SimulatedAws, oracle: &Oracle, place: &Place, rule: Option<&String>) {
+        let number = self.rng.below(1_000);
+        let bus = &place.bus;
+        let (operation, input) = match (self.rng.below(4), rule) {
+            (0, _) => {
+                let principal = format!("{:012}", 700_000_000_000_u64 + number as u64);
+                let input = json!({
+                    "EventBusName": bus, "StatementId": format!("late-{number}"), "Principal": principal,
+                    "Action": "events:PutEvents",
+                });
+                ("PutPermission", input)
+            }
+            (1, Some(rule)) if !oracle.is_tapped() => {
+                let queue = queue_arn(&place.account, place.region, "people-tap");
+                create_queue(aws, &queue);
+                oracle.tap();
+                let targets = json!([{"Id": "late-tap", "Arn": queue}]);
+                ("PutTargets", json!({"EventBusName": bus, "Rule": rule, "Targets": targets}))
+            }
+            _ => {
+                let pattern = r#"{"source":["com.example.late"]}"#;
+                ("PutRule", json!({"EventBusName": bus, "Name": format!("late-{number}"), "EventPattern": pattern}))
+            }
+        };
+        // Where the rule or the bus is not there, or is full, they were told so.
+        oracle.others_write(aws, true, |aws| {
+            _ = aws.call(&Caller::root(&place.account), place.region, Service::EventBridge, operation, &input);
+        });
     }
 }
 

@@ -1,9 +1,12 @@
-//! Where the oracle listens: at the simulated AWS, at what the operator is answered, and at what the sweep says of itself.
+//! Where the oracle listens: at the simulated AWS, behind either door, and at what the sweep says of itself.
 
-use crate::oracle::{Check, Oracle, items};
+use crate::hands::Meddler;
+use crate::hearing::Hearing;
+use crate::oracle::{Check, Oracle};
 use crate::rng::Rng;
 use serde_json::{Value, json};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use wheelwright::aws::AwsFleet;
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::model::ids::Scope;
 use wheelwright::model::plan::{Action, Step};
@@ -17,9 +20,19 @@ use wheelwright::sim::{SimulatedAws, SnapshotKind, TargetFailure};
 /// The simulated AWS with the oracle looking after each write.
 pub struct Watched {
     fleet: SimFleet,
+    /// The shipped edge on the way to it, where the seed comes in by the SDK door.
+    sdk: Option<Arc<AwsFleet>>,
     oracle: Option<Oracle>,
     flaky: Option<Mutex<Flaky>>,
+    meddler: Option<Mutex<Meddler>>,
+    /// The simulated time is set to this clock's before each call.
+    time: Option<crate::clock::Timeline>,
+    /// The world as it was before the first write and after each, where somebody wants to begin anew from there.
+    forks: Option<Forks>,
 }
+
+/// A world and what the oracle knew then.
+pub type Forks = Arc<Mutex<Vec<(SimFleet, Oracle)>>>;
 
 /// Lets single targets of PutTargets and RemoveTargets fail, though AWS answers 200.
 struct Flaky {
@@ -29,7 +42,12 @@ struct Flaky {
 
 impl Watched {
     pub fn new(fleet: SimFleet, oracle: Oracle) -> Self {
-        Self { fleet, oracle: Some(oracle), flaky: None }
+        Self { fleet, sdk: None, oracle: Some(oracle), flaky: None, meddler: None, time: None, forks: None }
+    }
+
+    pub fn by_sdk(mut self, sdk: Option<AwsFleet>) -> Self {
+        self.sdk = sdk.map(Arc::new);
+        self
     }
 
     pub fn with_failing_entries(mut self, seed: u64, percent: usize) -> Self {
@@ -37,9 +55,24 @@ impl Watched {
         self
     }
 
+    pub fn with_meddler(mut self, meddler: Option<Meddler>) -> Self {
+        self.meddler = meddler.map(Mutex::new);
+        self
+    }
+
+    pub fn with_time(mut self, time: crate::clock::Timeline) -> Self {
+        self.time = Some(time);
+        self
+    }
+
+    pub fn keeping_forks(mut self, forks: Option<Forks>) -> Self {
+        self.forks = forks;
+        self
+    }
+
     /// The same, cut off from later writes and from the oracle: what stale reads come from.
     pub fn fork(&self) -> Self {
-        Self { fleet: self.fleet.fork(), oracle: None, flaky: None }
+        Self { fleet: self.fleet.fork(), sdk: None, oracle: None, flaky: None, meddler: None, time: None, forks: None }
     }
 
     fn fail_entries(&self, scope: &Scope, call: &Call) {
@@ -63,33 +96,44 @@ impl Watched {
             }
         }
     }
+
+    fn meddle(&self, scope: &Scope, call: &Call) {
+        if let (Some(meddler), Some(oracle)) = (&self.meddler, &self.oracle) {
+            let mut meddler = meddler.lock().unwrap_or_else(PoisonError::into_inner);
+            meddler.meddle(&mut self.fleet.world(), oracle, scope, call);
+        }
+    }
+
+    fn keep_fork(&self) {
+        if let (Some(forks), Some(oracle)) = (&self.forks, &self.oracle) {
+            let fork = (self.fleet.fork(), oracle.fork());
+            forks.lock().unwrap_or_else(PoisonError::into_inner).push(fork);
+        }
+    }
+
+    async fn pass(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        match &self.sdk {
+            Some(sdk) => sdk.call(scope, call).await,
+            None => self.fleet.call_now(scope, &call),
+        }
+    }
 }
 
 impl Fleet for Watched {
     async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        if let Some(time) = &self.time {
+            time.set(&mut self.fleet.world());
+        }
         if !call.is_write() {
-            return self.fleet.call_now(scope, &call);
+            return self.pass(scope, call).await;
         }
         self.fail_entries(scope, &call);
-        let answer = self.fleet.call_now(scope, &call);
+        self.meddle(scope, &call);
+        let answer = self.pass(scope, call).await;
         if let Some(oracle) = &self.oracle {
             oracle.after_write(&mut self.fleet.world());
         }
-        answer
-    }
-}
-
-/// Hears what the operator asks and what it is answered, faults and all, so that the oracle knows what it could not read.
-pub struct Overheard<F> {
-    pub inner: F,
-    pub oracle: Oracle,
-}
-
-impl<F: Fleet> Fleet for Overheard<F> {
-    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        self.oracle.asked(scope, &call);
-        let answer = self.inner.call(scope, call.clone()).await;
-        self.oracle.answered(scope, &call, &answer);
+        self.keep_fork();
         answer
     }
 }
@@ -97,12 +141,13 @@ impl<F: Fleet> Fleet for Overheard<F> {
 /// Hears what the sweep says of itself, and holds it against the world.
 pub struct Hearer {
     pub oracle: Oracle,
+    pub hearing: Hearing,
     pub fleet: SimFleet,
 }
 
 impl Listener for Hearer {
     fn scope_read(&self, scope: &Scope, _: &wheelwright::model::world::Observation) {
-        self.oracle.refresh_ended(scope);
+        self.hearing.refresh_ended(scope);
     }
 
     fn step_ended(&self, step: &Step, outcome: &StepOutcome) {
@@ -121,15 +166,13 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
     let scope = action.scope();
     let (account, region) = (scope.account.to_string(), scope.region.as_str());
     let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
-        let found = items(aws, |item| {
+        let found = aws.snapshot_in(&account, region, |item| {
             item.kind == kind
-                && item.account == account
-                && item.region == region
                 && item.bus == bus
                 && (kind == SnapshotKind::Rule || item.rule == rule)
                 && item.name == name
         });
-        found.into_values().next()
+        found.as_object().and_then(|found| found.values().next().cloned())
     };
     match action {
         Action::CreateBus { bus, .. } => {

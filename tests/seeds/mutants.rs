@@ -1,145 +1,193 @@
-//! Five deliberate bugs, each around the program and not in it. What the oracle is worth is that it catches them.
+//! Deliberate bugs, each around the program and not in it. What the oracle is worth is that it catches them.
 
-use crate::rng::Rng;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use wheelwright::call::{Answer, Call, CallError};
-use wheelwright::model::ids::Scope;
-use wheelwright::model::resource::TargetSpec;
-use wheelwright::model::world::LiveTarget;
-use wheelwright::port::Fleet;
-use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, Service, SnapshotKind};
+use crate::oracle::Check;
+use strum::VariantArray;
 
 /// A deliberate bug.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Mutant {
-    /// What goes, goes before what replaces it is there: the plan's breaks are applied first.
-    DeleteBeforeCreate,
+    // In what is asked of AWS, or in how its answers are read.
     /// The first page of a listing is taken for all of it.
     PageForgotten,
+    /// A listing that fails is taken for one without entries.
+    ErrorTakenForEmpty,
     /// PutTargets answered 200, so its targets are taken for written, without looking into the answer or at the rule.
     FailedEntriesIgnored,
+    /// A rule is taken for deleted that nobody was asked to delete.
+    DeletionBelieved,
     /// A grant is written as a whole policy document, made of what we know of: our own statements.
     ForeignStatementDropped,
+    /// Every grant on a bus has the same statement id.
+    StatementIdShared,
+    /// RemovePermission is sent for everything on the bus.
+    AllStatementsRemoved,
     /// Calls are sent with whatever credentials are at hand: now and then another account's of the same Region.
     AccountCheckSkipped,
+    /// Calls for one scope go to another Region.
+    RegionMixedUp,
+    /// Patterns are written without the accounts that may publish.
+    PinDropped,
+    /// Patterns are written without their detail-types.
+    DetailTypesDropped,
+    /// Rules are written enabled, whatever is asked.
+    StateDropped,
+    /// Rules and buses are made without their tags.
+    TagsDropped,
+    /// Rules are written without the mark in their description.
+    MarkDropped,
+    /// A bus is set without its key.
+    KeyDropped,
+    /// Targets are written without their dead-letter queue.
+    DeadLetterDropped,
+    /// Targets are written without the delivery role.
+    RoleDropped,
+    /// Targets are written without how long to try.
+    RetryDropped,
+    /// What is put takes the place of all targets that are there, others' too.
+    TargetsReplaced,
+    /// A rule is changed by deleting it and making it anew.
+    RuleRecreated,
+    /// An archive is changed by deleting it and making it anew.
+    ArchiveRecreated,
+    /// What is tagged loses all its other tags.
+    TagsReplaced,
+    /// What is named like ours is taken for ours.
+    NameTakenForMark,
+    // In what is made of the topology.
+    /// One grant is not asked for.
+    GrantForgotten,
+    /// One rule is not asked for.
+    RuleForgotten,
+    /// Routes that are held off are not.
+    StopForgotten,
+    /// What subscriptions ask of an event's detail is left out.
+    FilterForgotten,
+    /// Teams' tags are left out.
+    TagForgotten,
+    /// Archives keep nothing for longer than a day.
+    RetentionForgotten,
+    /// Accounts are not swept where nothing is asked for.
+    AccountForgotten,
+    /// Every topology has the same place in the order.
+    SequenceForgotten,
+    /// What is asked for is another thing each time that the program starts.
+    DescriptionVaries,
+    /// One operator's things are taken for another's.
+    OwnerForgotten,
+    // In the sweep.
+    /// What goes, goes before what replaces it is there: the plan's breaks are applied first.
+    DeleteBeforeCreate,
+    /// Steps are done in the opposite order, none waiting for another.
+    OrderForgotten,
+    /// What a step waits for may fail.
+    FailureForgotten,
+    /// Nothing that is held is held.
+    HoldsForgotten,
+    /// Nobody waits for what was made to take effect.
+    SettleTimeSkipped,
+    /// A rule that takes other events is narrowed at once.
+    NarrowedAtOnce,
+    /// What was read in part is taken for all, and what was not read for empty.
+    GapsForgotten,
+    /// Calls are sent as fast as they come.
+    PaceForgotten,
+    // In the daemon.
+    /// Each start takes a new state file for the first there ever was.
+    NothingToLose,
+    /// A topology that cannot be read is taken for one of which only the accounts and hubs are left.
+    EmptyWhereGone,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 5] = [
-        Self::DeleteBeforeCreate,
-        Self::PageForgotten,
-        Self::FailedEntriesIgnored,
-        Self::ForeignStatementDropped,
-        Self::AccountCheckSkipped,
-    ];
-}
+    pub const ALL: &[Self] = Self::VARIANTS;
 
-/// Scope, bus and rule.
-type RuleKey = (Scope, String, String);
-
-/// A fleet with a bug in it, or with none.
-pub struct Mutated<F> {
-    inner: F,
-    mutant: Option<Mutant>,
-    /// The scopes of the topology, and the choice among them.
-    scopes: Vec<Scope>,
-    seed: u64,
-    sim: SimFleet,
-    /// What was sent and refused, by rule.
-    believed: Mutex<BTreeMap<RuleKey, BTreeMap<String, TargetSpec>>>,
-}
-
-impl<F: Fleet> Mutated<F> {
-    pub fn new(inner: F, mutant: Option<Mutant>, scopes: Vec<Scope>, seed: u64, sim: SimFleet) -> Self {
-        Self { inner, mutant, scopes, seed, sim, believed: Mutex::default() }
-    }
-
-    async fn believing(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        let answer = self.inner.call(scope, call.clone()).await;
-        let mut believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
-        match (call, answer) {
-            (Call::PutTargets { bus, rule, targets }, Ok(Answer::Entries { failed, .. })) if !failed.is_empty() => {
-                believed.entry((scope.clone(), bus, rule)).or_default().extend(targets);
-                Ok(Answer::Entries { failed: Vec::new(), request_id: None })
+    /// The check that stands for what the bug breaks; others may catch it as well.
+    pub fn expected(self) -> Check {
+        match self {
+            Self::FailedEntriesIgnored
+            | Self::StatementIdShared
+            | Self::RuleRecreated
+            | Self::TargetsReplaced
+            | Self::RuleForgotten
+            | Self::DeleteBeforeCreate
+            | Self::OrderForgotten
+            | Self::FailureForgotten
+            | Self::SettleTimeSkipped
+            | Self::NarrowedAtOnce => Check::RouteInterrupted,
+            Self::PageForgotten | Self::ErrorTakenForEmpty | Self::GapsForgotten => Check::BreakOnDoubt,
+            Self::DeletionBelieved => Check::FalseReport,
+            Self::ForeignStatementDropped | Self::AllStatementsRemoved | Self::NameTakenForMark => {
+                Check::ForeignChanged
             }
-            (Call::ListTargetsByRule { bus, rule, .. }, Ok(Answer::Targets(mut page))) if page.next_token.is_none() => {
-                for (id, spec) in believed.get(&(scope.clone(), bus, rule)).into_iter().flatten() {
-                    page.items.retain(|(found, _)| found != id);
-                    page.items.push((id.clone(), LiveTarget { spec: spec.clone(), other: BTreeMap::new() }));
-                }
-                Ok(Answer::Targets(page))
-            }
-            (_, answer) => answer,
+            Self::AccountCheckSkipped | Self::RegionMixedUp => Check::StrayWrite,
+            Self::PinDropped
+            | Self::DetailTypesDropped
+            | Self::StateDropped
+            | Self::StopForgotten
+            | Self::FilterForgotten => Check::Surplus,
+            Self::KeyDropped
+            | Self::DeadLetterDropped
+            | Self::RetryDropped
+            | Self::TagForgotten
+            | Self::RetentionForgotten => Check::Settings,
+            Self::MarkDropped | Self::TagsDropped => Check::NotQuiet,
+            Self::RoleDropped | Self::TagsReplaced => Check::NotInStep,
+            Self::ArchiveRecreated => Check::NeverDeleted,
+            Self::GrantForgotten => Check::Missing,
+            Self::AccountForgotten => Check::Leftover,
+            Self::SequenceForgotten => Check::OlderWrote,
+            Self::DescriptionVaries => Check::OtherEnd,
+            Self::OwnerForgotten => Check::NeighbourTouched,
+            Self::HoldsForgotten => Check::TooManyAtOnce,
+            Self::PaceForgotten => Check::TooFast,
+            Self::NothingToLose => Check::StateForgotten,
+            Self::EmptyWhereGone => Check::RouteInterrupted,
         }
     }
 
-    /// PutPermission with a document would have left out whatever is not in it.
-    fn drop_foreign_statements(&self, scope: &Scope, bus: &str) {
-        let (account, region) = (scope.account.to_string(), scope.region.as_str());
-        let mut world = self.sim.world();
-        let statements = crate::oracle::items(&world, |item| {
-            item.kind == SnapshotKind::Statement
-                && item.account == account
-                && item.region == region
-                && item.bus == bus
-                && !item.name.starts_with("ww_wheelwright_")
-        });
-        for sid in statements.values().filter_map(|statement| statement["Sid"].as_str()) {
-            let input = serde_json::json!({"EventBusName": bus, "StatementId": sid});
-            let caller = Caller::root(&account);
-            let _ = world.call(&caller, region, Service::EventBridge, "RemovePermission", &input);
+    /// In which kind of run it shows.
+    pub fn stage(self) -> Stage {
+        match self {
+            Self::DescriptionVaries => Stage::Crashes,
+            Self::NarrowedAtOnce => Stage::Split,
+            Self::OwnerForgotten => Stage::Neighbours,
+            Self::NothingToLose | Self::EmptyWhereGone => Stage::Daemons,
+            _ => Stage::Seeds,
         }
     }
 
-    /// The scope whose credentials are at hand: for one account of the topology, chosen by the seed, another's.
-    fn at_hand(&self, scope: &Scope) -> Scope {
-        let mut rng = Rng::new(self.seed);
-        let confused = rng.pick(&self.scopes).clone();
-        let others: Vec<&Scope> =
-            self.scopes.iter().filter(|other| other.region == scope.region && *other != scope).collect();
-        if *scope == confused && !others.is_empty() { (*rng.pick(&others)).clone() } else { scope.clone() }
+    /// Whether it is in how a sweep is put together.
+    pub fn is_in_the_sweep(self) -> bool {
+        matches!(
+            self,
+            Self::DeleteBeforeCreate
+                | Self::OrderForgotten
+                | Self::FailureForgotten
+                | Self::HoldsForgotten
+                | Self::SettleTimeSkipped
+                | Self::NarrowedAtOnce
+                | Self::GapsForgotten
+        )
+    }
+
+    /// Whether it would keep the first topology from being applied, and so take nothing away.
+    pub fn comes_later(self) -> bool {
+        matches!(self, Self::PageForgotten | Self::RuleForgotten)
+    }
+
+    /// Whether it shows among other trouble.
+    pub fn bears_trouble(self) -> bool {
+        !matches!(self, Self::FailedEntriesIgnored | Self::FailureForgotten)
     }
 }
 
-impl<F: Fleet> Fleet for Mutated<F> {
-    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        match self.mutant {
-            None | Some(Mutant::DeleteBeforeCreate) => self.inner.call(scope, call).await,
-            Some(Mutant::PageForgotten) => self.inner.call(scope, call).await.map(only_page),
-            Some(Mutant::FailedEntriesIgnored) => self.believing(scope, call).await,
-            Some(Mutant::ForeignStatementDropped) => {
-                let bus = if let Call::PutPermission { bus, .. } = &call { Some(bus.clone()) } else { None };
-                let answer = self.inner.call(scope, call).await;
-                if let (Some(bus), Ok(_)) = (bus, &answer) {
-                    self.drop_foreign_statements(scope, &bus);
-                }
-                answer
-            }
-            Some(Mutant::AccountCheckSkipped) => self.inner.call(&self.at_hand(scope), call).await,
-        }
-    }
-}
-
-fn only_page(answer: Answer) -> Answer {
-    match answer {
-        Answer::Buses(mut page) => {
-            page.next_token = None;
-            Answer::Buses(page)
-        }
-        Answer::Rules(mut page) => {
-            page.next_token = None;
-            Answer::Rules(page)
-        }
-        Answer::Targets(mut page) => {
-            page.next_token = None;
-            Answer::Targets(page)
-        }
-        Answer::Archives(mut page) => {
-            page.next_token = None;
-            Answer::Archives(page)
-        }
-        other => other,
-    }
+/// A kind of run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Seeds,
+    /// A small world where one rule takes over from another.
+    Split,
+    Crashes,
+    Neighbours,
+    Daemons,
 }

@@ -3,18 +3,18 @@
 //! It knows the [`Spec`], the simulated AWS's log and its delivery. It asks nothing of the planner: a route delivers if
 //! an event that is put on a fork of the world is in the mailbox.
 
+use crate::bounds::{Bounds, Count};
+use crate::outage::Outage;
 use crate::samples::SAMPLES;
 use crate::spec::{Event, Place, Spec, Taker, inbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::eventbridge::Arn;
-use wheelwright::model::ids::Scope;
 use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem};
 
 /// What did not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum Check {
     /// A route of the old and the new topology delivered, and after a write it did not.
     RouteInterrupted,
@@ -42,8 +42,22 @@ pub enum Check {
     Settings,
     /// After a crash, the world came out otherwise than without one.
     OtherEnd,
+    /// More was taken away or changed than the guards let go without a person.
+    TooManyAtOnce,
+    /// More calls in a scope than its pace allows.
+    TooFast,
+    /// A topology that is older than one already applied wrote, or was not told that it is.
+    OlderWrote,
+    /// The state was lost, and it wrote all the same or did not say so.
+    StateForgotten,
+    /// One operator wrote what is another's, or did not say that it left it alone.
+    NeighbourTouched,
     /// The program (or this test) panicked.
     Panicked,
+}
+
+impl Check {
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 #[derive(Clone, Debug)]
@@ -80,24 +94,16 @@ pub(super) struct State {
     operator_writes: usize,
     writes_tried: usize,
     violations: Vec<Violation>,
-    readings: BTreeMap<Scope, Reading>,
     /// Reads can lie (stale): what a step reports is then not held against it.
     reads_lie: bool,
     /// What was called and what came of it, where one seed is shown.
     told: bool,
-    /// What an account denies for now, to the operator; the account's own people may still.
-    denied: Option<(String, &'static str)>,
-    /// Of each call, in their order, whether it writes.
-    calls: Vec<bool>,
-}
-
-/// How far a scope's refresh got.
-#[derive(Clone, Default)]
-struct Reading {
-    under_way: bool,
-    failed: usize,
-    /// Listings whose next page was not asked for, or did not come.
-    open: BTreeSet<String>,
+    /// What an account does not do for now, to the operator; the account's own people may still.
+    outage: Option<Outage>,
+    /// What may be taken away and changed without a person, and what was.
+    bounds: Option<(Bounds, Count)>,
+    /// Whether somebody put a target of theirs on a rule of ours: it cannot be deleted any more.
+    tapped: bool,
 }
 
 #[derive(Clone, Default)]
@@ -151,43 +157,63 @@ impl Oracle {
         self.state().reads_lie = lie;
     }
 
-    /// For now an account denies an action, or none does any more.
-    pub fn deny(&self, aws: &mut SimulatedAws, denied: Option<(String, &'static str)>) {
+    /// For now an account does not do something, or does all again.
+    pub fn outage(&self, aws: &mut SimulatedAws, outage: Option<Outage>) {
         let mut state = self.state();
-        if let Some((account, action)) = &state.denied {
-            aws.undo_deny(account, action);
+        if let Some(over) = &state.outage {
+            over.end(aws);
         }
-        if let Some((account, action)) = &denied {
-            aws.deny(account, action);
+        if let Some(outage) = &outage {
+            outage.begin(aws);
         }
-        state.denied = denied;
+        state.outage = outage;
     }
 
-    /// The numbers of the calls of this process that write, the first call being 1.
-    pub fn write_numbers(&self) -> Vec<u64> {
-        let state = self.state();
-        (1..).zip(&state.calls).filter(|(_, writes)| **writes).map(|(number, _)| number).collect()
+    /// Whether something does not work for now.
+    pub fn has_outage(&self) -> bool {
+        self.state().outage.is_some()
     }
 
-    /// From here on, what both topologies deliver must go on being delivered.
-    pub fn watch(&self, old: &Spec, new: &Spec, aws: &SimulatedAws) {
+    /// Somebody put a target of theirs on a rule of ours.
+    pub fn tap(&self) {
+        self.state().tapped = true;
+    }
+
+    /// Whether somebody did.
+    pub fn is_tapped(&self) -> bool {
+        self.state().tapped
+    }
+
+    /// A sweep begins that nobody let go any guard for.
+    pub fn bound(&self, bounds: Bounds) {
+        self.state().bounds = Some((bounds, Count::default()));
+    }
+
+    /// It has ended: what it took away and changed is within its bounds.
+    pub fn ask_bounds(&self) {
         let mut state = self.state();
-        (state.probes, state.obligations) = obligations(old, new, now_ms(aws));
-        for spec in [old, new] {
-            state.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
-            state.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
-            state.buses.extend(spec.default_buses());
-            state.inboxes.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
+        if let Some((bounds, count)) = state.bounds.take() {
+            for detail in count.beyond(&bounds) {
+                state.violate(Check::TooManyAtOnce, detail);
+            }
+        }
+    }
+
+    /// From here on, what all of these topologies deliver must go on being delivered: the first is applied, the others are
+    /// on their way.
+    pub fn watch(&self, specs: &[&Spec], aws: &SimulatedAws) {
+        let mut state = self.state();
+        (state.probes, state.obligations) = obligations(specs, now_ms(aws));
+        for spec in specs {
+            state.allow_buses(spec);
         }
         state.log_read = aws.log().len();
         state.ask_routes(aws, None);
     }
 
-    /// A process starts: it has read nothing.
-    pub fn process_starts(&self) {
-        let mut state = self.state();
-        state.readings.clear();
-        state.calls.clear();
+    /// An operator may write where this topology names buses.
+    pub fn allow_buses(&self, spec: &Spec) {
+        self.state().allow_buses(spec);
     }
 
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
@@ -223,10 +249,17 @@ impl Oracle {
             }
             state.operator_writes += 1;
             state.judge(entry);
+            if let Some((_, count)) = &mut state.bounds {
+                count.add(entry);
+            }
             state.furnish(aws, entry);
         }
         state.log_read = aws.log().len();
-        state.ask_foreign(aws);
+        let places: BTreeSet<(&str, &str)> =
+            done.iter().map(|entry| (entry.account.as_str(), entry.region.as_str())).collect();
+        for (account, region) in places {
+            state.ask_foreign_in(aws, account, region);
+        }
         let last = done.last().map(|entry| format!("{} {} {}", entry.operation, entry.account, entry.input));
         state.ask_routes(aws, last.as_deref());
     }
@@ -251,6 +284,13 @@ impl Oracle {
 impl State {
     pub(super) fn violate(&mut self, check: Check, detail: String) {
         self.violations.push(Violation { check, detail });
+    }
+
+    fn allow_buses(&mut self, spec: &Spec) {
+        self.buses.extend(spec.hubs.iter().map(|hub| spec.hub_place(hub)));
+        self.buses.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
+        self.buses.extend(spec.default_buses());
+        self.inboxes.extend(spec.spokes().map(|spoke| spec.spoke_place(spoke)));
     }
 
     /// One write of the log, on its own.
@@ -286,13 +326,13 @@ impl State {
             .find(|place| place.account == entry.account && place.region == entry.region && place.bus == name);
         let Some(place) = place.cloned() else { return };
         let settle_ms = std::mem::take(&mut aws.settings.settle_ms);
-        if let Some((account, action)) = &self.denied {
-            aws.undo_deny(account, action);
+        if let Some(outage) = &self.outage {
+            outage.end(aws);
         }
         put_rule(aws, &place, INBOX_RULE, "the team's own", r#"{"source":[{"prefix":""}]}"#, &json!([]));
         put_target(aws, &place, INBOX_RULE, "inbox", &inbox(&place));
-        if let Some((account, action)) = &self.denied {
-            aws.deny(account, action);
+        if let Some(outage) = &self.outage {
+            outage.begin(aws);
         }
         aws.settings.settle_ms = settle_ms;
         let added = items(aws, |item| {
@@ -303,10 +343,18 @@ impl State {
     }
 
     fn ask_foreign(&mut self, aws: &SimulatedAws) {
-        let live = items(aws, |_| true);
-        let changed: Vec<String> = self
-            .foreign
-            .iter()
+        self.compare_foreign("", &items(aws, |_| true));
+    }
+
+    /// The same where something was just written.
+    fn ask_foreign_in(&mut self, aws: &SimulatedAws, account: &str, region: &str) {
+        let live = aws.snapshot_in(account, region, |_| true);
+        self.compare_foreign(&format!("{account}/{region}/"), &object(live));
+    }
+
+    fn compare_foreign(&mut self, prefix: &str, live: &BTreeMap<String, Value>) {
+        let here = self.foreign.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
+        let changed: Vec<String> = here
             .filter(|(path, value)| live.get(*path) != Some(*value))
             .map(|(path, value)| format!("{path} was {value} and is {:?}", live.get(path)))
             .collect();
@@ -327,8 +375,8 @@ impl State {
         for later_ms in when {
             let mut fork = aws.clone();
             fork.advance_ms(later_ms);
-            if let Some((account, action)) = &self.denied {
-                fork.undo_deny(account, action);
+            if let Some(outage) = &self.outage {
+                outage.end(&mut fork);
             }
             let boxes = self.obligations.iter().flat_map(|obligation| &obligation.any_of).cloned().collect();
             let events = self.probes.clone();
@@ -365,21 +413,31 @@ pub fn is_ours(rule: &Value) -> bool {
     tags.iter().any(|tag| tag["Key"] == "wheelwright:owner" && tag["Value"] == "wheelwright")
 }
 
-/// What must go on arriving: for every taker of the new topology its new mailbox or, if it took the event before, its
-/// old one; and every mailbox that is to get the event before and after.
-fn obligations(old: &Spec, new: &Spec, now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
+/// What must go on arriving: for every taker of all the topologies to come its mailbox in one of them or, if it took the
+/// event before, its old one; and every mailbox that is to get the event before and in all that come.
+fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
     let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
     let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
-    let events: BTreeSet<Event> = new.events().into_iter().chain(old.events()).collect();
+    let events: BTreeSet<Event> = specs.iter().flat_map(|spec| spec.events()).collect();
     for event in events {
-        let before = old.expected(&event, now_ms);
-        let after = new.expected(&event, now_ms);
-        for (taker, mailbox) in after.iter().filter(|(taker, _)| *taker != Taker::OwnBus) {
-            let mut any_of = BTreeSet::from([mailbox.clone()]);
-            any_of.extend(before.iter().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox.clone()));
-            let publisher = format!("{}/{}", event.account, event.at.bus);
-            wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
-            let stays = before.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus);
+        let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
+        let Some((before, to_come)) = expected.split_first() else { continue };
+        let after = to_come.last().unwrap_or(before);
+        // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
+        let held_off: BTreeSet<String> =
+            specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
+        let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
+        for (taker, mailbox) in after.iter().filter(goes_on) {
+            let takes = |found: &Vec<(Taker, String)>| found.iter().any(|(other, _)| other == taker);
+            if to_come.iter().all(takes) {
+                let all = expected.iter().flatten().filter(|(other, _)| other == taker);
+                let any_of: BTreeSet<String> = all.map(|(_, mailbox)| mailbox.clone()).collect();
+                let publisher = format!("{}/{}", event.account, event.at.bus);
+                wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
+            }
+            let stays = expected
+                .iter()
+                .all(|found| found.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus));
             if stays {
                 let key = (mailbox.clone(), event.account.clone(), event.at.clone());
                 boxes.entry(key).or_insert_with(|| event.clone());
@@ -453,7 +511,11 @@ fn written_bus(entry: &LogEntry) -> Option<String> {
 
 /// Everything that lives and is kept, by path.
 pub fn items(aws: &SimulatedAws, keep: impl Fn(&SnapshotItem<'_>) -> bool) -> BTreeMap<String, Value> {
-    match aws.snapshot(keep) {
+    object(aws.snapshot(keep))
+}
+
+fn object(value: Value) -> BTreeMap<String, Value> {
+    match value {
         Value::Object(items) => items.into_iter().collect(),
         _ => BTreeMap::new(),
     }
@@ -492,72 +554,4 @@ pub fn tags(aws: &mut SimulatedAws, place: &Place, arn: &str) -> Vec<Value> {
 /// Somebody of the account makes some other call about a bus.
 pub fn others_call(aws: &mut SimulatedAws, place: &Place, operation: &str, input: &Value) {
     events_call(aws, place, operation, input);
-}
-
-impl Oracle {
-    pub fn asked(&self, scope: &Scope, call: &Call) {
-        let mut state = self.state();
-        state.calls.push(call.is_write());
-        if let Call::ListEventBuses { next_token: None } = call {
-            state.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
-        }
-        let takes_away =
-            matches!(call, Call::RemovePermission { .. } | Call::RemoveTargets { .. } | Call::DeleteRule { .. });
-        if !takes_away {
-            return;
-        }
-        let doubt = match state.readings.get(scope) {
-            None => Some("it was not read".to_owned()),
-            Some(Reading { failed, open, .. }) if *failed > 0 || !open.is_empty() => {
-                Some(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}"))
-            }
-            Some(_) => None,
-        };
-        if let Some(doubt) = doubt {
-            state.violate(Check::BreakOnDoubt, format!("{call:?} in {scope}: {doubt}"));
-        }
-    }
-
-    pub fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
-        let mut state = self.state();
-        let Some(reading) = state.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
-        if call.is_write() {
-            return;
-        }
-        let Some((listing, goes_on)) = listing(call, answer) else {
-            reading.failed += usize::from(answer.is_err());
-            return;
-        };
-        reading.failed += usize::from(answer.is_err());
-        if goes_on {
-            reading.open.insert(listing);
-        } else if answer.is_ok() {
-            reading.open.remove(&listing);
-        }
-    }
-
-    pub fn refresh_ended(&self, scope: &Scope) {
-        if let Some(reading) = self.state().readings.get_mut(scope) {
-            reading.under_way = false;
-        }
-    }
-}
-
-/// Which listing a call is a page of, and whether there is more of it.
-fn listing(call: &Call, answer: &Result<Answer, CallError>) -> Option<(String, bool)> {
-    let name = match call {
-        Call::ListEventBuses { .. } => "buses".to_owned(),
-        Call::ListRules { bus, .. } => format!("rules of {bus}"),
-        Call::ListTargetsByRule { bus, rule, .. } => format!("targets of {bus}/{rule}"),
-        Call::ListArchives { .. } => "archives".to_owned(),
-        _ => return None,
-    };
-    let goes_on = match answer {
-        Ok(Answer::Buses(page)) => page.next_token.is_some(),
-        Ok(Answer::Rules(page)) => page.next_token.is_some(),
-        Ok(Answer::Targets(page)) => page.next_token.is_some(),
-        Ok(Answer::Archives(page)) => page.next_token.is_some(),
-        _ => false,
-    };
-    Some((name, goes_on))
 }

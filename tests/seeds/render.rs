@@ -9,6 +9,9 @@ impl Spec {
     /// The topology as its files, by path.
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = vec![("topology/hubs.toml".to_owned(), self.hubs_toml())];
+        if self.owner != "wheelwright" {
+            files.push(("wheelwright.toml".to_owned(), format!("[operator]\nowner = \"{}\"\n", self.owner)));
+        }
         files
             .extend(self.teams.iter().map(|team| (format!("topology/teams/{}.toml", team.name), self.team_toml(team))));
         files

@@ -1,6 +1,7 @@
 //! Chance, by a seed.
 
 /// Steele, Lea and Flood's splitmix64: a small generator whose whole state is one number.
+#[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {

@@ -1,28 +1,32 @@
 //! One seed: a world, a topology, faults, drift, another topology, and the oracle looking on.
 
+use crate::bounds::Bounds;
+use crate::bugs;
+use crate::clock::Timeline;
 use crate::edits;
 use crate::generator::{self, HOUR_MS};
 use crate::hands::create_queue;
-use crate::listen::{Hearer, Overheard, Watched};
-use crate::mutants::{Mutant, Mutated};
-use crate::oracle::{self, Check, Oracle, Violation, now_ms};
+use crate::listen::Forks;
+use crate::mutants::Mutant;
+use crate::oracle::{Check, Oracle, Violation, now_ms};
+use crate::outage::Outage;
+use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
 use crate::spec::{KEY_ID, REGIONS, Spec};
-use serde_json::{Value, json};
+use crate::trouble::Trouble;
+use aws_credential_types::Credentials;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use wheelwright::config::{self, Settings, SourceFiles};
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
-use wheelwright::model::ids::{Moment, Scope};
-use wheelwright::model::plan::{Guard, Plan, PlanSettings, Step, StepKey};
+use wheelwright::model::ids::Moment;
+use wheelwright::model::plan::{Guard, PlanSettings};
 use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
-use wheelwright::port::Clock;
-use wheelwright::reconcile::apply::apply;
-use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
-use wheelwright::reconcile::sweep::{SweepSettings, Sweeper};
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
+use wheelwright::sim::fault::{Fault, Schedule};
 use wheelwright::sim::{Quotas, SimulatedAws, key_policy};
 use wheelwright::stage;
 
@@ -34,14 +38,42 @@ pub struct Report {
     pub sweeps: usize,
     pub crashes: usize,
     pub faults: usize,
+    /// Plans that were cut at every write.
+    pub plans: usize,
     /// Whether a quota left no room, so that the end was not asked for.
     pub no_room: bool,
     /// What of the language one of the topologies has.
     pub features: BTreeMap<&'static str, bool>,
 }
 
+impl Report {
+    /// What can be added up.
+    pub fn counts(&self) -> Vec<(&'static str, usize)> {
+        let counts = [
+            ("plans", self.plans),
+            ("sweeps", self.sweeps),
+            ("writes", self.writes),
+            ("faults", self.faults),
+            ("crashes", self.crashes),
+            ("worlds without room", usize::from(self.no_room)),
+        ];
+        counts.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// How a seed is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As the first seeds were, which the oldest regressions are.
+    Plain,
+    /// By the Call door, with everything that can go wrong.
+    Call,
+    /// By the SDK door, with everything that can go wrong on the wire, too.
+    Sdk,
+}
+
 /// Runs a seed to its end, or to the first thing that does not hold.
-pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
+pub async fn seed(seed: u64, kind: Kind, mutant: Option<Mutant>) -> Report {
     let mut rng = Rng::new(seed);
     let mut old = generator::topology(&mut rng);
     let mut new = edits::edited(&mut rng, &old);
@@ -49,79 +81,15 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     if tight {
         lower_quotas(&mut rng, &mut old, &mut new);
     }
-    let mut run = Run::new(rng, seed, mutant, [&old, &new]);
+    let mut run = Run::new(rng, seed, kind, mutant, &[&old, &new]);
     run.report.features = generator::features(&old);
     for (feature, has) in generator::features(&new) {
         *run.report.features.entry(feature).or_default() |= has;
     }
-    if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
-        for (path, text) in old.files().into_iter().chain(new.files()) {
-            println!("--- {path}\n{text}");
-        }
-        run.oracle.tell();
-    }
+    run.show(&[&old, &new]);
     run.tight = tight;
     run.whole(&old, &new).await;
-    Report { violations: run.oracle.violations(), writes: run.oracle.operator_writes(), ..run.report }
-}
-
-/// Kills the program before each write of a move from one topology to the other and back, and after each with its reply
-/// lost; starts it again; and asks for the end that it comes to undisturbed. How often it was killed.
-pub async fn every_crash(seed: u64) -> (Vec<Violation>, usize) {
-    let mut rng = Rng::new(seed);
-    let old = generator::topology(&mut rng);
-    let new = edits::edited(&mut rng, &old);
-    let mut run = Run::new(rng, seed, None, [&old, &new]);
-    run.neighbours(&old);
-    run.watch(&old, &old);
-    run.settle_down(&old, &old, 1).await;
-    run.foreigners(&old);
-    let mut killed = 0;
-    for (from, to, sequence) in [(&old, &new, 2), (&new, &old, 3)] {
-        run.next_hour();
-        let mut undisturbed = run.fork();
-        undisturbed.watch(from, to);
-        undisturbed.sweep(to, sequence, Trouble::none()).await;
-        let writes = undisturbed.oracle.write_numbers();
-        undisturbed.settle_down(from, to, sequence).await;
-        let end = unlabelled(&undisturbed.fleet.world());
-        for number in writes {
-            for fault in [Fault::CrashBefore, Fault::CrashAfter] {
-                killed += 1;
-                let mut crashed = run.fork();
-                crashed.watch(from, to);
-                crashed.sweep(to, sequence, Trouble::only(Schedule::once(number, fault))).await;
-                crashed.settle_down(from, to, sequence).await;
-                let other = unlabelled(&crashed.fleet.world());
-                if let Some((path, live)) = other.iter().find(|(path, live)| end.get(*path) != Some(*live)) {
-                    crashed.oracle.violate(Check::OtherEnd, format!("{path} is {live}, not {:?}", end.get(path)));
-                }
-                if let Some(path) = end.keys().find(|path| !other.contains_key(*path)) {
-                    crashed.oracle.violate(Check::OtherEnd, format!("{path} is not there"));
-                }
-                let violations = crashed.oracle.violations();
-                if !violations.is_empty() {
-                    println!("{fault:?} at call {number} of the move to sequence {sequence}");
-                    return (violations, killed);
-                }
-            }
-        }
-        run = undisturbed;
-    }
-    (run.oracle.violations(), killed)
-}
-
-/// Everything that lives, without the sequence and the digest in the marks: they tell for which topology a thing was last
-/// written, which a process that finds it as it should be has no reason to write again.
-fn unlabelled(aws: &SimulatedAws) -> BTreeMap<String, Value> {
-    let mut live = oracle::items(aws, |_| true);
-    for value in live.values_mut() {
-        let text = value["Description"].as_str().map(str::to_owned);
-        if let Some((text, _)) = text.as_deref().and_then(|text| text.split_once("[ww1:wheelwright:")) {
-            value["Description"] = json!(format!("{text}[ww1:wheelwright]"));
-        }
-    }
-    live
+    run.reported()
 }
 
 /// Room for what either topology needs, for what others have there, and for little more. The same for all hubs: a quota
@@ -151,75 +119,50 @@ fn create_keys(aws: &mut SimulatedAws, spec: &Spec) {
     }
 }
 
-/// The simulated time, which waiting moves on.
-pub struct SimClock(SimFleet);
-
-impl Clock for SimClock {
-    fn now(&self) -> Moment {
-        Moment(u64::try_from(self.0.world().now_ms()).unwrap())
-    }
-
-    async fn wait_ms(&self, milliseconds: u64) {
-        self.0.world().advance_ms(i64::try_from(milliseconds).unwrap());
-    }
-}
-
-/// A topology as the program reads it, at a place in the order and at a time.
-pub fn desired(spec: &Spec, sequence: u64, now: Moment) -> (Topology, Settings, Desired) {
+/// A topology as the program reads it.
+pub fn loaded(spec: &Spec) -> (Topology, Settings) {
     let files = SourceFiles::new(spec.files());
     let loaded = config::load(&files);
     let told = || config::render(&loaded.diagnostics, &files, config::Style::Plain);
     assert!(!loaded.has_errors(), "{}", told());
     let Some(topology) = loaded.topology else { panic!("{}", told()) };
-    let desired = expand(&topology, &loaded.settings, Revision { id: sequence.to_string(), sequence }, now);
-    (topology, loaded.settings, desired)
+    (topology, loaded.settings)
+}
+
+/// What a topology asks for, at a place in the order and at a time.
+pub fn desired((topology, settings): &(Topology, Settings), sequence: u64, now: Moment) -> Desired {
+    expand(topology, settings, Revision { id: sequence.to_string(), sequence }, now)
 }
 
 /// A world, and what goes wrong in it.
 pub struct Run {
     pub rng: Rng,
+    /// Where what was not there at first comes from, so that the first seeds stay as they were.
+    pub more: Option<Rng>,
     seed: u64,
-    mutant: Option<Mutant>,
+    pub mutant: Option<Mutant>,
     pub fleet: SimFleet,
+    sdk: Option<SdkDoor>,
     pub oracle: Oracle,
     pub report: Report,
     /// Whether quotas are low, so that there may be no room.
     pub tight: bool,
-    /// Whether somebody put a target of theirs on a rule that the new topology takes away.
-    pub foreign_targets: bool,
-}
-
-/// What goes wrong during one sweep.
-pub struct Trouble {
-    pub schedule: Schedule,
-    pub failing_entries_percent: usize,
-}
-
-impl Trouble {
-    pub fn none() -> Self {
-        Self { schedule: Schedule::Script(BTreeMap::new()), failing_entries_percent: 0 }
-    }
-
-    pub fn only(schedule: Schedule) -> Self {
-        Self { schedule, failing_entries_percent: 0 }
-    }
-}
-
-/// What a sweep came to.
-pub struct Ended {
-    pub after: Plan,
-    pub in_step: bool,
-    failures: Vec<String>,
+    /// Whether calls keep a pace.
+    paced: bool,
+    /// The topologies that were read, by their sequence.
+    loaded: BTreeMap<u64, Arc<(Topology, Settings)>>,
 }
 
 impl Run {
-    /// The accounts of both topologies as they are before the program first looks.
-    pub fn new(mut rng: Rng, seed: u64, mutant: Option<Mutant>, specs: [&Spec; 2]) -> Self {
-        let (topology, settings, mut staged) = desired(specs[0], 1, Moment(0));
-        for spec in specs {
-            staged.scopes.extend(desired(spec, 1, Moment(0)).2.scopes);
+    /// The accounts of all topologies as they are before the program first looks at them.
+    pub fn new(mut rng: Rng, seed: u64, kind: Kind, mutant: Option<Mutant>, specs: &[&Spec]) -> Self {
+        let loaded: Vec<_> = specs.iter().map(|spec| loaded(spec)).collect();
+        let mut staged = desired(&loaded[0], 1, Moment(0));
+        for loaded in &loaded {
+            staged.scopes.extend(desired(loaded, 1, Moment(0)).scopes);
         }
-        let mut aws = stage::stage(&topology, &settings, &staged);
+        let (topology, settings) = &loaded[0];
+        let mut aws = stage::stage(topology, settings, &staged);
         create_keys(&mut aws, specs[0]);
         for spec in specs {
             for queue in spec.mailboxes().into_iter().filter(|mailbox| mailbox.contains(":sqs:")) {
@@ -235,31 +178,65 @@ impl Run {
         if rng.chance(60) {
             aws.settings.page_size = rng.within(1, 3);
         }
-        if rng.chance(30) {
+        if rng.chance(30) || mutant == Some(Mutant::SettleTimeSkipped) {
             aws.settings.settle_ms = 60_000;
         }
-        let fleet = stage::fleet(aws, &settings);
+        let mut more = (kind != Kind::Plain).then(|| Rng::new(seed ^ MORE));
+        let paced = more.as_mut().is_some_and(|more| more.chance(20));
+        let key = aws.mint_root_key(stage::OPERATOR_ACCOUNT);
+        let key = Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "test");
+        let world = Arc::new(Mutex::new(aws));
+        let fleet = SimFleet::new(Arc::clone(&world), stage::operator(settings));
+        let sdk = (kind == Kind::Sdk).then_some(SdkDoor { world, key });
         let (oracle, report) = (Oracle::default(), Report::default());
-        Self { rng, seed, mutant, fleet, oracle, report, tight: false, foreign_targets: false }
+        Self { rng, more, seed, mutant, fleet, sdk, oracle, report, tight: false, paced, loaded: BTreeMap::new() }
     }
 
     /// The same world, apart from here on.
-    fn fork(&self) -> Self {
+    pub fn fork(&self) -> Self {
+        self.fork_from(self.fleet.fork(), self.oracle.fork())
+    }
+
+    /// The same run in another world.
+    pub fn fork_from(&self, fleet: SimFleet, oracle: Oracle) -> Self {
         Self {
             rng: Rng::new(self.seed),
+            more: self.more.clone(),
             seed: self.seed,
             mutant: self.mutant,
-            fleet: self.fleet.fork(),
-            oracle: self.oracle.fork(),
+            fleet,
+            sdk: None,
+            oracle,
             report: Report::default(),
             tight: self.tight,
-            foreign_targets: self.foreign_targets,
+            paced: self.paced,
+            loaded: self.loaded.clone(),
         }
+    }
+
+    /// Prints the topologies, and every write from here on, where somebody wants to see them.
+    pub fn show(&self, specs: &[&Spec]) {
+        if std::env::var("WHEELWRIGHT_SHOW").is_ok() {
+            for (path, text) in specs.iter().flat_map(|spec| spec.files()) {
+                println!("--- {path}\n{text}");
+            }
+            self.oracle.tell();
+        }
+    }
+
+    /// What came of it.
+    pub fn reported(self) -> Report {
+        Report { violations: self.oracle.violations(), writes: self.oracle.operator_writes(), ..self.report }
+    }
+
+    /// What came of it, but for what was found.
+    pub fn pardoned(self) -> Report {
+        Report { violations: Vec::new(), ..self.reported() }
     }
 
     async fn whole(&mut self, old: &Spec, new: &Spec) {
         self.neighbours(old);
-        self.watch(old, old);
+        self.watch(&[old, old]);
         if self.rng.chance(25) {
             // Left half done: cut at some call, and the topology has changed before anybody starts it again.
             let at = self.rng.next() % 250 + 1;
@@ -271,12 +248,13 @@ impl Run {
             return;
         }
         self.foreigners(old);
+        self.other_tools(old);
         if self.rng.chance(50) {
             let again = self.rng.chance(50);
             self.drift(again);
             if again {
                 self.next_hour();
-                self.watch(old, old);
+                self.watch(&[old, old]);
                 self.converge(old, old, 1).await;
             }
         }
@@ -284,14 +262,18 @@ impl Run {
             return;
         }
         self.next_hour();
-        self.watch(old, new);
+        self.watch(&[old, new]);
         self.converge(old, new, 2).await;
-        if self.stopped() || self.rng.chance(70) {
+        if self.stopped() {
+            return;
+        }
+        self.old_daemon(old).await;
+        if self.rng.chance(70) {
             return;
         }
         // Nobody edits anything, and stops end by themselves.
         self.next_hour();
-        self.watch(new, new);
+        self.watch(&[new, new]);
         self.converge(new, new, 2).await;
     }
 
@@ -303,29 +285,86 @@ impl Run {
     }
 
     /// Whether there is no use in going on. After a false report there is: what comes of it is of interest.
-    fn stopped(&self) -> bool {
+    pub fn stopped(&self) -> bool {
         let broken = |violation: &Violation| violation.check != Check::FalseReport;
         self.oracle.violations().iter().any(broken) || self.report.no_room
     }
 
-    pub fn watch(&self, old: &Spec, new: &Spec) {
+    pub fn watch(&self, specs: &[&Spec]) {
         let world = self.fleet.world().clone();
-        self.oracle.watch(old, new, &world);
+        self.oracle.watch(specs, &world);
     }
 
     /// Faults, then none: the world must come out in step, at rest, and delivering what it should.
     pub async fn converge(&mut self, old: &Spec, spec: &Spec, sequence: u64) {
+        if self.more.as_mut().is_some_and(|more| more.chance(25)) {
+            self.sweep_within_bounds(spec, sequence).await;
+        }
         for _ in 0..self.rng.below(4) {
-            let denied = self.denial(spec);
-            self.oracle.deny(&mut self.fleet.world(), denied);
-            let trouble = self.trouble();
+            let mut outage = self.rng.chance(25).then(|| Outage::denial(&mut self.rng, spec));
+            let mut trouble = self.trouble();
+            if let Some(more) = &mut self.more {
+                if outage.is_none() && more.chance(15) {
+                    outage = Some(Outage::some(more, spec));
+                }
+                if more.chance(50) && self.mutant.is_none_or(Mutant::bears_trouble) {
+                    trouble.more(more, self.tight);
+                }
+                if self.sdk.is_some() && more.chance(80) {
+                    trouble.on_the_wire(more);
+                }
+            }
+            self.oracle.outage(&mut self.fleet.world(), outage);
             self.sweep(spec, sequence, trouble).await;
-            self.oracle.deny(&mut self.fleet.world(), None);
+            self.oracle.outage(&mut self.fleet.world(), None);
             if self.stopped() {
                 return;
             }
         }
         self.settle_down(old, spec, sequence).await;
+    }
+
+    /// What goes wrong in a sweep, by the seed.
+    fn trouble(&mut self) -> Trouble {
+        if matches!(self.mutant, Some(Mutant::FailedEntriesIgnored | Mutant::FailureForgotten)) {
+            // Nothing but what the bug is about, so that the sweep goes on to what comes of it.
+            return Trouble { failing_entries_percent: 50, ..Trouble::none() };
+        }
+        Trouble::plain(&mut self.rng)
+    }
+
+    /// Nobody lets go any guard, and the guards are narrow.
+    async fn sweep_within_bounds(&mut self, spec: &Spec, sequence: u64) {
+        let guards = PlanSettings {
+            breaks_percent_max: 10,
+            breaks_floor: 1,
+            changes_percent_max: 10,
+            changes_floor: 2,
+            ..PlanSettings::default()
+        };
+        self.oracle.bound(Bounds::of(&self.fleet.world(), &guards));
+        let process =
+            Process { approval: Approval::default(), guards, ..self.process(spec, sequence, Trouble::none()) };
+        self.report.sweeps += 1;
+        process.run().await;
+        self.oracle.ask_bounds();
+    }
+
+    /// A daemon that was left behind with the topology of before: it writes nothing, and says why.
+    async fn old_daemon(&mut self, old: &Spec) {
+        if self.report.no_room || !self.more.as_mut().is_some_and(|more| more.chance(30)) {
+            return;
+        }
+        let before = self.oracle.writes_tried();
+        let ended = self.sweep(old, 1, Trouble::none()).await;
+        let wrote = self.oracle.writes_tried() - before;
+        if wrote > 0 {
+            self.oracle.violate(Check::OlderWrote, format!("{wrote} writes by an older topology"));
+        }
+        let told = ended.plan.holds.iter().any(|hold| hold.guard == Guard::Superseded);
+        if !told && !ended.plan.is_empty() {
+            self.oracle.violate(Check::OlderWrote, format!("it was not told that it is older: {:?}", ended.plan.holds));
+        }
     }
 
     /// Without faults: at most two sweeps, and a third that writes nothing.
@@ -338,12 +377,12 @@ impl Run {
         if !ended.in_step {
             let mut guards: BTreeSet<Guard> = ended.after.holds.iter().map(|hold| hold.guard).collect();
             // These are let go in every sweep: they hold nothing.
-            guards.retain(|guard| !approval().allow.contains(guard));
+            guards.retain(|guard| !a_persons_approval().allow.contains(guard));
             let allowed = |guard: &Guard| {
-                (*guard == Guard::NoRoom && self.tight) || (*guard == Guard::ForeignTargets && self.foreign_targets)
+                (*guard == Guard::NoRoom && self.tight) || (*guard == Guard::ForeignTargets && self.oracle.is_tapped())
             };
             // Whatever is not held, and does not wait for what is, should have been done.
-            let undone = approve(&ended.after, &approval()).unwrap().steps().len();
+            let undone = approve(&ended.after, &a_persons_approval()).unwrap().steps().len();
             if undone > 0 || guards.is_empty() || !guards.iter().all(allowed) {
                 let steps: Vec<String> = ended.after.steps.iter().map(|step| step.key().to_string()).collect();
                 let unmended: Vec<_> = ended.after.unmended().collect();
@@ -361,126 +400,68 @@ impl Run {
         if wrote > 0 && !self.report.no_room {
             self.oracle.violate(Check::NotQuiet, format!("{wrote} writes though all was in step"));
         }
-        if !self.report.no_room {
+        // The first topology's end is looked at in some seeds: it is the longest look of all, and the others' are as good.
+        let is_worth_it = sequence > 1 || self.more.as_mut().is_none_or(|more| more.chance(35));
+        if !self.report.no_room && is_worth_it {
             let world = self.fleet.world().clone();
             self.oracle.at_the_end(old, spec, &world, leftovers);
         }
     }
 
-    /// One process: it starts, sweeps once and ends, or dies on the way.
+    /// One process, which a person lets go what can be let go.
     pub async fn sweep(&mut self, spec: &Spec, sequence: u64, trouble: Trouble) -> Ended {
-        let now = Moment(now_ms(&self.fleet.world()));
-        let wanted = &desired(spec, sequence, now).2;
-        let lies = matches!(&trouble.schedule, Schedule::Seeded { faults, .. } if faults.contains(&Fault::StaleRead));
-        self.oracle.reads_lie(lies);
-        self.oracle.process_starts();
+        let process = self.process(spec, sequence, trouble);
+        self.end(process).await
+    }
+
+    /// The same; the world before its first write and after each is kept.
+    pub async fn sweep_keeping(&mut self, spec: &Spec, sequence: u64, forks: Forks) -> Ended {
+        let process = Process { forks: Some(forks), ..self.process(spec, sequence, Trouble::none()) };
+        self.end(process).await
+    }
+
+    async fn end(&mut self, process: Process) -> Ended {
+        let ended = process.run().await;
         self.report.sweeps += 1;
-        self.oracle.note(&format!("sweep for sequence {}: {:?}", wanted.revision.sequence, trouble.schedule));
-        let watched = Watched::new(self.fleet.clone(), self.oracle.clone())
-            .with_failing_entries(self.rng.next(), trouble.failing_entries_percent);
-        let faulty = FaultyFleet::new(watched, trouble.schedule).with_forks(Watched::fork);
-        let overheard = Overheard { inner: &faulty, oracle: self.oracle.clone() };
-        let scopes: Vec<Scope> = wanted.scopes.iter().cloned().collect();
+        self.report.faults += ended.faults;
+        self.report.crashes += usize::from(ended.crashed);
+        ended
+    }
+
+    /// A topology as the program reads it; there is one of each sequence, so it is read once.
+    fn loaded(&mut self, spec: &Spec, sequence: u64) -> Arc<(Topology, Settings)> {
+        Arc::clone(self.loaded.entry(sequence).or_insert_with(|| Arc::new(loaded(spec))))
+    }
+
+    /// A process before this world.
+    pub fn process(&mut self, spec: &Spec, sequence: u64, mut trouble: Trouble) -> Process {
+        let now = Moment(now_ms(&self.fleet.world()));
+        let mut wanted = desired(&self.loaded(spec, sequence), sequence, now);
+        if trouble.seed == 1 {
+            trouble.seed = self.rng.next();
+        }
         // Who reads first pages alone gets nothing in step, and takes nothing away: it comes with the second topology.
-        let mutant = self.mutant.filter(|mutant| *mutant != Mutant::PageForgotten || sequence > 1);
-        let fleet = Mutated::new(overheard, mutant, scopes, self.seed, self.fleet.clone());
-        let clock = SimClock(self.fleet.clone());
-        let listener = Hearer { oracle: self.oracle.clone(), fleet: self.fleet.clone() };
-        let settle_ms = self.fleet.world().settings.settle_ms;
-        let settings = SweepSettings {
-            refresh: RefreshSettings { depth: Depth::Full, scopes_in_flight_max: 64, scope_deadline_ms: 60_000 },
-            plan: PlanSettings::default(),
-            settle_ms: if settle_ms > 0 { u64::try_from(settle_ms).unwrap() + 1_000 } else { 0 },
-        };
-        let sweeper =
-            Sweeper { fleet: &fleet, clock: &clock, listener: &listener, desired: wanted, settings: &settings };
-        let approval = approval();
-        let world = sweeper.look().await;
-        let plan = sweeper.plan(&world);
-        if self.mutant == Some(Mutant::DeleteBeforeCreate) {
-            breaks_first(&fleet, &plan, &approval).await;
+        let mutant = self.mutant.filter(|mutant| !mutant.comes_later() || sequence > 1);
+        if let Some(mutant) = mutant {
+            bugs::spoil(mutant, &mut wanted, self.report.sweeps);
         }
-        let swept = sweeper.apply(world, &plan, &approval).await.unwrap();
-        self.report.faults += faulty.happened().len();
-        self.report.crashes += usize::from(faulty.has_crashed());
-        Ended {
-            in_step: swept.in_step(),
-            failures: swept.failures().map(|(key, outcome)| format!("{key}: {outcome:?}")).collect(),
-            after: swept.after,
+        Process {
+            fleet: self.fleet.clone(),
+            sdk: self.sdk.clone(),
+            oracle: self.oracle.clone(),
+            wanted,
+            trouble,
+            approval: a_persons_approval(),
+            guards: PlanSettings::default(),
+            pace: self.paced.then(usual_pace),
+            timeline: self.more.is_some().then(|| Timeline::from(&self.fleet.world())),
+            delay: None,
+            forks: None,
+            mutant,
+            seed: self.seed,
         }
-    }
-
-    /// What goes wrong in a sweep, by the seed.
-    fn trouble(&mut self) -> Trouble {
-        let rng = &mut self.rng;
-        if self.mutant == Some(Mutant::FailedEntriesIgnored) {
-            // Nothing but what the bug is about, so that the sweep goes on to what comes of it.
-            return Trouble { failing_entries_percent: 50, ..Trouble::none() };
-        }
-        let failing_entries_percent = if rng.chance(30) { 30 } else { 0 };
-        let schedule = match rng.below(6) {
-            0 => Schedule::once(rng.next() % 300 + 1, Fault::CrashBefore),
-            1 => Schedule::once(rng.next() % 300 + 1, Fault::CrashAfter),
-            2 => Schedule::Seeded {
-                seed: rng.next(),
-                per_thousand: 30,
-                faults: vec![Fault::ReplyLost, Fault::NotSent, Fault::ServerError],
-            },
-            3 => Schedule::Seeded { seed: rng.next(), per_thousand: 20, faults: vec![Fault::CutPage, Fault::Throttle] },
-            4 => Schedule::Seeded {
-                seed: rng.next(),
-                per_thousand: 8,
-                faults: vec![
-                    Fault::ReplyLost,
-                    Fault::NotSent,
-                    Fault::ServerError,
-                    Fault::CutPage,
-                    Fault::Throttle,
-                    Fault::Denied,
-                    Fault::CrashBefore,
-                    Fault::CrashAfter,
-                ],
-            },
-            _ => Schedule::Seeded { seed: rng.next(), per_thousand: 30, faults: vec![Fault::StaleRead] },
-        };
-        Trouble { schedule, failing_entries_percent }
-    }
-
-    /// Now and then an account denies the operator something for the length of a sweep.
-    fn denial(&mut self, spec: &Spec) -> Option<(String, &'static str)> {
-        if !self.rng.chance(25) {
-            return None;
-        }
-        let account = self.rng.pick(&spec.accounts).id.clone();
-        let actions = [
-            "events:*",
-            "events:List*",
-            "events:ListRules",
-            "events:PutTargets",
-            "events:PutPermission",
-            "events:Remove*",
-            "events:UpdateEventBus",
-            "events:*TagResource",
-            "events:DescribeEventBus",
-        ];
-        Some((account, *self.rng.pick(&actions)))
     }
 }
 
-/// Guards are not the subject here: what a person may let go is let go, as by one who has seen the plan and told the
-/// publishers.
-fn approval() -> Approval {
-    let allow = BTreeSet::from([Guard::TooManyBreaks, Guard::TooManyChanges, Guard::PublishersMove]);
-    Approval { allow, plan_id: None }
-}
-
-/// What a program would do that does not wait: what goes, goes first.
-async fn breaks_first<F: wheelwright::port::Fleet>(fleet: &F, plan: &Plan, approval: &Approval) {
-    let approved = approve(plan, approval).unwrap();
-    let mut breaks: Vec<Step> = approved.steps().iter().filter(|step| step.is_break()).cloned().collect();
-    let keys: BTreeSet<StepKey> = breaks.iter().map(Step::key).collect();
-    for step in &mut breaks {
-        step.after.retain(|key| keys.contains(key));
-    }
-    apply(fleet, &breaks, &BTreeSet::new(), 64, &|_, _| {}, &|| false).await;
-}
+/// What tells the second stream of chance from the first.
+const MORE: u64 = 0x5eed_0000_0000_0000;

@@ -14,6 +14,8 @@ pub type Tags = BTreeMap<&'static str, &'static str>;
 
 #[derive(Clone, Debug)]
 pub struct Spec {
+    /// Whose marks the operator writes.
+    pub owner: &'static str,
     pub accounts: Vec<Account>,
     pub tags: Tags,
     pub hubs: Vec<Hub>,
@@ -194,6 +196,15 @@ impl Spec {
         Place { account: self.accounts[spoke.account].id.clone(), region: spoke.region, bus: spoke.bus.clone() }
     }
 
+    /// The same with nothing held off.
+    pub fn without_stops(mut self) -> Self {
+        self.teams
+            .iter_mut()
+            .flat_map(|team| &mut team.subscriptions)
+            .for_each(|subscription| subscription.stop = None);
+        self
+    }
+
     pub fn spokes(&self) -> impl Iterator<Item = &Spoke> {
         self.teams.iter().flat_map(|team| &team.spokes)
     }
@@ -334,6 +345,16 @@ impl Spec {
 
     /// Who must get `event` when it is put at `now_ms`, each with its mailbox; nobody else may.
     pub fn expected(&self, event: &Event, now_ms: u64) -> Vec<(Taker, String)> {
+        self.takers(event, now_ms, false)
+    }
+
+    /// Who would get `event` at `now_ms` if nobody held it off.
+    pub fn held_off(&self, event: &Event, now_ms: u64) -> Vec<(Taker, String)> {
+        let takers = self.takers(event, now_ms, true);
+        takers.into_iter().filter(|(taker, _)| matches!(taker, Taker::Subscription { .. })).collect()
+    }
+
+    fn takers(&self, event: &Event, now_ms: u64, held_off: bool) -> Vec<(Taker, String)> {
         let mut found = Vec::new();
         // Nobody but AWS puts events of an AWS service, and only on default buses.
         if event.source.starts_with("aws.") && !event.is_a_services() {
@@ -363,12 +384,12 @@ impl Spec {
             }
         }
         for at in hubs {
-            self.leave_hub(at, event, now_ms, &mut found);
+            self.leave_hub(at, event, now_ms, held_off, &mut found);
         }
         found
     }
 
-    fn leave_hub(&self, at: usize, event: &Event, now_ms: u64, found: &mut Vec<(Taker, String)>) {
+    fn leave_hub(&self, at: usize, event: &Event, now_ms: u64, held_off: bool, found: &mut Vec<(Taker, String)>) {
         for team in &self.teams {
             for subscription in &team.subscriptions {
                 let (publisher, publication) = self.publication(subscription);
@@ -377,7 +398,7 @@ impl Spec {
                     && lists(&publication.kinds, event.kind)
                     && lists(&subscription.kinds, event.kind)
                     && subscription.filter.takes(&SAMPLES[event.sample])
-                    && subscription.stop.is_none_or(|until| until <= now_ms)
+                    && subscription.stop.is_some_and(|until| now_ms < until) == held_off
                     && self.publishers(publisher, publication, at).contains(&event.account);
                 if takes {
                     // The source, as a publication can be renamed.
@@ -450,6 +471,21 @@ impl Spec {
             }
         }
         rules
+    }
+
+    /// What subscriptions ask of their targets: where the rule is, what its name begins with, dead letters and retries.
+    #[allow(clippy::type_complexity)] // It is taken apart where it is asked for.
+    pub fn target_details(&self) -> Vec<(Place, String, Option<&'static str>, Option<(u32, u32)>)> {
+        let mut details = Vec::new();
+        for team in &self.teams {
+            for subscription in &team.subscriptions {
+                let hub = &self.hubs[Self::subscription_spoke(team, subscription).hub];
+                let name = subscription.first.as_ref().unwrap_or(&subscription.name);
+                let stem = format!("ww.{}.{name}.", team.name);
+                details.push((self.hub_place(hub), stem, subscription.dead_letters, subscription.retry));
+            }
+        }
+        details
     }
 
     /// What must be set on each bus of ours: what is asked, with the tags that it comes to, and how it is described.

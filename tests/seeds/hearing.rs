@@ -1,0 +1,145 @@
+//! What the oracle hears of one process: what it asks, what it is answered, faults and all, and how fast it asks.
+
+use crate::oracle::{Check, Oracle};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
+use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::model::ids::Scope;
+use wheelwright::port::Fleet;
+use wheelwright::reconcile::pace::Pace;
+
+/// One process, as far as its calls tell.
+#[derive(Clone)]
+pub struct Hearing {
+    oracle: Oracle,
+    heard: Arc<Mutex<Heard>>,
+    /// The pace that it should keep.
+    pace: Option<Pace>,
+}
+
+#[derive(Default)]
+struct Heard {
+    readings: BTreeMap<Scope, Reading>,
+    /// Calls that a scope's pace still allowed at the time of the last one.
+    left: BTreeMap<Scope, (f64, Instant)>,
+}
+
+/// How far a scope's refresh got.
+#[derive(Default)]
+struct Reading {
+    under_way: bool,
+    /// Reads that failed or were not answered.
+    failed: usize,
+    /// Listings whose next page was not asked for, or did not come.
+    open: BTreeSet<String>,
+}
+
+impl Hearing {
+    /// A process that has read nothing yet.
+    pub fn new(oracle: Oracle, pace: Option<Pace>) -> Self {
+        Self { oracle, heard: Arc::default(), pace }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self, scope: &Scope, call: &Call) {
+        let mut heard = self.heard();
+        if let Some(pace) = self.pace {
+            self.ask_pace(&mut heard, scope, pace);
+        }
+        if let Call::ListEventBuses { next_token: None } = call {
+            heard.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
+        }
+        let takes_away =
+            matches!(call, Call::RemovePermission { .. } | Call::RemoveTargets { .. } | Call::DeleteRule { .. });
+        if takes_away {
+            let doubt = match heard.readings.get(scope) {
+                None => Some("it was not read".to_owned()),
+                Some(Reading { failed, open, .. }) if *failed > 0 || !open.is_empty() => {
+                    Some(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}"))
+                }
+                Some(_) => None,
+            };
+            if let Some(doubt) = doubt {
+                self.oracle.violate(Check::BreakOnDoubt, format!("{call:?} in {scope}: {doubt}"));
+            }
+        }
+        let Some(reading) = heard.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
+        // Until it is answered it has failed: whoever gives up waiting for it knows no more than that.
+        match listing(call) {
+            Some(listing) => _ = reading.open.insert(listing),
+            None if !call.is_write() => reading.failed += 1,
+            None => {}
+        }
+    }
+
+    /// A bucket of the pace's burst that fills at its rate: nobody may take more than is in it.
+    fn ask_pace(&self, heard: &mut Heard, scope: &Scope, pace: Pace) {
+        let (now, burst) = (Instant::now(), f64::from(pace.burst.get()));
+        let (left, at) = heard.left.entry(scope.clone()).or_insert((burst, now));
+        let grown = now.duration_since(*at).as_secs_f64() * f64::from(pace.calls_per_second.get());
+        (*left, *at) = ((*left + grown).min(burst) - 1.0, now);
+        // Clocks go in milliseconds.
+        if *left < -0.1 {
+            *left = burst;
+            self.oracle.violate(Check::TooFast, format!("more calls than {pace:?} in {scope}"));
+        }
+    }
+
+    fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
+        let mut heard = self.heard();
+        let Some(reading) = heard.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
+        match listing(call) {
+            Some(listing) if answer.is_ok() && !goes_on(answer) => _ = reading.open.remove(&listing),
+            Some(_) => reading.failed += usize::from(answer.is_err()),
+            None if !call.is_write() => reading.failed -= usize::from(answer.is_ok()),
+            None => {}
+        }
+    }
+
+    /// A scope's refresh has ended, well or not.
+    pub fn refresh_ended(&self, scope: &Scope) {
+        if let Some(reading) = self.heard().readings.get_mut(scope) {
+            reading.under_way = false;
+        }
+    }
+}
+
+/// A fleet with somebody listening.
+pub struct Overheard<F> {
+    pub inner: F,
+    pub hearing: Hearing,
+}
+
+impl<F: Fleet> Fleet for Overheard<F> {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        self.hearing.asked(scope, &call);
+        let answer = self.inner.call(scope, call.clone()).await;
+        self.hearing.answered(scope, &call, &answer);
+        answer
+    }
+}
+
+/// Which listing a call is a page of.
+fn listing(call: &Call) -> Option<String> {
+    match call {
+        Call::ListEventBuses { .. } => Some("buses".to_owned()),
+        Call::ListRules { bus, .. } => Some(format!("rules of {bus}")),
+        Call::ListTargetsByRule { bus, rule, .. } => Some(format!("targets of {bus}/{rule}")),
+        Call::ListArchives { .. } => Some("archives".to_owned()),
+        _ => None,
+    }
+}
+
+fn goes_on(answer: &Result<Answer, CallError>) -> bool {
+    match answer {
+        Ok(Answer::Buses(page)) => page.next_token.is_some(),
+        Ok(Answer::Rules(page)) => page.next_token.is_some(),
+        Ok(Answer::Targets(page)) => page.next_token.is_some(),
+        Ok(Answer::Archives(page)) => page.next_token.is_some(),
+        _ => false,
+    }
+}

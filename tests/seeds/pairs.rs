@@ -1,0 +1,202 @@
+//! Two daemons in the same accounts: of one owner with two topologies, and of two owners who know nothing of each other.
+
+use crate::clock::Timeline;
+use crate::edits;
+use crate::generator;
+use crate::mutants::Mutant;
+use crate::oracle::{Check, Violation, items};
+use crate::process::{Ended, Process};
+use crate::rng::Rng;
+use crate::run::{Kind, Report, Run};
+use crate::spec::Spec;
+use crate::trouble::Trouble;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use wheelwright::model::finding::FindingCode;
+use wheelwright::model::plan::Guard;
+use wheelwright::sim::fault::{Fault, Schedule};
+use wheelwright::sim::{SimulatedAws, SnapshotItem};
+
+/// Two of one owner, one with the topology before the other's: no route of all topologies is lost, the end is the newer
+/// one's, and the older says so.
+///
+/// EventBridge writes nothing on a condition, so what the older one's last write did between a reading and a write of the newer
+/// one's can show: a key whose owner cannot be told any more is left and told, and a Region that the newer topology does not name
+/// is not looked at. Seeds that come to that are not judged by it.
+pub async fn of_one_owner(seed: u64) -> Report {
+    let mut rng = Rng::new(seed);
+    let first = generator::topology(&mut rng);
+    let first = first.without_stops();
+    let older = edits::edited(&mut rng, &first).without_stops();
+    let newer = if rng.chance(50) { edits::edited(&mut rng, &first) } else { edits::edited(&mut rng, &older) };
+    let mut run = Run::new(rng, seed, Kind::Call, None, &[&first, &older, &newer]);
+    run.show(&[&first, &older, &newer]);
+    let regions = |spec: &Spec| {
+        let hubs = spec.hubs.iter().map(|hub| hub.region);
+        hubs.chain(spec.spokes().map(|spoke| spoke.region)).collect::<BTreeSet<_>>()
+    };
+    if !regions(&older).is_subset(&regions(&newer)) {
+        return run.reported();
+    }
+    run.neighbours(&first);
+    run.watch(&[&first, &first]);
+    run.settle_down(&first, &first, 1).await;
+    if run.stopped() {
+        return run.reported();
+    }
+    run.foreigners(&first);
+    run.next_hour();
+    run.watch(&[&first, &older, &newer]);
+    for _ in 0..run.rng.within(1, 3) {
+        side_by_side(&mut run, (&older, 2), (&newer, 3)).await;
+        if run.stopped() {
+            return run.reported();
+        }
+    }
+    // From here on the newer one has all that it needs; the other looks on.
+    run.settle_down(&first, &newer, 3).await;
+    let found = run.oracle.violations();
+    if !found.is_empty() && found.iter().all(is_an_unknown_key) {
+        return run.pardoned();
+    }
+    if !run.stopped() {
+        older_looks_on(&mut run, &older).await;
+    }
+    run.reported()
+}
+
+/// Both sweep at once, each call taking its time, so that every run mixes them otherwise.
+async fn side_by_side(run: &mut Run, older: (&Spec, u64), newer: (&Spec, u64)) -> (Ended, Ended) {
+    let timeline = Timeline::from(&run.fleet.world());
+    let mut process = |(spec, sequence): (&Spec, u64)| {
+        let trouble = if run.rng.chance(30) {
+            let schedule = Schedule::Seeded {
+                seed: run.rng.next(),
+                per_thousand: 10,
+                faults: vec![Fault::ReplyLost, Fault::NotSent, Fault::ServerError, Fault::Throttle, Fault::CrashAfter],
+            };
+            Trouble::only(schedule)
+        } else {
+            Trouble::none()
+        };
+        // One of them is faster now and then, or begins later.
+        let delay = Some((Rng::new(run.rng.next()), *run.rng.pick(&[20, 200, 2_000])));
+        Process { timeline: Some(timeline), delay, ..run.process(spec, sequence, trouble) }
+    };
+    let (older, newer) = (process(older), process(newer));
+    let (older, newer) = tokio::join!(older.run(), newer.run());
+    timeline.set(&mut run.fleet.world());
+    run.report.sweeps += 2;
+    run.report.crashes += usize::from(older.crashed) + usize::from(newer.crashed);
+    run.report.faults += older.faults + newer.faults;
+    (older, newer)
+}
+
+/// Whether nothing is wrong but that nobody knows who encrypted a bus.
+fn is_an_unknown_key(violation: &Violation) -> bool {
+    let codes = violation.detail.matches("code: ").count();
+    violation.check == Check::NotInStep
+        && violation.detail.contains("steps [], failures []")
+        && codes == violation.detail.matches("code: KmsKeyChanged").count()
+}
+
+async fn older_looks_on(run: &mut Run, older: &Spec) {
+    // Where the older one wrote over the mark of the newer one's place before it had seen it, there is nothing to know it by.
+    let is_marked = |item: &SnapshotItem<'_>| item.value["Description"].to_string().contains("[ww1:wheelwright:3:");
+    if items(&run.fleet.world(), is_marked).is_empty() {
+        return;
+    }
+    let before = run.oracle.writes_tried();
+    let ended = run.sweep(older, 2, Trouble::none()).await;
+    let wrote = run.oracle.writes_tried() - before;
+    let told = ended.plan.holds.iter().any(|hold| hold.guard == Guard::Superseded);
+    if wrote > 0 || !(told || ended.plan.is_empty()) {
+        run.oracle.violate(Check::OlderWrote, format!("{wrote} writes, holds {:?}", ended.plan.holds));
+    }
+}
+
+/// Two owners, whose topologies share accounts and some buses: whoever comes second leaves the other's alone, and says so.
+pub async fn of_two_owners(seed: u64, mutant: Option<Mutant>) -> Report {
+    let mut rng = Rng::new(seed);
+    let ours = generator::topology(&mut rng);
+    let mut theirs = edits::edited(&mut rng, &ours);
+    theirs.owner = "blue";
+    for hub in theirs.hubs.iter_mut().filter(|_| rng.chance(60)) {
+        hub.bus.push_str("-blue");
+    }
+    for spoke in theirs.teams.iter_mut().flat_map(|team| &mut team.spokes) {
+        if rng.chance(60) {
+            spoke.bus.push_str("-blue");
+        }
+    }
+    let mut run = Run::new(rng, seed, Kind::Call, mutant, &[&ours, &theirs]);
+    run.show(&[&ours, &theirs]);
+    run.watch(&[&ours, &ours]);
+    run.settle_down(&ours, &ours, 1).await;
+    if run.stopped() {
+        return run.reported();
+    }
+    let before = everything(&run.fleet.world());
+    run.oracle.allow_buses(&theirs);
+    let mut ended = run.sweep(&theirs, 2, Trouble::none()).await;
+    for _ in 0..2 {
+        ended = run.sweep(&theirs, 2, Trouble::none()).await;
+    }
+    ask_untouched(&run, &before);
+    ask_told(&run, &ours, &theirs, &ended);
+    let written = run.oracle.writes_tried();
+    run.sweep(&theirs, 2, Trouble::none()).await;
+    if run.oracle.writes_tried() > written {
+        run.oracle.violate(Check::NotQuiet, "the second owner writes for ever");
+    }
+    // The first finds everything as it was.
+    let written = run.oracle.writes_tried();
+    let ended = run.sweep(&ours, 1, Trouble::none()).await;
+    if run.oracle.writes_tried() > written || !ended.in_step {
+        let unmended: Vec<_> = ended.after.unmended().collect();
+        run.oracle.violate(Check::NeighbourTouched, format!("the first owner is not in step any more: {unmended:?}"));
+    }
+    run.reported()
+}
+
+fn everything(aws: &SimulatedAws) -> BTreeMap<String, Value> {
+    items(aws, |_| true)
+}
+
+fn ask_untouched(run: &Run, before: &BTreeMap<String, Value>) {
+    let after = everything(&run.fleet.world());
+    for (path, value) in before.iter().filter(|(path, value)| after.get(*path) != Some(*value)) {
+        let text = format!("{path} was {value} and is {:?}", after.get(path));
+        run.oracle.violate(Check::NeighbourTouched, text);
+    }
+    // `account/region/kind/bus/…`: what is on a bus, by the bus.
+    let bus_of = |path: &str| {
+        let parts: Vec<&str> = path.splitn(5, '/').collect();
+        let on_a_bus = parts.len() > 3 && !["queue", "archive"].contains(&parts[2]) && parts[3] != "default";
+        on_a_bus.then(|| (parts[0].to_owned(), parts[1].to_owned(), parts[3].to_owned()))
+    };
+    let ours: BTreeSet<_> =
+        before.keys().filter(|path| path.contains("/bus/")).filter_map(|path| bus_of(path)).collect();
+    for path in after.keys().filter(|path| !before.contains_key(*path)) {
+        if bus_of(path).is_some_and(|bus| ours.contains(&bus)) {
+            run.oracle.violate(Check::NeighbourTouched, format!("{path} is new on a bus of the first owner"));
+        }
+    }
+}
+
+/// Each bus that both want is told as another's.
+fn ask_told(run: &Run, ours: &Spec, theirs: &Spec, ended: &Ended) {
+    let theirs = theirs.buses();
+    for (place, _) in ours.buses() {
+        let wanted_by_both = theirs.contains_key(&place) && place.bus != "default";
+        let told = ended.after.findings.iter().any(|finding| {
+            let resource = finding.resource.to_string();
+            finding.code == FindingCode::OtherOwner
+                && resource.contains(&place.account)
+                && resource.ends_with(&place.bus)
+        });
+        if wanted_by_both && !told {
+            run.oracle.violate(Check::NeighbourTouched, format!("it is not told that {place:?} is another's"));
+        }
+    }
+}
