@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
-use support::{Bench, Example, Hands, SimulatedClock};
+use support::{Bench, Example, Hands, SimulatedClock, no_alerts};
 use wheelwright::config::SourceFiles;
 use wheelwright::daemon::config::Source;
 use wheelwright::daemon::{Daemon, Handle, Parts};
@@ -92,6 +92,7 @@ impl Running {
             clock,
             source: Arc::new(files.clone()),
             store: Arc::new(Store::in_memory().unwrap()),
+            alerts: no_alerts(),
             random: Box::new(|| 0.5),
         };
         let (daemon, handle) = Daemon::new(parts).unwrap();

@@ -2,8 +2,7 @@
 
 use crate::rows::{Door, EXTRAS};
 use crate::support::probes::{PLATFORM, US};
-use crate::support::{Bench, Example, SimulatedClock};
-use aws_types::SdkConfig;
+use crate::support::{Bench, Example, SimulatedClock, no_alerts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -14,7 +13,6 @@ use wheelwright::daemon::config::Source;
 use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, Scope};
-use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::port::{Clock as _, Fleet};
 use wheelwright::sim::SimulatedAws;
 use wheelwright::store::Store;
@@ -119,10 +117,7 @@ fn go_on<F: Fleet + 'static>(
         clock,
         source: Arc::new(files.clone()),
         store: store.clone(),
-        alerts: Arc::new(Switchboard::new(
-            Surroundings { config: SdkConfig::builder().build(), endpoint_url: None },
-            |_| None,
-        )),
+        alerts: no_alerts(),
         random: Box::new(|| 0.5),
     };
     let (daemon, handle) = Daemon::new(parts).unwrap();

@@ -1,7 +1,6 @@
 //! A daemon on the simulated AWS in this process, with a real clock and a real listener on loopback.
 
-use crate::support::{Example, SEQUENCE};
-use aws_types::SdkConfig;
+use crate::support::{Example, SEQUENCE, no_alerts};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,7 +16,6 @@ use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, SubscriptionId};
 use wheelwright::model::resource::RuleId;
 use wheelwright::model::route::Consumer;
-use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::port::Clock;
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::{Caller, Service, SimulatedAws};
@@ -89,10 +87,7 @@ pub(crate) async fn serve(more: &str, listen: Option<SocketAddr>) -> Served {
         clock: RealClock,
         source: Arc::new(Fixed(files)),
         store: Arc::new(Store::in_memory().unwrap()),
-        alerts: Arc::new(Switchboard::new(
-            Surroundings { config: SdkConfig::builder().build(), endpoint_url: None },
-            |_| None,
-        )),
+        alerts: no_alerts(),
         random: Box::new(|| 0.5),
     })
     .unwrap();

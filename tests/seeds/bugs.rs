@@ -521,7 +521,7 @@ fn forget_gaps(world: &mut World, now: wheelwright::model::ids::Moment) {
                 view.buses_read = true;
                 view.archives_read = true;
                 view.buses.values_mut().for_each(|bus| bus.rules_read = true);
-                Observation::Complete { at: now, view }
+                Observation::Complete { at: now, view: view.into() }
             }
         };
     }

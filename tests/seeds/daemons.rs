@@ -12,6 +12,7 @@ use crate::rng::Rng;
 use crate::run::{Kind, Report, Run};
 use crate::spec::Spec;
 use crate::trouble::Trouble;
+use aws_types::SdkConfig;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,7 @@ use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::Guard;
+use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::port::{Clock, Fleet};
 use wheelwright::sim::SnapshotItem;
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
@@ -184,11 +186,13 @@ impl Running {
         let faulty = FaultyFleet::new(watched, schedule).with_forks(Watched::fork);
         let life = Arc::new(Life::default());
         let fleet = Mortal { inner: faulty, life: Arc::clone(&life) };
+        let nowhere = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
         let parts = Parts {
             fleet: Arc::new(fleet),
             clock: site.clock.clone(),
             source: Arc::new(shelf.clone()),
             store: Arc::clone(store),
+            alerts: Arc::new(Switchboard::new(nowhere, |_| None)),
             random: Box::new(|| 0.5),
         };
         let (daemon, handle) = Daemon::new(parts).unwrap();

@@ -12,6 +12,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
+use aws_types::SdkConfig;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::Plan;
 use wheelwright::model::topology::Topology;
 use wheelwright::model::world::World;
+use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::plan::{Approval, Refusal};
 use wheelwright::port::{Clock, Fleet};
 use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
@@ -111,6 +113,12 @@ impl Example {
         aws.set_now_ms(i64::try_from(BEGINNING_MS).unwrap());
         aws
     }
+}
+
+/// Nobody to tell.
+pub(crate) fn no_alerts() -> Arc<Switchboard> {
+    let surroundings = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
+    Arc::new(Switchboard::new(surroundings, |_| None))
 }
 
 /// One operator with one topology before one simulated AWS.
