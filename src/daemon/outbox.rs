@@ -7,9 +7,9 @@ use crate::notify::{Channels, SendError, Switchboard};
 use crate::port::Clock;
 use crate::store::{Outgoing, Store, StoreError};
 use crate::telemetry::{AlertEnd, Metrics};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 
 /// Milliseconds from one look into the store to the next, if nothing is heard of the daemon.
 const LOOK_EVERY_MS: u64 = 1_000;
@@ -27,15 +27,14 @@ pub async fn deliver<C: Clock + Clone + 'static>(
     loop {
         let now = clock.now();
         let due = asked(&store, move |store| store.due_channels(now)).await.unwrap_or_default();
-        for channel in due {
-            let Some(brought_already) = lines.take(&channel) else { continue };
+        for channel in due.into_iter().filter(|channel| !lines.is_busy(channel)).collect::<Vec<_>>() {
+            let brought_already = lines.brought_already.remove(&channel).unwrap_or_default();
             let (store, metrics, clock) = (Arc::clone(&store), Arc::clone(&metrics), clock.clone());
-            let line = Line { channel, store, channels: alerts.channels(), metrics, clock, random, brought_already };
-            lines.under_way.spawn(line.bring());
+            lines.begin(Line { channel, store, channels: alerts.channels(), metrics, clock, random, brought_already });
         }
         tokio::select! {
             is_there = handle.changed() => if !is_there { break },
-            Some(ended) = lines.under_way.join_next() => lines.ended(ended),
+            Some(ended) = lines.under_way.join_next_with_id() => lines.ended(ended),
             () = clock.wait_ms(LOOK_EVERY_MS) => {}
         }
     }
@@ -45,33 +44,30 @@ pub async fn deliver<C: Clock + Clone + 'static>(
 /// The channels, each with at most one task that brings its alerts.
 #[derive(Default)]
 struct Lines {
-    under_way: JoinSet<(String, BTreeSet<u64>)>,
-    busy: BTreeSet<String>,
+    under_way: JoinSet<BTreeSet<u64>>,
+    busy: HashMap<task::Id, String>,
     /// By channel: what was brought and could not be kept as brought.
     brought_already: BTreeMap<String, BTreeSet<u64>>,
 }
 
 impl Lines {
-    /// What is known of a channel, for its next task; none while one is under way.
-    fn take(&mut self, channel: &str) -> Option<BTreeSet<u64>> {
-        self.busy.insert(channel.to_owned()).then(|| self.brought_already.remove(channel).unwrap_or_default())
+    fn is_busy(&self, channel: &str) -> bool {
+        self.busy.values().any(|busy| busy == channel)
     }
 
-    fn ended(&mut self, ended: Result<(String, BTreeSet<u64>), tokio::task::JoinError>) {
-        match ended {
-            Ok((channel, brought_already)) => {
-                self.busy.remove(&channel);
-                if !brought_already.is_empty() {
-                    self.brought_already.insert(channel, brought_already);
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "bringing alerts broke down, which is a mistake of wheelwright's; they are tried again");
-                // Whose it was is not known; one that is still under way would only be joined by a second.
-                if self.under_way.is_empty() {
-                    self.busy.clear();
-                }
-            }
+    fn begin<C: Clock + 'static>(&mut self, line: Line<C>) {
+        let channel = line.channel.clone();
+        let task = self.under_way.spawn(line.bring());
+        self.busy.insert(task.id(), channel);
+    }
+
+    fn ended(&mut self, ended: Result<(task::Id, BTreeSet<u64>), JoinError>) {
+        let (id, brought_already) = ended.unwrap_or_else(|error| {
+            tracing::error!(%error, "bringing alerts broke down, which is a mistake of wheelwright's; they are tried again");
+            (error.id(), BTreeSet::new())
+        });
+        if let Some(channel) = self.busy.remove(&id) {
+            self.brought_already.insert(channel, brought_already);
         }
     }
 }
@@ -90,7 +86,7 @@ struct Line<C> {
 
 impl<C: Clock> Line<C> {
     /// Brings what is due, one after the other. Returns what was brought and could not be kept.
-    async fn bring(mut self) -> (String, BTreeSet<u64>) {
+    async fn bring(mut self) -> BTreeSet<u64> {
         let (channel, now) = (self.channel.clone(), self.clock.now());
         let due = asked(&self.store, move |store| store.due_alerts(&channel, now)).await.unwrap_or_default();
         for outgoing in due {
@@ -110,7 +106,7 @@ impl<C: Clock> Line<C> {
                 break;
             }
         }
-        (self.channel, self.brought_already)
+        self.brought_already
     }
 
     async fn send(&self, outgoing: &Outgoing) -> Result<(), SendError> {
@@ -152,7 +148,7 @@ async fn asked<T: Send + 'static>(
     question: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Option<T> {
     let store = Arc::clone(store);
-    let answered = tokio::task::spawn_blocking(move || question(&store)).await;
+    let answered = task::spawn_blocking(move || question(&store)).await;
     let why = match answered {
         Ok(Ok(answer)) => return Some(answer),
         Ok(Err(error)) => error.to_string(),
