@@ -55,7 +55,9 @@ impl Store {
     }
 }
 
-#[allow(clippy::disallowed_methods)] // Keeping files is what this edge is for.
+/// Waits a moment for whoever is just ending: a daemon that is started as the last one goes, or a process that was forked while
+/// another store was open and has not begun its own program yet.
+#[allow(clippy::disallowed_methods)] // Keeping files is what this edge is for, and nothing else runs while they are opened.
 fn locked(folder: &Path) -> Result<File, StoreError> {
     let failed = |path: &Path, source| StoreError::Folder { path: path.into(), source };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -66,12 +68,21 @@ fn locked(folder: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&path)
         .map_err(|error| failed(&path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { folder: folder.into() }),
-        Err(TryLockError::Error(error)) => Err(failed(&path, error)),
+    let mut waits = LOCK_WAITS_MAX;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if waits > 0 => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { folder: folder.into() }),
+            Err(TryLockError::Error(error)) => return Err(failed(&path, error)),
+        }
+        waits -= 1;
     }
 }
+
+/// How long one wait for the lock is, and how many there are: a second in all.
+const LOCK_WAIT: Duration = Duration::from_millis(50);
+const LOCK_WAITS_MAX: u32 = 20;
 
 /// What was found in a file.
 enum Shape {
