@@ -15,8 +15,8 @@ use crate::model::topology::Origin;
 use crate::model::world::{LiveRule, World};
 use std::collections::BTreeSet;
 
-/// The step that bears the sequence, if the topology is newer than every live mark, asks for something and none of
-/// `steps` would bear it; always of the same thing for the same world. None where nothing of ours stands unchanged. It
+/// The step that bears the sequence, if the topology is newer than every live mark of the hubs, asks for something (or did) and
+/// none of `steps` would bear it; always of the same thing for the same world. None where nothing of ours stands unchanged. It
 /// waits for no step and none waits for it.
 pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<Step> {
     let newer = own::newest_sequence(desired, world)? < desired.revision.sequence;
@@ -31,7 +31,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         };
         marks && step.held_by.is_empty()
     };
-    if !newer || asks.is_empty() || steps.iter().any(bears) {
+    if !newer || steps.iter().any(bears) || (asks.is_empty() && !was_begun(desired, world)) {
         return None;
     }
     let written: BTreeSet<ResourceId> = steps.iter().map(|step| step.action.resource()).collect();
@@ -55,6 +55,13 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         team,
         origin: Some(origin),
     })
+}
+
+/// Whether something bears this topology's sequence already, wherever it is: then the hubs should, and where none does, another
+/// daemon's write came before the stamp.
+fn was_begun(desired: &Desired, world: &World) -> bool {
+    let sequence = Some(desired.revision.sequence);
+    world.scopes.keys().any(|scope| own::newest_in_scope(&desired.owner, world, scope) == sequence)
 }
 
 /// What bears the sequence, and how it is written.

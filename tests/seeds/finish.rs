@@ -24,7 +24,7 @@ impl State {
         let boxes: BTreeSet<String> = spec.mailboxes().into_iter().chain(old.mailboxes()).collect();
         let mut fork = aws.clone();
         fork.advance_ms(aws.settings.settle_ms);
-        let arrived = put_and_collect(&mut fork, &events, &boxes);
+        let (arrived, _) = put_and_collect(&mut fork, events.iter().enumerate(), &boxes);
         let mut wanted: BTreeMap<(usize, String), usize> = BTreeMap::new();
         for (probe, event) in events.iter().enumerate() {
             for (_, mailbox) in spec.expected(event, now_ms(&fork)) {

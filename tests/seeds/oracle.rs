@@ -71,6 +71,9 @@ const INBOX_RULE: &str = "team-inbox";
 const OPERATOR_ROLE: &str = "wheelwright-operator";
 pub(super) const STATEMENTS: &str = "ww_wheelwright_";
 
+/// Account and Region.
+type Scope = (String, String);
+
 /// An event that must keep arriving in one of these mailboxes once it did.
 #[derive(Clone)]
 struct Obligation {
@@ -83,6 +86,8 @@ struct Obligation {
 #[derive(Clone, Default)]
 pub(super) struct State {
     probes: Vec<Event>,
+    /// Where each probe came by when it was last put.
+    ways: Vec<BTreeSet<Scope>>,
     obligations: Vec<Obligation>,
     pub(super) foreign: BTreeMap<String, Value>,
     /// Where the operator has any business: buses, and for archives the scopes of hubs.
@@ -204,11 +209,12 @@ impl Oracle {
     pub fn watch(&self, specs: &[&Spec], aws: &SimulatedAws) {
         let mut state = self.state();
         (state.probes, state.obligations) = obligations(specs, now_ms(aws));
+        state.ways.clear();
         for spec in specs {
             state.allow_buses(spec);
         }
         state.log_read = aws.log().len();
-        state.ask_routes(aws, None);
+        state.ask_routes(aws, None, None);
     }
 
     /// An operator may write where this topology names buses.
@@ -230,7 +236,7 @@ impl Oracle {
         for obligation in &mut state.obligations {
             obligation.delivering = false;
         }
-        state.ask_routes(aws, None);
+        state.ask_routes(aws, None, None);
     }
 
     /// The operator has tried a write.
@@ -255,13 +261,12 @@ impl Oracle {
             state.furnish(aws, entry);
         }
         state.log_read = aws.log().len();
-        let places: BTreeSet<(&str, &str)> =
-            done.iter().map(|entry| (entry.account.as_str(), entry.region.as_str())).collect();
-        for (account, region) in places {
+        let places: BTreeSet<Scope> = done.iter().map(|entry| (entry.account.clone(), entry.region.clone())).collect();
+        for (account, region) in &places {
             state.ask_foreign_in(aws, account, region);
         }
         let last = done.last().map(|entry| format!("{} {} {}", entry.operation, entry.account, entry.input));
-        state.ask_routes(aws, last.as_deref());
+        state.ask_routes(aws, last.as_deref(), Some(&places));
     }
 
     /// All is done: every event of every publication is where it should be, and nowhere else; and nothing is left over.
@@ -364,13 +369,20 @@ impl State {
     }
 
     /// Puts the probes on a fork, as things are now and as they are when all writes have taken effect. With `write`,
-    /// whoever got its event before and does not now was interrupted by it.
-    fn ask_routes(&mut self, aws: &SimulatedAws, write: Option<&str>) {
+    /// whoever got its event before and does not now was interrupted by it. `written` are the scopes that something was written
+    /// in: what comes nowhere near them goes its way as before.
+    fn ask_routes(&mut self, aws: &SimulatedAws, write: Option<&str>, written: Option<&BTreeSet<Scope>>) {
         let settle_ms = aws.settings.settle_ms;
         let mut when = vec![0];
         if settle_ms > 0 {
             when.push(settle_ms);
         }
+        self.ways.resize(self.probes.len(), BTreeSet::new());
+        // What takes effect later may do so without a write.
+        let concerns = |way: &BTreeSet<Scope>| {
+            settle_ms > 0 || way.is_empty() || written.is_none_or(|written| !way.is_disjoint(written))
+        };
+        let asked: BTreeSet<usize> = (0..self.probes.len()).filter(|probe| concerns(&self.ways[*probe])).collect();
         let mut now_delivering = vec![true; self.obligations.len()];
         for later_ms in when {
             let mut fork = aws.clone();
@@ -378,16 +390,24 @@ impl State {
             if let Some(outage) = &self.outage {
                 outage.end(&mut fork);
             }
-            let boxes = self.obligations.iter().flat_map(|obligation| &obligation.any_of).cloned().collect();
-            let events = self.probes.clone();
-            let arrived = put_and_collect(&mut fork, &events, &boxes);
+            let obligations = self.obligations.iter().filter(|obligation| asked.contains(&obligation.probe));
+            let boxes = obligations.flat_map(|obligation| &obligation.any_of).cloned().collect();
+            let events = asked.iter().map(|probe| (*probe, &self.probes[*probe]));
+            let (arrived, ways) = put_and_collect(&mut fork, events, &boxes);
+            for (probe, way) in ways {
+                self.ways[probe] = way;
+            }
             let mut interrupted = Vec::new();
             for (at, obligation) in self.obligations.iter().enumerate() {
+                if !asked.contains(&obligation.probe) {
+                    now_delivering[at] = obligation.delivering;
+                    continue;
+                }
                 let found =
                     obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
                 now_delivering[at] &= found;
                 if obligation.delivering && !found {
-                    let event = &events[obligation.probe];
+                    let event = &self.probes[obligation.probe];
                     interrupted.push(format!("{} ({later_ms} ms later): {event:?} after {write:?}", obligation.about));
                 }
             }
@@ -462,21 +482,29 @@ fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
     (probes, obligations)
 }
 
-/// Puts each event, and counts it in each mailbox: by its place in `events`, and by mailbox.
-pub(super) fn put_and_collect(
+/// How often each event is in each mailbox, and where each came by.
+type Arrived = (BTreeMap<(usize, String), usize>, BTreeMap<usize, BTreeSet<Scope>>);
+
+/// Puts each event, and counts it in each mailbox.
+pub(super) fn put_and_collect<'e>(
     aws: &mut SimulatedAws,
-    events: &[Event],
+    events: impl Iterator<Item = (usize, &'e Event)>,
     boxes: &BTreeSet<String>,
-) -> BTreeMap<(usize, String), usize> {
-    for (probe, event) in events.iter().enumerate() {
+) -> Arrived {
+    let mut ways = BTreeMap::new();
+    for (probe, event) in events {
+        let before = aws.trace().len();
         let bus = Arn::bus(event.at.region, &event.at.account, &event.at.bus).to_string();
         let entry = EventEntry::new(&bus, &event.source, event.kind, SAMPLES[event.sample].detail(probe));
         if event.is_a_services() {
             aws.service_event(&event.account, event.at.region, &entry);
-            continue;
+        } else {
+            // Who may not put it has not put it.
+            let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
         }
-        // Who may not put it has not put it.
-        let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
+        let mut way = BTreeSet::from([(event.at.account.clone(), event.at.region.to_owned())]);
+        way.extend(aws.trace()[before..].iter().filter_map(|record| scope_of(&record.target_arn)));
+        ways.insert(probe, way);
     }
     let mut found = BTreeMap::new();
     for mailbox in boxes {
@@ -486,7 +514,14 @@ pub(super) fn put_and_collect(
             *found.entry((probe, mailbox.clone())).or_default() += 1;
         }
     }
-    found
+    (found, ways)
+}
+
+/// Account and Region of an ARN.
+fn scope_of(arn: &str) -> Option<Scope> {
+    let mut parts = arn.split(':').skip(3);
+    let region = parts.next()?.to_owned();
+    Some((parts.next()?.to_owned(), region))
 }
 
 fn probe_of(body: &str) -> Option<usize> {
