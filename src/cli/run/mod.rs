@@ -61,6 +61,8 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         token: Token::new(&opened.token),
     };
     tell_beginning(screen, &context, &state_folder, &opened.token_place);
+    // The daemon reads the topology itself, and again when it changes: it need not be there twice.
+    drop(context);
     let (ended, shutdown) = tokio::sync::watch::channel(false);
     let signals = listen_to_signals(ended).context("listening to signals")?;
     let served = serve(service, shutdown, |handle| tokio::spawn(signals.reload(handle))).await;
