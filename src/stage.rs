@@ -10,7 +10,7 @@ use crate::model::ids::Scope;
 use crate::model::resource::BusId;
 use crate::model::route::Consumer;
 use crate::model::settings::Settings;
-use crate::model::topology::{Access, Topology};
+use crate::model::topology::{Access, Hub, Topology};
 use crate::sim::call_door::{Operator, SimFleet};
 use crate::sim::{AwsError, Bootstrap, Caller, Permission, Service, SimulatedAws};
 use serde_json::json;
@@ -54,6 +54,19 @@ pub fn prepare(aws: &mut SimulatedAws, topology: &Topology, settings: &Settings,
     for queue in queues(desired) {
         create_queue(aws, &queue);
     }
+    for hub in topology.hubs.values() {
+        raise_quotas(aws, hub);
+    }
+}
+
+/// What AWS raised for a hub, in its account.
+fn raise_quotas(aws: &mut SimulatedAws, hub: &Hub) {
+    let account = hub.scope.account.to_string();
+    let mut quotas = aws.quotas(&account);
+    quotas.rules_per_bus = quotas.rules_per_bus.max(hub.quotas.rules_max);
+    quotas.policy_characters = quotas.policy_characters.max(hub.quotas.policy_characters_max);
+    quotas.pattern_characters = quotas.pattern_characters.max(hub.quotas.pattern_characters_max);
+    aws.set_quotas(&account, quotas);
 }
 
 /// What the template gives the operator role, as far as the simulated AWS tells actions apart: EventBridge whole, and to look

@@ -11,6 +11,7 @@ use crate::model::plan::{Guard, Plan, PlanSettings};
 use crate::plan::Approval;
 use crate::port::Clock as _;
 use crate::reconcile::sweep::{Silent, SweepSettings, Sweeper};
+use crate::report::text;
 use crate::sim::SimulatedAws;
 use crate::sim::call_door::SimFleet;
 use crate::stage;
@@ -27,16 +28,19 @@ pub(super) async fn plan_from(base: &Path, context: &Context, screen: Screen) ->
             return Ok(Err(exit));
         }
     };
+    if !base.topology.kept.is_empty() {
+        screen.say("The base has errors, so what the change does by itself cannot be told: what their teams have is not known.");
+        return Ok(Err(Exit::UserCanMend));
+    }
     // Which of the two is newer is not asked: the one is the change of the other.
     let after = base.desired.revision.sequence.saturating_add(1).max(context.desired.revision.sequence);
     let context = context.at(Revision { sequence: after, ..context.desired.revision.clone() });
     let mut aws = SimulatedAws::default();
-    for context in [&base, &context] {
-        stage::prepare(&mut aws, &context.topology, &context.settings, &context.desired);
-    }
+    stage::prepare(&mut aws, &base.topology, &base.settings, &base.desired);
     aws.set_now_ms(i64::try_from(MachineClock.now().0).unwrap_or_default());
     let fleet = stage::fleet(aws, &base.settings);
     come_up(&fleet, &base).await?;
+    stage::prepare(&mut fleet.world(), &context.topology, &context.settings, &context.desired);
     let fleet = SimFleet::new(fleet.shared(), stage::operator(&context.settings));
     let settings = context.sweep_settings();
     let sweeper = sweeper(&fleet, &context, &settings);
@@ -54,6 +58,11 @@ async fn come_up(fleet: &SimFleet, base: &Context) -> anyhow::Result<()> {
     let swept = sweeper.apply(world, &plan, &Approval { allow, plan_id: None }).await?;
     if let Some((step, outcome)) = swept.failures().next() {
         bail!("the base cannot be brought up on simulated accounts: {step:?}: {outcome:?}");
+    }
+    // What people outside have to add, or a stop that is over, is no matter here.
+    if !swept.after.is_empty() || swept.left_out > 0 || !swept.after.holds.is_empty() {
+        let left = text::summary(&swept.after);
+        bail!("the base cannot be brought up on simulated accounts, so the change by itself cannot be told: {left}");
     }
     Ok(())
 }

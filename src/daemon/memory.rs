@@ -31,7 +31,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Takes in what a scope answered; `jitter` is a number from 0 to 1.
+    /// Takes in what a scope answered; `jitter` is a number from 0 to 1. Whether it is newer than what was known.
     pub(super) fn arrived(
         &mut self,
         scope: Scope,
@@ -39,11 +39,11 @@ impl Memory {
         now: Moment,
         times: &SweepTimes,
         jitter: f64,
-    ) {
+    ) -> bool {
         // What was read before something newer came in tells of a world that is gone.
         let known_at = self.world.scopes.get(&scope).and_then(Observation::at);
         if observation.at().is_some_and(|at| known_at.is_some_and(|known_at| at < known_at)) {
-            return;
+            return false;
         }
         match &observation {
             Observation::Unreachable { why, .. } => {
@@ -54,8 +54,35 @@ impl Memory {
             }
         }
         self.world.scopes.insert(scope, observation);
+        true
+    }
+
+    /// The machine's clock was set back to `now`: what was seen counts as old, so that no break rests on it and whatever is read
+    /// next is newer; and nothing waits for a time that comes later than it was meant.
+    pub(super) fn clock_set_back(&mut self, now: Moment) {
+        let old = Moment(now.0.saturating_sub(OLD_MS));
+        for observation in self.world.scopes.values_mut() {
+            match observation {
+                Observation::Complete { at, .. }
+                | Observation::Partial { at, .. }
+                | Observation::Unreachable { at, .. } => {
+                    *at = old.min(*at);
+                }
+                Observation::NoAccess => {}
+            }
+        }
+        for time in [&mut self.last_fast, &mut self.last_full] {
+            *time = time.map(|time| time.min(now));
+        }
+        self.backoff.ask_now(|_| true, now);
+        for since in self.settling.since.values_mut().flatten() {
+            *since = now.min(*since);
+        }
     }
 }
+
+/// Older than anything that a break may rest on.
+const OLD_MS: u64 = 86_400_000;
 
 /// Whether a scope that failed with this class may answer later by itself.
 fn trouble_of(class: &str) -> Trouble {

@@ -4,18 +4,24 @@
 //! none. A scope that was read in full under that commit, and lacked nothing, is remembered: what is missing there later is drift,
 //! is told and mended as such.
 
+use crate::model::desired::Revision;
 use crate::model::finding::{Outcome, Severity};
 use crate::model::ids::Scope;
-use crate::model::plan::{Cause, Plan};
+use crate::model::plan::{Cause, Guard, Plan};
 use crate::model::world::{Met, Observation, World};
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Takes in a sweep: the plan that it left, and the scopes that it read to the end, each with whether all that we set was read.
 pub(super) fn see(world: &mut World, left: &Plan, read: &BTreeMap<Scope, bool>) {
-    let revision = &left.revision.id;
-    let mut met = world.met.take().filter(|met| met.revision == *revision).unwrap_or_default();
-    met.revision.clone_from(revision);
+    let met = world.met.take();
+    // Somebody applied a newer one: what it took away was meant.
+    if left.holds.iter().any(|hold| hold.guard == Guard::Superseded) {
+        return;
+    }
+    let Revision { id, sequence } = &left.revision;
+    let same = met.filter(|met| met.is_of(&left.revision));
+    let mut met = same.unwrap_or_else(|| Met { revision: id.clone(), sequence: *sequence, ..Met::default() });
     let lacking = lacking(left);
     let whole = read.iter().filter(|(_, in_full)| **in_full).map(|(scope, _)| scope);
     let seen = whole.filter(|scope| matches!(world.scopes.get(*scope), Some(Observation::Complete { .. })));

@@ -2,6 +2,7 @@
 //! beside one another: a channel that hangs keeps no other waiting.
 
 use super::turn::Handle;
+use crate::model::ids::Moment;
 use crate::notify::retry::{self, Next};
 use crate::notify::{Channels, SendError, Switchboard};
 use crate::port::Clock;
@@ -27,14 +28,14 @@ pub async fn deliver<C: Clock + Clone + 'static>(
     loop {
         let now = clock.now();
         let due = asked(&store, move |store| store.due_channels(now)).await.unwrap_or_default();
-        for channel in due.into_iter().filter(|channel| !lines.is_busy(channel)).collect::<Vec<_>>() {
+        for channel in due.into_iter().filter(|channel| lines.is_free(channel, now)).collect::<Vec<_>>() {
             let brought_already = lines.brought_already.remove(&channel).unwrap_or_default();
             let (store, metrics, clock) = (Arc::clone(&store), Arc::clone(&metrics), clock.clone());
             lines.begin(Line { channel, store, channels: alerts.channels(), metrics, clock, random, brought_already });
         }
         tokio::select! {
             is_there = handle.changed() => if !is_there { break },
-            Some(ended) = lines.under_way.join_next_with_id() => lines.ended(ended),
+            Some(ended) = lines.under_way.join_next_with_id() => lines.ended(ended, clock.now()),
             () = clock.wait_ms(LOOK_EVERY_MS) => {}
         }
     }
@@ -48,11 +49,16 @@ struct Lines {
     busy: HashMap<task::Id, String>,
     /// By channel: what was brought and could not be kept as brought.
     brought_already: BTreeMap<String, BTreeSet<u64>>,
+    /// By channel: when its last task ended. It is left alone for a moment then, whatever became of it.
+    ended: BTreeMap<String, Moment>,
 }
 
 impl Lines {
-    fn is_busy(&self, channel: &str) -> bool {
-        self.busy.values().any(|busy| busy == channel)
+    /// Whether a task may be begun for `channel`: none is under way, and the last one ended a while ago. (Or later than now, where
+    /// the clock was set back.)
+    fn is_free(&self, channel: &str, now: Moment) -> bool {
+        let rested = |ended: &Moment| now < *ended || now.millis_since(*ended) >= LOOK_EVERY_MS;
+        self.ended.get(channel).is_none_or(rested) && !self.busy.values().any(|busy| busy == channel)
     }
 
     fn begin<C: Clock + 'static>(&mut self, line: Line<C>) {
@@ -61,12 +67,13 @@ impl Lines {
         self.busy.insert(task.id(), channel);
     }
 
-    fn ended(&mut self, ended: Result<(task::Id, BTreeSet<u64>), JoinError>) {
+    fn ended(&mut self, ended: Result<(task::Id, BTreeSet<u64>), JoinError>, now: Moment) {
         let (id, brought_already) = ended.unwrap_or_else(|error| {
             tracing::error!(%error, "bringing alerts broke down, which is a mistake of wheelwright's; they are tried again");
             (error.id(), BTreeSet::new())
         });
         if let Some(channel) = self.busy.remove(&id) {
+            self.ended.insert(channel.clone(), now);
             self.brought_already.insert(channel, brought_already);
         }
     }

@@ -1,6 +1,6 @@
 //! Reading scopes, each in a task of its own: what hangs is left behind and comes in when it comes.
 
-use crate::model::desired::Desired;
+use crate::model::desired::{Desired, Revision};
 use crate::model::ids::Scope;
 use crate::model::world::{Gap, Observation};
 use crate::port::{Clock, Fleet};
@@ -18,6 +18,8 @@ pub(super) struct Arrival {
     pub(super) scope: Scope,
     pub(super) observation: Observation,
     pub(super) depth: Depth,
+    /// Which topology it was read for: that says what was worth reading.
+    pub(super) revision: Revision,
 }
 
 /// How a scope is read.
@@ -109,7 +111,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
     fn send(&mut self, scope: &Scope, errand: Errand) {
         if let Some(under_way) = self.under_way.get_mut(scope) {
             if !under_way.errand.serves(&errand) {
-                under_way.next = Some(errand);
+                // The newest topology, and as much as anybody asked for.
+                let depth = under_way.next.as_ref().map_or(errand.depth, |next| next.depth.max(errand.depth));
+                under_way.next = Some(Errand { depth, ..errand });
             }
             return;
         }
@@ -130,7 +134,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Reader<F, C> {
                 Err(_) => broken(&scope, &clock),
             };
             // Nobody listens any more where the daemon ends.
-            _ = arrivals.send(Arrival { scope, observation, depth });
+            _ = arrivals.send(Arrival { scope, observation, depth, revision: desired.revision.clone() });
         };
         tokio::spawn(reading.in_current_span());
     }
@@ -155,7 +159,6 @@ mod tests {
     use crate::call::{Answer, Call, CallError};
     use crate::config::Settings;
     use crate::expand::expand;
-    use crate::model::desired::Revision;
     use crate::model::ids::Moment;
     use crate::model::topology::{Kept, Topology};
     use std::sync::atomic::{AtomicBool, Ordering};

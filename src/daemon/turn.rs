@@ -370,9 +370,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     fn mind_the_clock(&mut self, now: Moment) {
         if now < self.seen_now {
             tracing::warn!(from = %self.seen_now, to = %now, "the machine's clock was set back");
-            for time in [&mut self.memory.last_fast, &mut self.memory.last_full, &mut self.last_ended] {
-                *time = time.map(|time| time.min(now));
-            }
+            self.memory.clock_set_back(now);
+            self.last_ended = self.last_ended.map(|ended| ended.min(now));
+            self.ask("clock", true, None, now);
             self.next_source = self.next_source.min(now);
             if let Some(pending) = &mut self.pending {
                 pending.at = pending.at.min(now);
@@ -474,20 +474,25 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     /// Takes in what a scope answered. Returns whether that is news: it was read, or is newly in trouble.
     fn arrived(&mut self, arrival: Arrival) -> bool {
-        let Arrival { scope, observation, depth } = arrival;
+        let Arrival { scope, observation, depth, revision } = arrival;
         self.waiting.remove(&scope);
-        // Taken off the roster while it was being read.
-        if !self.desired.as_ref().is_some_and(|desired| desired.scopes.contains(&scope)) {
+        // Taken off the roster while it was being read, or read for another topology: then it is on its way once more.
+        let of_now = |desired: &&Arc<Desired>| desired.scopes.contains(&scope) && desired.revision == revision;
+        if self.desired.as_ref().filter(of_now).is_none() {
             return false;
         }
         let was_unreachable = matches!(self.memory.world.scopes.get(&scope), Some(Observation::Unreachable { .. }));
         let is_news = !was_unreachable || !matches!(observation, Observation::Unreachable { .. });
-        if matches!(observation, Observation::Complete { .. }) {
-            *self.read.entry(scope.clone()).or_default() |= depth == Depth::Full;
-        }
+        let is_complete = matches!(observation, Observation::Complete { .. });
         let times = self.config.as_ref().map(|config| config.settings.sweep.clone()).unwrap_or_default();
         let jitter = (self.random)();
-        self.memory.arrived(scope, observation, self.clock.now(), &times, jitter);
+        if self.memory.arrived(scope.clone(), observation, self.clock.now(), &times, jitter) {
+            // What the world now holds of it, and nothing that was seen before.
+            match is_complete {
+                true => drop(self.read.insert(scope, depth == Depth::Full)),
+                false => drop(self.read.remove(&scope)),
+            }
+        }
         is_news
     }
 
@@ -639,7 +644,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                     }
                 }
                 arrival = reader.next() => {
-                    missing.remove(&arrival.scope);
+                    if arrival.revision == desired.revision {
+                        missing.remove(&arrival.scope);
+                    }
                     self.arrived(arrival);
                 }
                 () = &mut out_of_patience => break,

@@ -3,6 +3,7 @@
 //! Whether an observation may carry a break is a type: [`Evidence`] can only be had from complete
 //! observations that are recent enough, and a break cannot be built without one.
 
+use super::desired::Revision;
 use super::ids::{Moment, Scope};
 use super::mark::Mark;
 use super::resource::{ArchiveSpec, BusId, BusSettings, ResourceId, RuleId, TargetSpec};
@@ -28,6 +29,8 @@ pub struct World {
 pub struct Met {
     /// The topology's revision.
     pub revision: String,
+    /// Its place in the order: the same text may come back later, after another was applied.
+    pub sequence: u64,
     /// The scopes.
     pub scopes: BTreeSet<Scope>,
 }
@@ -119,10 +122,17 @@ impl Evidence {
     }
 }
 
+impl Met {
+    /// Whether it is about this topology.
+    pub fn is_of(&self, revision: &Revision) -> bool {
+        self.revision == revision.id && self.sequence == revision.sequence
+    }
+}
+
 impl World {
     /// Whether `scope` is known to have had all that this revision asks of it.
-    pub fn had_all_of(&self, revision: &str, scope: &Scope) -> bool {
-        self.met.as_ref().is_some_and(|met| met.revision == revision && met.scopes.contains(scope))
+    pub fn had_all_of(&self, revision: &Revision, scope: &Scope) -> bool {
+        self.met.as_ref().is_some_and(|met| met.is_of(revision) && met.scopes.contains(scope))
     }
 
     /// What was read of `scope`, complete or not.

@@ -127,7 +127,7 @@ impl Diff<'_> {
 
     /// Why something that should be there is not: taken away, or never made.
     pub(super) fn missing_cause(&self, scope: &Scope) -> Cause {
-        let was_there = self.applied_before || self.world.had_all_of(&self.desired.revision.id, scope);
+        let was_there = self.applied_before || self.world.had_all_of(&self.desired.revision, scope);
         if was_there { Cause::Drift } else { Cause::Intent }
     }
 

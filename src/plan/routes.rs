@@ -46,8 +46,11 @@ fn change(
     let drift = makes().any(|step| step.cause == Cause::Drift);
     if let Some(stop) = desired.stops.iter().find(|stop| stop.is_active && stop.route == *id) {
         // Where it delivers nothing already, whatever else is made for it makes no difference now.
-        let detail =
-            format!("held off until {}: {}; its events are dropped, not queued", stop.stop.until, stop.stop.reason);
+        let detail = format!(
+            "held off until {}: {}; its events are dropped, not queued",
+            stop.stop.until,
+            plain(&stop.stop.reason)
+        );
         return wheel.delivers(route, desired).then(|| RouteChange {
             route: id.to_string(),
             effect: RouteEffect::Stops,
@@ -150,14 +153,53 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
     stops.into_iter().map(stop).collect()
 }
 
+/// Text of a person's without what would move a terminal's cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 /// What a route takes and what it took, where people can see a difference.
 fn taken(desired: &Desired, world: &World, route: &Route) -> String {
     let wanted = desired.rules.get(&route.rule).map(|wanted| in_words(&wanted.spec.pattern.to_string()));
     let live = world.rule(&route.rule).and_then(|rule| rule.pattern.as_ref()).map(|live| in_words(&live.text));
     match (wanted, live) {
         (Some(wanted), Some(live)) if wanted != live => format!("; takes {wanted}; took {live}"),
-        _ => String::new(),
+        _ => pins(desired, world, route),
     }
+}
+
+/// Which publishing accounts come and go, and whether replays do, where nothing else of a pattern changes.
+fn pins(desired: &Desired, world: &World, route: &Route) -> String {
+    let fields = |text: String| serde_json::from_str::<Value>(&text).unwrap_or_default();
+    let wanted =
+        desired.rules.get(&route.rule).map(|wanted| fields(wanted.spec.pattern.to_string())).unwrap_or_default();
+    let live = world.rule(&route.rule).and_then(|rule| rule.pattern.as_ref()).map(|live| fields(live.text.clone()));
+    let live = live.unwrap_or_default();
+    let accounts = |pattern: &Value| -> BTreeSet<String> {
+        let accounts = pattern.get("account").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        accounts
+            .map(|account| {
+                account.parse().map_or_else(|_| account.to_owned(), |account| account_name(desired, account))
+            })
+            .collect()
+    };
+    let (new, old) = (accounts(&wanted), accounts(&live));
+    let listed =
+        |accounts: Vec<&String>| accounts.iter().map(|account| account.as_str()).collect::<Vec<_>>().join(", ");
+    let (come, go) = (listed(new.difference(&old).collect()), listed(old.difference(&new).collect()));
+    let mut told = String::new();
+    if !come.is_empty() {
+        told.push_str(&format!("; takes what {come} publish too"));
+    }
+    if !go.is_empty() {
+        told.push_str(&format!("; takes nothing more of what {go} publish"));
+    }
+    match (wanted.get("replay-name"), live.get("replay-name")) {
+        (Some(_), None) => told.push_str("; replays no more"),
+        (None, Some(_)) => told.push_str("; replays too"),
+        _ => {}
+    }
+    told
 }
 
 /// What a pattern of ours takes, for people: detail-types and sources, and conditions as they are. What we add to every pattern is
@@ -168,7 +210,8 @@ fn in_words(pattern: &str) -> String {
     fields.shift_remove("replay-name");
     let mut words = |key: &str| -> Option<String> {
         let values = fields.get(key)?.as_array()?;
-        let words: Option<Vec<&str>> = values.iter().map(Value::as_str).collect();
+        let words: Option<Vec<String>> =
+            values.iter().map(|value| Some(value.as_str()?.escape_debug().to_string())).collect();
         let words = words?.join(", ");
         fields.shift_remove(key);
         Some(words)

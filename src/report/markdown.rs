@@ -3,8 +3,10 @@
 use super::{AccountNames, Style, count, scope_name, text};
 use crate::model::desired::Desired;
 use crate::model::finding::Severity;
-use crate::model::plan::{Action, Cause, Guard, Plan, RouteChange, RouteEffect};
+use crate::model::ids::AccountId;
+use crate::model::plan::{Action, Cause, Guard, Plan, RouteChange, RouteEffect, Seen};
 use crate::model::resource::{BusId, Grantee};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Longest comment that GitHub takes, in characters, with room left for what a workflow adds around it
@@ -21,10 +23,12 @@ pub fn plan(plan: &Plan, desired: &Desired, about: &str) -> String {
     let id = if plan.is_empty() { String::new() } else { format!(" `{}`", plan.id) };
     _ = writeln!(out, "### wheelwright plan{id}{about}\n");
     in_short(&mut out, plan, desired);
-    routes(&mut out, plan);
     let mut tail = String::new();
     holds(&mut tail, plan, names);
     findings(&mut tail, plan, names);
+    let tail = cut(&tail, COMMENT_CHARACTERS_MAX / 4);
+    let room = COMMENT_CHARACTERS_MAX / 2;
+    routes(&mut out, plan, room);
     let room = COMMENT_CHARACTERS_MAX.saturating_sub(out.chars().count() + tail.chars().count());
     resources(&mut out, plan, names, room);
     out.push_str(&tail);
@@ -47,6 +51,7 @@ fn in_short(out: &mut String, plan: &Plan, desired: &Desired) {
         ("Start to receive", with(&[E::Starts]), "nobody"),
         ("Stop receiving", with(&[E::Stops]), "nobody"),
         ("Receive otherwise", others, "nobody"),
+        ("No longer forwarded", with(&[E::Ends]), "nothing"),
         ("Duplicates", listed(plan.routes.iter().filter(|change| change.duplicates)), "none"),
         ("Held", held(plan), "nothing"),
         ("Publishers", publishers(plan, desired), "have nothing to do"),
@@ -58,7 +63,7 @@ fn in_short(out: &mut String, plan: &Plan, desired: &Desired) {
 }
 
 fn listed<'a>(changes: impl Iterator<Item = &'a RouteChange>) -> Option<String> {
-    let names: Vec<String> = changes.map(|change| format!("`{}`", change.route.replace('`', "'"))).collect();
+    let names: Vec<String> = changes.map(|change| code(&change.route)).collect();
     let more = names.len().saturating_sub(NAMED_MAX);
     let told = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
     (!names.is_empty()).then(|| if more > 0 { format!("{told} and {more} more") } else { told })
@@ -79,36 +84,83 @@ fn publishers(plan: &Plan, desired: &Desired) -> Option<String> {
                 .to_owned(),
         );
     }
+    for (account, bus) in let_in(plan, desired) {
+        told.push(format!(
+            "`{account}` publishes to {bus} newly, and needs events:PutEvents on it in a policy of its own"
+        ));
+    }
     let is_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
-    for step in plan.steps.iter().filter(|step| step.cause == Cause::Intent) {
-        let Action::PutGrant { bus, grantee, .. } = &step.action else { continue };
-        if let (true, Grantee::Account(account)) = (is_hub(bus), grantee) {
-            let who = desired.account_names.get(account).map_or_else(|| account.to_string(), ToString::to_string);
-            told.push(format!(
-                "`{who}` is let in on bus `{}`: what publishes there needs events:PutEvents on it in a policy of its own",
-                bus.name
-            ));
+    for step in &plan.steps {
+        if let (Action::RemoveGrant { bus, .. }, Seen::Statement { statement }) = (&step.action, &step.seen)
+            && is_hub(bus)
+        {
+            let who = code(statement.sid.as_deref().unwrap_or("it"));
+            told.push(format!("whom statement {who} let in cannot put events on bus {} any more", code(&bus.name)));
         }
     }
-    told.dedup();
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-fn routes(out: &mut String, plan: &Plan) {
+/// Accounts whose publications reach a hub newly by their own calls.
+fn let_in(plan: &Plan, desired: &Desired) -> BTreeSet<(String, String)> {
+    let new_grant = |bus: &BusId, account: &AccountId| {
+        plan.steps.iter().filter(|step| step.cause == Cause::Intent).any(|step| {
+            matches!(&step.action, Action::PutGrant { bus: put, grantee: Grantee::Account(who), .. } if put == bus && who == account)
+        })
+    };
+    let publishes_newly = |(bus, account): &(BusId, AccountId)| {
+        new_grant(bus, account) && desired.publishers.contains_key(&(bus.clone(), *account))
+    };
+    let named = |(bus, account): &(BusId, AccountId)| {
+        let who = desired.account_names.get(account).map_or_else(|| account.to_string(), ToString::to_string);
+        (who, format!("bus {} in {}", code(&bus.name), bus.scope.region))
+    };
+    desired.publishers.keys().filter(|key| publishes_newly(key)).map(named).collect()
+}
+
+/// The table, as many rows as there is room for, in characters.
+fn routes(out: &mut String, plan: &Plan, mut room: usize) {
     if plan.routes.is_empty() {
         return;
     }
     out.push_str("| | route | path |\n|---|---|---|\n");
-    for change in &plan.routes {
+    for (told, change) in plan.routes.iter().enumerate() {
         let duplicates = if change.duplicates { " (duplicates for a while)" } else { "" };
-        _ = writeln!(out, "| **{}**{duplicates} | {} | {} |", change.effect, cell(&change.route), cell(&change.detail));
+        let row =
+            format!("| **{}**{duplicates} | {} | {} |\n", change.effect, cell(&change.route), cell(&change.detail));
+        match room.checked_sub(row.chars().count()) {
+            Some(left) => room = left,
+            None => {
+                _ = writeln!(out, "| | … and {} | |", count(plan.routes.len().saturating_sub(told), "more route"));
+                break;
+            }
+        }
+        out.push_str(&row);
     }
     out.push('\n');
 }
 
-/// Text that cannot end a table's cell.
+/// Text that cannot end a table's cell, nor say anything but itself: no link, mention, heading or tag comes of it.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '~' | '#' => out.extend(['\\', character]),
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            // With a character of no width behind it, it names nobody.
+            '@' => out.push_str("@\u{200b}"),
+            _ if character.is_control() => out.push(' '),
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+/// Text as code, on one line.
+fn code(text: &str) -> String {
+    let plain: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    format!("`{}`", plain.replace('`', "'"))
 }
 
 fn resources(out: &mut String, plan: &Plan, names: &AccountNames, room: usize) {

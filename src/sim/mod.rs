@@ -394,7 +394,8 @@ impl SimulatedAws {
         Some(Arc::make_mut(found))
     }
 
-    fn quotas(&self, account: &str) -> Quotas {
+    /// An account's quotas; AWS's defaults where there is no such account.
+    pub fn quotas(&self, account: &str) -> Quotas {
         self.account(account).map_or_else(Quotas::default, |found| found.quotas.clone())
     }
 }

@@ -42,7 +42,12 @@ impl Traces {
     /// # Errors
     /// What is set cannot be used.
     pub(super) fn begin(environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
-        let Some(endpoint) = ENDPOINTS.iter().find_map(|name| environment(name)) else { return Ok(Self(None)) };
+        // An empty variable is as good as none.
+        let set = |name: &str| environment(name).filter(|text| !text.is_empty());
+        let is_off = set("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let Some(endpoint) = ENDPOINTS.iter().find_map(|name| set(name)).filter(|_| !is_off) else {
+            return Ok(Self(None));
+        };
         let http = Http::reading(endpoint.starts_with("https:"), ANSWER_BYTES_MAX);
         let client = Client { http: Arc::new(http), runtime: Handle::current() };
         let exporter = SpanExporter::builder()
@@ -50,7 +55,7 @@ impl Traces {
             .with_http_client(client)
             .build()
             .with_context(|| format!("{} and what belongs to it", ENDPOINTS.join(" or ")))?;
-        let name = environment("OTEL_SERVICE_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+        let name = set("OTEL_SERVICE_NAME").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
         let resource = Resource::builder().with_service_name(name).build();
         Ok(Self(Some(SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build())))
     }
