@@ -48,9 +48,9 @@ use std::collections::BTreeMap;
 
 /// Seeds that once failed.
 const PLAIN_REGRESSIONS: &[u64] = &[1_192, 1_433, 2_356, 2_452, 2_891];
-const CALL_REGRESSIONS: &[u64] = &[276, 290, 1_021];
+const CALL_REGRESSIONS: &[u64] = &[276, 290, 1_021, 40_337];
 const SDK_REGRESSIONS: &[u64] = &[];
-const PAIR_REGRESSIONS: &[u64] = &[49, 1_103, 1_126];
+const PAIR_REGRESSIONS: &[u64] = &[49, 112, 1_103, 1_126];
 const OWNERS_REGRESSIONS: &[u64] = &[4, 15];
 /// How many seeds a deliberate bug is run with at once, and at most.
 const MUTANT_SEEDS_AT_ONCE: u64 = 6;
