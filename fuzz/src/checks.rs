@@ -88,7 +88,7 @@ fn same_in_all_spellings(pattern: &Pattern, event: Option<&Value>) {
     assert!(pattern.same_meaning(pattern) && pattern.covers(pattern));
     let spellings = [
         Pattern::parse(&pattern.to_string()),
-        Pattern::parse(&pattern.canonical_text()),
+        Pattern::parse(pattern.canonical_text()),
         Pattern::from_value(&pattern.to_value()),
     ];
     for spelling in spellings {
