@@ -78,7 +78,7 @@ pub(super) const VERBS: &[&str] = &[
 
 /// What sets off sweeps.
 pub(super) const TRIGGERS: &[&str] =
-    &["start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write"];
+    &["start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write", "clock"];
 
 /// A trigger's name, if it is one that we know.
 pub(super) fn trigger(name: &str) -> &'static str {
