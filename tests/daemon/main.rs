@@ -505,7 +505,7 @@ async fn alert_channels_that_cannot_be_opened_are_told_and_hold_nothing_else_up(
 async fn it_ends_at_once_while_it_waits_for_the_topology_to_come_to_rest() {
     let (example, aws) = example(ENFORCE);
     let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
-    let (began, clock) = (running.now(), running.clock.clone());
+    let (began, clock) = (running.now(), running.clock);
     running.end().await;
     assert_eq!(wheelwright::port::Clock::now(&clock), began);
 }
