@@ -5,6 +5,7 @@ use crate::{channel, mended, raised, surroundings};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use wheelwright::config::SourceFiles;
 use wheelwright::daemon::config::Source;
 use wheelwright::daemon::{Daemon, Parts, outbox};
@@ -19,13 +20,14 @@ use wheelwright::sim::SimulatedAws;
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::store::Store;
 
-/// A minute after the alerts were made, for ever: only the waiting is real.
+/// A minute after the alerts were made, and then as time goes.
 #[derive(Clone)]
-struct Soon;
+struct Soon(Instant);
 
 impl Clock for Soon {
     fn now(&self) -> Moment {
-        Moment(crate::NOW_SECS * 1_000 + 60_000)
+        let gone_ms = u64::try_from(self.0.elapsed().as_millis()).unwrap();
+        Moment(crate::NOW_SECS * 1_000 + 60_000 + gone_ms)
     }
 
     async fn wait_ms(&self, milliseconds: u64) {
@@ -56,16 +58,17 @@ async fn a_channel_that_hangs_keeps_no_other_waiting() {
     alerts.open(&settings).unwrap();
     let (store, alerts) = (Arc::new(Store::in_memory().unwrap()), Arc::new(alerts));
     let world = Arc::new(std::sync::Mutex::new(SimulatedAws::default()));
+    let clock = Soon(Instant::now());
     let parts = Parts {
         fleet: Arc::new(SimFleet::new(world, wheelwright::stage::operator(&wheelwright::config::Settings::default()))),
-        clock: Soon,
+        clock: clock.clone(),
         source: Arc::new(Nowhere),
         store: Arc::clone(&store),
         alerts: Arc::clone(&alerts),
         random: Box::new(|| 0.5),
     };
     let (_daemon, handle) = Daemon::new(parts).unwrap();
-    let delivering = tokio::spawn(outbox::deliver(handle, alerts, Arc::default(), Soon, || 7));
+    let delivering = tokio::spawn(outbox::deliver(handle, alerts, Arc::default(), clock, || 7));
     let to = |name: &str, alert: Alert| store.enqueue_alerts(&[(name.to_owned(), alert)]).unwrap();
     to("hangs", raised(Outcome::Held));
     hangs.request().await;
