@@ -226,13 +226,6 @@ pub struct OpenError {
     troubles: BTreeMap<String, Unready>,
 }
 
-impl OpenError {
-    /// Whether the channel of this name is one of them.
-    pub fn is_about(&self, channel: &str) -> bool {
-        self.troubles.contains_key(channel)
-    }
-}
-
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (name, trouble)) in self.troubles.iter().enumerate() {

@@ -41,20 +41,6 @@ impl Switchboard {
         Ok(())
     }
 
-    /// The same at the start, where there are none of before: those that can be opened are used.
-    ///
-    /// # Errors
-    /// The others.
-    pub fn open_those_that_can(&self, settings: &BTreeMap<String, ChannelSettings>) -> Result<(), OpenError> {
-        let opened = self.open(settings);
-        if let Err(error) = &opened {
-            let mut sound = settings.clone();
-            sound.retain(|name, _| !error.is_about(name));
-            self.open(&sound)?;
-        }
-        opened
-    }
-
     /// The channels that are in use.
     pub fn channels(&self) -> Arc<Channels> {
         self.in_use().channels.clone()

@@ -41,9 +41,8 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
     let (config, endpoint_url) = aws.surroundings();
     let surroundings = Surroundings { config, endpoint_url };
     let alerts = Switchboard::new(surroundings, crate::notify::secret::environment);
-    // A daemon that cannot tell one channel still mends, and tells the others (`channels-unready`).
-    if let Err(error) = alerts.open_those_that_can(&context.settings.alerts) {
-        tracing::error!(%error, "begins without these alert channels");
+    if let Err(error) = alerts.open(&context.settings.alerts) {
+        return refused(screen, &error.to_string());
     }
     let metrics = Arc::new(Metrics::default());
     let fleet = context.paced(Metered::new(aws, Arc::clone(&metrics)));
