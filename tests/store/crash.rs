@@ -44,8 +44,9 @@ fn a_daemon_that_is_killed_leaves_whole_sweeps_and_no_lock() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let told = lines.filter(|line| line.contains("kept ")).nth(2 + round).expect("the child keeps sweeps");
+        // Kept open: a child that cannot tell any more ends.
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let told = lines.by_ref().filter(|line| line.contains("kept ")).nth(2 + round).expect("the child keeps sweeps");
         let refused = Store::open(folder.path());
         child.kill().unwrap();
         child.wait().unwrap();
