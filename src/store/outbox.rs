@@ -147,7 +147,7 @@ impl Store {
     }
 }
 
-/// Each channel once, by its own index: none of the alerts behind the first that is due is looked at.
+/// Each channel once, by the index of what waits.
 pub(super) const DUE_CHANNELS: &str = "SELECT DISTINCT channel FROM outbox INDEXED BY outbox_waiting \
                                        WHERE ended IS NULL AND next_try <= ?1";
 /// What came after one that waits for another try waits with it, so that nothing is resolved before it was raised.
