@@ -81,8 +81,8 @@ impl Memory {
     }
 }
 
-/// Older than anything that a break may rest on.
-const OLD_MS: u64 = 86_400_000;
+/// Older than anything that a break may rest on: `[guards] fresh-secs-max` is a day at most.
+const OLD_MS: u64 = 2 * 86_400_000;
 
 /// Whether a scope that failed with this class may answer later by itself.
 fn trouble_of(class: &str) -> Trouble {

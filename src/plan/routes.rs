@@ -6,7 +6,7 @@ use crate::model::desired::Desired;
 use crate::model::ids::AccountId;
 use crate::model::mark::rule_stem;
 use crate::model::plan::{Action, Cause, Guard, RouteChange, RouteEffect, Seen, Step};
-use crate::model::resource::RuleId;
+use crate::model::resource::{BusId, RuleId};
 use crate::model::route::{Route, RouteId};
 use crate::model::topology::Via;
 use crate::model::world::World;
@@ -130,10 +130,9 @@ fn stops(desired: &Desired, world: &World, steps: &[Step]) -> Vec<RouteChange> {
         let stem = rule_stem(&rule.name).unwrap_or(&rule.name);
         let name = stem.strip_prefix("ww.").unwrap_or(stem);
         let live = world.rule(rule).and_then(|rule| rule.pattern.as_ref()).map_or("", |pattern| pattern.text.as_str());
-        let hubs =
-            desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| bus.arn().to_string());
-        let hubs: BTreeSet<String> = hubs.collect();
-        let is_hub = |arn: &String| hubs.contains(arn);
+        let is_hub = |arn: &String| {
+            BusId::of_arn(arn).and_then(|bus| desired.buses.get(&bus)).is_some_and(|wanted| wanted.team.is_none())
+        };
         let (effect, verb) = match destinations.iter().all(is_hub) {
             true => (RouteEffect::Ends, "is no longer forwarded to"),
             false => (RouteEffect::Stops, "no longer reaches"),

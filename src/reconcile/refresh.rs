@@ -4,9 +4,9 @@
 //! side, each under its own deadline.
 
 use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
-use crate::eventbridge::{Arn, BusPolicy, DEFAULT_BUS, Pattern};
+use crate::eventbridge::{BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, Digested as _};
-use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::ids::Scope;
 use crate::model::mark::{Mark, archive_prefix, statement_prefix};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
 use crate::model::topology::Tags;
@@ -367,7 +367,7 @@ impl<F: Fleet> Reading<'_, F> {
         let call = Call::DescribeArchive { archive: id.name.clone() };
         match self.fleet.call(self.scope, call.clone()).await? {
             Answer::Archive(archive) => {
-                let source = bus_of_arn(&archive.source_arn)
+                let source = BusId::of_arn(&archive.source_arn)
                     .unwrap_or_else(|| BusId { scope: self.scope.clone(), name: archive.source_arn.clone() });
                 let spec =
                     ArchiveSpec { source, description: archive.description, retention_days: archive.retention_days };
@@ -465,14 +465,6 @@ pub(super) fn as_targets(answer: Answer) -> Option<Page<(String, LiveTarget)>> {
 
 fn as_archives(answer: Answer) -> Option<Page<String>> {
     if let Answer::Archives(page) = answer { Some(page) } else { None }
-}
-
-/// The bus that an ARN names.
-fn bus_of_arn(text: &str) -> Option<BusId> {
-    let arn: Arn = text.parse().ok()?;
-    let name = arn.bus_name()?.to_owned();
-    let account: AccountId = arn.account.parse().ok()?;
-    Some(BusId { scope: Scope { account, region: Region::new(&arn.region) }, name })
 }
 
 /// A rule, if it is there.
