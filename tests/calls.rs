@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use support::{Bench, Example, Hands, SimulatedClock, no_alerts};
 use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::Source;
+use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Daemon, Handle, Parts};
 use wheelwright::model::desired::Revision;
 use wheelwright::port::{Clock as _, Fleet};
@@ -65,10 +65,10 @@ struct Running {
 struct Files(Arc<Mutex<(BTreeMap<String, String>, u64)>>);
 
 impl Source for Files {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
+    fn fetch(&self) -> Result<Fetched, String> {
         let files = self.0.lock().unwrap();
         let texts = files.0.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-        Ok((SourceFiles::new(texts), Revision { id: format!("test-{}", files.1), sequence: files.1 }))
+        Ok(Fetched::of(SourceFiles::new(texts), Revision { id: format!("test-{}", files.1), sequence: files.1 }))
     }
 }
 

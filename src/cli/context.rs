@@ -89,7 +89,12 @@ pub(super) fn read(folder: &Path, screen: Screen) -> Option<Read> {
 
 /// Reads and checks a config folder; what is wrong is told on standard error.
 pub(super) fn load(folder: &Path, screen: Screen) -> Result<Context, Exit> {
-    let Read { files, revision, loaded } = read(folder, screen).ok_or(Exit::UserCanMend)?;
+    judged(read(folder, screen).ok_or(Exit::UserCanMend)?, screen)
+}
+
+/// What was read, if it is sound; what is wrong with it is told on standard error.
+pub(super) fn judged(read: Read, screen: Screen) -> Result<Context, Exit> {
+    let Read { files, revision, loaded } = read;
     if !loaded.diagnostics.is_empty() {
         screen.say(config::render(&loaded.diagnostics, &files, diagnostic_style(screen.talk)).trim_end());
     }

@@ -114,8 +114,9 @@ struct PlanArgs {
     /// How to print the plan.
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     format: PlanFormat,
-    /// Show what the change from this config folder does by itself, on simulated accounts, without AWS.
-    #[arg(long, value_name = "DIR", conflicts_with = "endpoint_url")]
+    /// Show what the change from this config folder, or from this commit of the folder's git repository, does by itself, on
+    /// simulated accounts, without AWS.
+    #[arg(long, value_name = "DIR|REV", conflicts_with = "endpoint_url")]
     base: Option<PathBuf>,
     /// Exit with 3 if the plan is not empty.
     #[arg(long)]
@@ -144,6 +145,9 @@ struct RunArgs {
     /// The folder that the state is kept in; one daemon at a time. Default: `[state] folder`, or ./wheelwright-state.
     #[arg(long, value_name = "DIR", env = "WHEELWRIGHT_STATE")]
     state: Option<PathBuf>,
+    /// Take settings and topology from git, as this file says, and not from the config folder.
+    #[arg(long, value_name = "FILE", env = "WHEELWRIGHT_SOURCE")]
+    source: Option<PathBuf>,
     /// Where to listen, instead of what `[http] listen` says.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,

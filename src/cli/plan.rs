@@ -18,7 +18,7 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &PlanArgs) -> anyho
         Err(exit) => return Ok(exit),
     };
     let plan = match &args.base {
-        Some(base) => match rehearse::plan_from(base, &context, screen).await? {
+        Some(base) => match rehearse::plan_from(base, folder, &context, screen).await? {
             Ok(plan) => plan,
             Err(exit) => return Ok(exit),
         },

@@ -4,8 +4,9 @@
 //! somebody else changed meanwhile, and what a guard makes of it all shows in a plan at AWS alone.
 
 use super::Exit;
-use super::context::{Context, Screen, load};
+use super::context::{Context, Read, Screen, judged, load};
 use crate::cli::clock::MachineClock;
+use crate::config;
 use crate::model::desired::Revision;
 use crate::model::plan::{Guard, Plan, PlanSettings};
 use crate::plan::Approval;
@@ -14,14 +15,21 @@ use crate::reconcile::sweep::{Silent, SweepSettings, Sweeper};
 use crate::report::text;
 use crate::sim::SimulatedAws;
 use crate::sim::call_door::SimFleet;
+use crate::source::git::at_revision;
 use crate::stage;
 use anyhow::bail;
 use std::path::Path;
 use strum::IntoEnumIterator as _;
 
 /// Plans from the accounts as `base` asks for them to what `context` asks for.
-pub(super) async fn plan_from(base: &Path, context: &Context, screen: Screen) -> anyhow::Result<Result<Plan, Exit>> {
-    let base = match load(base, screen) {
+/// `base` is a config folder, or a commit, branch or tag of the repository that `folder` is in.
+pub(super) async fn plan_from(
+    base: &Path,
+    folder: &Path,
+    context: &Context,
+    screen: Screen,
+) -> anyhow::Result<Result<Plan, Exit>> {
+    let base = match load_base(base, folder, screen) {
         Ok(base) => base,
         Err(exit) => {
             screen.say("The base has errors, so what the change does by itself cannot be told.");
@@ -45,6 +53,18 @@ pub(super) async fn plan_from(base: &Path, context: &Context, screen: Screen) ->
     let settings = context.sweep_settings();
     let sweeper = sweeper(&fleet, &context, &settings);
     Ok(Ok(sweeper.plan(&sweeper.look().await)))
+}
+
+fn load_base(base: &Path, folder: &Path, screen: Screen) -> Result<Context, Exit> {
+    let (false, Some(revision)) = (base.is_dir(), base.to_str()) else { return load(base, screen) };
+    match at_revision(folder, revision) {
+        Ok((files, revision)) => judged(Read { loaded: config::load(&files), files, revision }, screen),
+        Err(error) => {
+            let why = format!("{} is no folder, and no commit either: {error}", base.display());
+            screen.say(&format!("{} {why}", screen.talk.bad("error:")));
+            Err(Exit::UserCanMend)
+        }
+    }
 }
 
 /// Brings the simulated accounts to what `base` asks for.

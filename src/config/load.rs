@@ -8,12 +8,14 @@ use super::owner;
 use super::raw::{Entry, FileOwner, RawAccount, RawHub, RawTeam, RawTopology};
 use super::settings;
 use super::settings_daemon::NamesUsed;
+use super::settings_git;
 use super::source::{Lines, SourceFile, SourceFiles, Written};
 use super::syntax;
 use super::values;
 use crate::eventbridge::quota;
 use crate::model::ids::IdError;
 use crate::model::settings::Settings;
+use crate::model::source::GitSettings;
 use crate::model::topology::{Access, HubGrant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -66,6 +68,15 @@ pub(super) fn settings(files: &SourceFiles, sink: &Sink) -> (Settings, NamesUsed
         settings = settings::read(&whole_file(context, table, "wheelwright.toml", &names), &mut used);
     });
     (settings, used)
+}
+
+/// What the file that names the topology's source says.
+pub(super) fn source(file: &SourceFile, sink: &Sink) -> Option<GitSettings> {
+    let mut settings = None;
+    parse(file, sink, |context, table, _| {
+        settings = settings_git::read(&whole_file(context, table, "the source's file", &["git"]));
+    });
+    settings
 }
 
 /// What the topology files say.

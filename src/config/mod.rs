@@ -46,6 +46,7 @@ mod schema;
 mod schema_daemon;
 mod settings;
 mod settings_daemon;
+mod settings_git;
 mod source;
 mod syntax;
 mod values;
@@ -58,6 +59,7 @@ pub use settings_daemon::is_https_or_loopback;
 pub use source::{FILE_BYTES_MAX, Fault, SETTINGS_PATH, SourceFile, SourceFiles};
 
 use crate::model::finding::Severity;
+use crate::model::source::GitSettings;
 use crate::model::topology::Topology;
 
 /// What a config folder says, and what is wrong with it.
@@ -78,6 +80,15 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
+}
+
+/// What `file` says of where the topology is (`wheelwright run --source`), if nothing in it is wrong; and what is wrong.
+pub fn load_source(file: &SourceFile) -> (Option<GitSettings>, Vec<Diagnostic>) {
+    let sink = diagnostic::Sink::default();
+    let settings = load::source(file, &sink);
+    let diagnostics = sink.sorted(|_| None);
+    let is_sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+    (settings.filter(|_| is_sound), diagnostics)
 }
 
 /// Reads, resolves and checks `files`.

@@ -279,7 +279,7 @@ pub fn is_https_or_loopback(url: &str) -> bool {
     }
 }
 
-fn secret(fields: &Fields<'_>, key: &str) -> Option<Secret> {
+pub(super) fn secret(fields: &Fields<'_>, key: &str) -> Option<Secret> {
     let (env, file) = (format!("{key}-env"), format!("{key}-file"));
     match (fields.text(&env), fields.text(&file)) {
         (Some(_), Some(file_too)) => {

@@ -6,6 +6,7 @@
 //! published after each change.
 
 pub mod config;
+mod look;
 mod lost;
 mod memory;
 mod met;

@@ -31,6 +31,7 @@ pub(super) struct Round<'a, F, C> {
     pub(super) restraints: &'a Restraints,
     pub(super) unready_stops: &'a [LiveStop],
     pub(super) topology_refused: Option<&'a str>,
+    pub(super) source_unreachable: Option<&'a str>,
     pub(super) channels_unready: Option<&'a str>,
     pub(super) state_lost: bool,
     /// Set where it should end as soon as it safely can.
@@ -130,6 +131,9 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         let mut concerns = Vec::new();
         if let Some(why) = self.topology_refused {
             concerns.push(Concern::of_operator(FindingCode::TopologyRefused, Outcome::Left, why));
+        }
+        if let Some(why) = self.source_unreachable {
+            concerns.push(Concern::of_operator(FindingCode::SourceUnreachable, Outcome::Left, why));
         }
         if let Some(why) = self.channels_unready {
             concerns.push(Concern::of_operator(FindingCode::ChannelsUnready, Outcome::Waiting, why));

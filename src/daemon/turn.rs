@@ -1,6 +1,6 @@
 //! The daemon's task: waits for what is due or asked for, and does one thing at a time.
 
-use super::config::{self, Config, Read, Source};
+use super::config::{Config, Source};
 use super::lost::Unknown;
 use super::memory::Memory;
 use super::met;
@@ -95,6 +95,8 @@ pub struct Daemon<F, C> {
     pub(super) published: watch::Sender<Arc<Status>>,
     pub(super) config: Option<Arc<Config>>,
     pub(super) topology_refused: Option<String>,
+    /// Why it is not known whether there is a newer topology.
+    pub(super) source_unreachable: Option<String>,
     /// What the source had at the last look, to see whether it has come to rest.
     pub(super) seen_revision: Option<String>,
     pub(super) next_source: Moment,
@@ -144,20 +146,6 @@ impl Request {
         Self { trigger, full: self.full || other.full, scopes, at: self.at.min(other.at) }
     }
 }
-
-/// What a look at the source saw: the same text for the same.
-fn name_of(read: &Read) -> String {
-    match read {
-        Read::Good(config) => config.revision.id.to_string(),
-        Read::Refused { revision: Some(revision), .. } => revision.id.to_string(),
-        Read::Refused { revision: None, why } => why.clone(),
-    }
-}
-
-/// Milliseconds between two looks at the source at the start.
-const LOOK_AGAIN_MS: u64 = 1_000;
-/// Looks at the start; then what comes to rest later is taken over later.
-const LOOKS_AT_START_MAX: u32 = 30;
 
 /// How the reading of a sweep ended.
 enum Reading {
@@ -209,6 +197,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             published,
             config: None,
             topology_refused: None,
+            source_unreachable: None,
             seen_revision: None,
             next_source: now,
             seen_now: now,
@@ -278,68 +267,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     fn say_goodbye(&self) {
         tracing::info!(uptime_ms = self.clock.now().millis_since(self.started), "ends");
-    }
-
-    /// Reads the topology for the first time: what two looks saw alike, as files may be on their way. Returns how many accounts may be
-    /// asked at once.
-    async fn read_source_at_start(&mut self) -> usize {
-        let mut read = self.fetch().await;
-        for _ in 0..LOOKS_AT_START_MAX {
-            let seen = name_of(&read);
-            self.clock.wait_ms(LOOK_AGAIN_MS).await;
-            read = self.fetch().await;
-            if name_of(&read) == seen {
-                self.take_over(read);
-                self.seen_revision = Some(seen);
-                break;
-            }
-        }
-        self.next_source = self.clock.now();
-        let settings = self.config.as_ref().map(|config| config.settings.pace.accounts_in_flight_max);
-        settings.unwrap_or(crate::config::Settings::default().pace.accounts_in_flight_max) as usize
-    }
-
-    async fn fetch(&self) -> Read {
-        let source = self.source.clone();
-        let read = tokio::task::spawn_blocking(move || config::read(&*source)).await;
-        read.unwrap_or_else(|error| Read::Refused { revision: None, why: format!("reading it failed: {error}") })
-    }
-
-    /// Goes by another topology, if it is good. Returns whether anything changed.
-    fn take_over(&mut self, read: Read) -> bool {
-        match read {
-            Read::Good(config) => {
-                let is_new = self.config.as_ref().is_none_or(|old| old.revision != config.revision);
-                let was_refused = self.topology_refused.take().is_some();
-                if is_new {
-                    let (revision, sequence) = (&config.revision.id, config.revision.sequence);
-                    tracing::info!(%revision, sequence, "goes by this topology");
-                    self.memory.backoff.config_changed();
-                    self.config = Some(Arc::from(config));
-                    self.open_channels();
-                }
-                is_new || was_refused
-            }
-            Read::Refused { revision, why } => {
-                let is_new = self.topology_refused.as_ref() != Some(&why);
-                if is_new {
-                    let revision = revision.map(|revision| revision.id.to_string()).unwrap_or_default();
-                    tracing::error!(revision, why, "the topology cannot be used; the last good one stands");
-                    self.topology_refused = Some(why);
-                }
-                is_new
-            }
-        }
-    }
-
-    /// Uses the alert channels that the settings say, if all of them can be opened.
-    fn open_channels(&mut self) {
-        let Some(config) = &self.config else { return };
-        let opened = self.alerts.open(&config.settings.alerts).map_err(|error| error.to_string());
-        if let Err(why) = &opened {
-            tracing::error!(why, "the alert channels were changed and cannot be opened; those of before go on");
-        }
-        self.channels_unready = opened.err();
     }
 
     /// Asks for a sweep, together with one that is asked for already.
@@ -447,19 +374,6 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         times.into_iter().min().unwrap_or(now)
     }
 
-    /// Looks whether the topology changed. A change counts when two looks saw the same: files are not read while they are being written.
-    async fn look_at_source(&mut self, now: Moment) {
-        let every_ms =
-            self.config.as_ref().map_or(5_000, |config| u64::from(config.settings.sweep.source_every_secs) * 1_000);
-        self.next_source = now.plus_ms(every_ms);
-        let read = self.fetch().await;
-        let revision = name_of(&read);
-        let at_rest = self.seen_revision.replace(revision.clone()).as_ref() == Some(&revision);
-        if at_rest && self.take_over(read) {
-            self.ask("topology", true, None, now);
-        }
-    }
-
     async fn prune(&mut self, now: Moment) {
         self.next_prune = now.plus_ms(PRUNE_EVERY_MS);
         let Some(settings) = self.config.as_ref().map(|config| config.settings.state.clone()) else { return };
@@ -539,6 +453,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let fleet = self.fleet.clone();
         let clock = self.clock.clone();
         let topology_refused = self.topology_refused.clone();
+        let source_unreachable = self.source_unreachable.clone();
         let channels_unready = self.channels_unready.clone();
         let mut memory = std::mem::take(&mut self.memory);
         let mut asked_meanwhile = Vec::new();
@@ -552,6 +467,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 restraints: &restraints,
                 unready_stops: &unready_stops,
                 topology_refused: topology_refused.as_deref(),
+                source_unreachable: source_unreachable.as_deref(),
                 channels_unready: channels_unready.as_deref(),
                 state_lost: self.orders.state_lost,
                 interrupt: &interrupt,

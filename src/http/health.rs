@@ -49,9 +49,9 @@ pub(super) async fn readyz(State(surface): State<Shared>) -> Result<Json<Health>
         return Ok(Json(Health { status: "ready" }));
     }
     let why = match (&status.topology_refused, &status.config) {
-        (Some(why), _) => format!("there is no good topology yet: {why}"),
+        (Some(why), None) => format!("there is no good topology yet: {why}"),
         (None, None) => "the topology is not read yet".to_owned(),
-        (None, Some(_)) => "the first sweep is not done yet".to_owned(),
+        (_, Some(_)) => "the first sweep is not done yet".to_owned(),
     };
     Err(Problem::unready(why))
 }

@@ -4,7 +4,7 @@
 //! and decides nothing. The shapes of its answers are its own (`view.rs`), so that the model can change without them.
 //!
 //! **What is refused, and cheaply:** on loopback, requests whose `Host` is not this machine (DNS rebinding); elsewhere, everything
-//! but the health checks without the token; orders without it, everywhere. What is asked costs a bounded amount: connections at
+//! but the health checks without the token; orders without it, everywhere; a forge without its own proof. What is asked costs a bounded amount: connections at
 //! once, a head's time and size, a body's size, a request's time, a connection's time, rows of an answer, and questions to the
 //! store at once, so that sweeps go on whatever clients do. There is no CORS: a page of another origin reads nothing.
 
@@ -12,6 +12,7 @@ mod access;
 mod ask;
 mod follow;
 mod health;
+mod hook;
 mod orders;
 mod problem;
 mod reads;
@@ -22,6 +23,7 @@ mod why;
 
 pub use access::Token;
 pub use follow::follow;
+pub use hook::Hook;
 pub use serve::{CONNECTIONS_MAX, HEAD_SECS_MAX, serve};
 
 use crate::daemon::Handle;
@@ -43,6 +45,8 @@ pub struct Parts {
     pub token: Token,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// What a forge that calls proves itself with; none: nobody is heard there.
+    pub hook: Option<Hook>,
     /// The time, as the daemon has it.
     pub now: Arc<dyn Fn() -> Moment + Send + Sync>,
 }
@@ -62,6 +66,7 @@ struct Surface {
     metrics: Arc<Metrics>,
     token: Token,
     listen: SocketAddr,
+    hook: Option<Hook>,
     now: Arc<dyn Fn() -> Moment + Send + Sync>,
     /// Questions to the store at once: each may hold a thread, and the sweeps need the store as well.
     store_turns: Arc<Semaphore>,
@@ -71,9 +76,9 @@ const STORE_QUESTIONS_MAX: usize = 4;
 
 /// The surface of a daemon.
 pub fn router(parts: Parts) -> Router {
-    let Parts { handle, metrics, token, listen, now } = parts;
+    let Parts { handle, metrics, token, listen, hook, now } = parts;
     let store_turns = Arc::new(Semaphore::new(STORE_QUESTIONS_MAX));
-    let surface = Arc::new(Surface { handle, metrics, token, listen, now, store_turns });
+    let surface = Arc::new(Surface { handle, metrics, token, listen, hook, now, store_turns });
     let router = operations().into_iter().fold(Router::new(), |router, operation| {
         let (_, path, handler) = operation;
         router.route(path, handler)
@@ -111,5 +116,6 @@ fn operations() -> Vec<(&'static str, &'static str, MethodRouter<Shared>)> {
         ("post", "/api/v1/resume", post(orders::resume)),
         ("post", "/api/v1/stops", post(orders::stop)),
         ("post", "/api/v1/start", post(orders::start)),
+        ("post", hook::PATH, post(hook::hook)),
     ]
 }

@@ -134,6 +134,8 @@ pub enum FindingCode {
     PlanHeld,
     /// The topology could not be read or has errors that stop all of it: the last good one stands.
     TopologyRefused,
+    /// The topology's source does not answer: whether there is a newer one is not known.
+    SourceUnreachable,
     /// The daemon's state was there and is gone: nothing is written until a person has looked.
     StateLost,
     /// Somebody else takes back what we write, again and again: the thing is left alone.
@@ -191,6 +193,7 @@ impl FindingCode {
             | Self::MarkCopied
             | Self::RouteStopped
             | Self::PlanHeld
+            | Self::SourceUnreachable
             | Self::Adopt => Severity::Warning,
             Self::ForeignGrant | Self::ForeignRule | Self::UnreadIdle | Self::StopExpired => Severity::Info,
         }
@@ -368,6 +371,9 @@ impl FindingCode {
             }
             Self::TopologyRefused => {
                 "The topology could not be read, or has errors that concern all of it. The daemon goes on with the last good one, and takes nothing away that it does not know. `wheelwright check` tells each mistake with its place."
+            }
+            Self::SourceUnreachable => {
+                "The repository that the topology comes from could not be fetched, several times over. The daemon goes on with the newest commit that it has: drift is mended, and what people changed since waits. The text says what the remote answered; a token that ran out and a host whose key changed are the usual reasons."
             }
             Self::StateLost => {
                 "The daemon's state file is new, and the accounts bear marks of ours: pauses, stops and breakers that it held are not known any more. Nothing is written until a person has looked at what should be held off, and says `wheelwright resume --state-lost`."

@@ -21,5 +21,6 @@ pub mod plan;
 pub mod resource;
 pub mod route;
 pub mod settings;
+pub mod source;
 pub mod topology;
 pub mod world;

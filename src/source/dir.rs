@@ -3,6 +3,7 @@
 //! A checkout that a sidecar keeps fresh is such a folder. Symbolic links are followed, as mounted config volumes are
 //! made of them; a loop of links ends at the limit of depth.
 
+use super::{DEPTH_MAX, FILES_MAX, REVISION_CHARACTERS, TOPOLOGY};
 use crate::config::{FILE_BYTES_MAX, SETTINGS_PATH, SourceFile, SourceFiles};
 use crate::model::desired::Revision;
 use crate::model::mark::long_digest;
@@ -10,11 +11,6 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
-
-/// Most files of one folder.
-pub const FILES_MAX: usize = 10_000;
-/// Most folders within each other.
-pub const DEPTH_MAX: usize = 16;
 
 /// Why a config folder could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -149,9 +145,6 @@ impl Found<'_> {
 fn exists(path: &Path) -> Result<bool, SourceError> {
     path.try_exists().map_err(|source| SourceError::Unreadable { path: path.into(), source })
 }
-
-const TOPOLOGY: &str = "topology";
-const REVISION_CHARACTERS: usize = 12;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::Source;
+use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, Scope};
@@ -38,13 +38,13 @@ impl Files {
 }
 
 impl Source for Files {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
+    fn fetch(&self) -> Result<Fetched, String> {
         let files = self.0.lock().unwrap();
         if files.0.is_empty() {
             return Err("the folder is gone".into());
         }
         let texts = files.0.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-        Ok((SourceFiles::new(texts), Revision { id: format!("test-{}", files.1), sequence: files.1 }))
+        Ok(Fetched::of(SourceFiles::new(texts), Revision { id: format!("test-{}", files.1), sequence: files.1 }))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::Source;
+use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Daemon, Handle, Parts, Status};
 use wheelwright::http::{self, Token};
 use wheelwright::model::desired::Revision;
@@ -53,8 +53,8 @@ impl Clock for RealClock {
 struct Fixed(SourceFiles);
 
 impl Source for Fixed {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
-        Ok((self.0.clone(), Revision { id: "abc1234".into(), sequence: SEQUENCE }))
+    fn fetch(&self) -> Result<Fetched, String> {
+        Ok(Fetched::of(self.0.clone(), Revision { id: "abc1234".into(), sequence: SEQUENCE }))
     }
 }
 
@@ -98,6 +98,7 @@ pub(crate) async fn serve(more: &str, listen: Option<SocketAddr>) -> Served {
         handle: handle.clone(),
         metrics: Arc::clone(&metrics),
         token: Token::new(TOKEN),
+        hook: None,
         listen: listen.unwrap_or(address),
         now: Arc::new(|| RealClock.now()),
     });

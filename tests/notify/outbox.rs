@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::Source;
+use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Daemon, Parts, outbox};
 use wheelwright::model::alert::Alert;
 use wheelwright::model::desired::Revision;
@@ -39,7 +39,7 @@ impl Clock for Soon {
 struct Nowhere;
 
 impl Source for Nowhere {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
+    fn fetch(&self) -> Result<Fetched, String> {
         Err("there is none".into())
     }
 }

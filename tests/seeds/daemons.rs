@@ -21,7 +21,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::Source;
+use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
 use wheelwright::model::desired::Revision;
 use wheelwright::model::ids::{Moment, Scope};
@@ -93,7 +93,7 @@ impl Shelf {
 }
 
 impl Source for Shelf {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
+    fn fetch(&self) -> Result<Fetched, String> {
         let held = self.0.lock().unwrap();
         if held.is_gone {
             return Err("the folder is gone".to_owned());
@@ -101,7 +101,10 @@ impl Source for Shelf {
         let texts: Vec<String> = held.files.values().cloned().collect();
         let id = wheelwright::model::mark::Digest::of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
         let files = held.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-        Ok((SourceFiles::new(files), Revision { id: format!("{id}-{}", held.sequence), sequence: held.sequence }))
+        Ok(Fetched::of(
+            SourceFiles::new(files),
+            Revision { id: format!("{id}-{}", held.sequence), sequence: held.sequence },
+        ))
     }
 }
 

@@ -7,10 +7,9 @@ use crate::cli::clock::MachineClock;
 use crate::cli::run::state::{random, random_share};
 use crate::cli::run::{Service, Traces, log, serve};
 use crate::config::{self, SETTINGS_PATH, SourceFiles};
-use crate::daemon::config::Source;
+use crate::daemon::config::{Fetched, Source};
 use crate::daemon::{Parts, nothing_is_lost};
 use crate::http::Token;
-use crate::model::desired::Revision;
 use crate::model::resource::RuleId;
 use crate::notify::{Surroundings, Switchboard};
 use crate::port::Clock as _;
@@ -48,14 +47,14 @@ kind = \"log\"
 struct Example;
 
 impl Source for Example {
-    fn fetch(&self) -> Result<(SourceFiles, Revision), String> {
+    fn fetch(&self) -> Result<Fetched, String> {
         let files = example::files();
         let of_demo = |file: &config::SourceFile| match &*file.path {
             SETTINGS_PATH => (file.path.to_string(), format!("{}{SETTINGS}", file.text)),
             _ => (file.path.to_string(), file.text.to_string()),
         };
         let texts: Vec<(String, String)> = files.iter().map(of_demo).collect();
-        Ok((SourceFiles::new(texts), example::revision()))
+        Ok(Fetched::of(SourceFiles::new(texts), example::revision()))
     }
 }
 
@@ -88,7 +87,7 @@ impl Demo {
             alerts: Arc::new(Switchboard::new(surroundings, |_| None)),
             random: Box::new(random_share),
         };
-        let service = Service { parts, metrics, listen: LISTEN, token: Token::new(&token) };
+        let service = Service { parts, metrics, listen: LISTEN, token: Token::new(&token), hook: None };
         let (end, shutdown) = watch::channel(false);
         tokio::spawn(async move {
             _ = tokio::signal::ctrl_c().await;

@@ -2,6 +2,7 @@
 
 pub(super) mod log;
 mod service;
+mod source;
 pub(super) mod state;
 mod traces;
 
@@ -9,9 +10,9 @@ pub(super) use service::{Service, serve};
 pub(super) use traces::Traces;
 
 use super::clock::MachineClock;
-use super::context::{Context, Screen, load};
+use super::context::{Context, Screen};
 use super::{Exit, RunArgs};
-use crate::daemon::config::Folder;
+use crate::daemon::config::Source;
 use crate::daemon::{Command, Handle, Parts, SIGNAL};
 use crate::http::Token;
 use crate::notify::{Surroundings, Switchboard};
@@ -28,8 +29,8 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         Err(error) => return refused(screen, &format!("{error:#}")),
     };
     log::begin(args.log, args.log_level, &traces);
-    let context = match load(folder, screen) {
-        Ok(context) => context,
+    let source::Begun { context, source, hook } = match source::begin(folder, screen, args).await? {
+        Ok(begun) => begun,
         Err(exit) => return Ok(exit),
     };
     let state_folder = state::folder(args.state.as_deref(), &context.settings);
@@ -49,7 +50,7 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
     let parts = Parts {
         fleet: Arc::new(fleet),
         clock: MachineClock,
-        source: Arc::new(Folder(folder.to_owned())),
+        source: Arc::clone(&source),
         store: Arc::new(opened.store),
         alerts: Arc::new(alerts),
         random: Box::new(state::random_share),
@@ -59,13 +60,14 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         metrics,
         listen: args.listen.unwrap_or(context.settings.http.listen),
         token: Token::new(&opened.token),
+        hook,
     };
     tell_beginning(screen, &context, &state_folder, &opened.token_place);
     // The daemon reads the topology itself, and again when it changes: it need not be there twice.
     drop(context);
     let (ended, shutdown) = tokio::sync::watch::channel(false);
     let signals = listen_to_signals(ended).context("listening to signals")?;
-    let served = serve(service, shutdown, |handle| tokio::spawn(signals.reload(handle))).await;
+    let served = serve(service, shutdown, |handle| tokio::spawn(signals.reload(handle, source))).await;
     traces.end().await;
     served.map(|()| Exit::Done)
 }
@@ -111,8 +113,9 @@ fn listen_to_signals(ended: tokio::sync::watch::Sender<bool>) -> std::io::Result
 }
 
 impl Signals {
-    async fn reload(mut self, handle: Handle) {
+    async fn reload(mut self, handle: Handle, source: Arc<dyn Source>) {
         while self.hang_up.recv().await.is_some() {
+            source.look_now();
             _ = handle.tell(Command::Sweep { scopes: BTreeSet::new(), full: true }, SIGNAL).await;
         }
     }

@@ -20,6 +20,7 @@ pub(in crate::cli) struct Service<F, C> {
     pub(in crate::cli) metrics: Arc<Metrics>,
     pub(in crate::cli) listen: SocketAddr,
     pub(in crate::cli) token: Token,
+    pub(in crate::cli) hook: Option<http::Hook>,
 }
 
 /// Milliseconds that the daemon may take to end, once it is told to: a step's calls, each with its timeout.
@@ -37,7 +38,7 @@ where
     F: Fleet + 'static,
     C: Clock + Clone + 'static,
 {
-    let Service { parts, metrics, listen, token } = service;
+    let Service { parts, metrics, listen, token, hook } = service;
     let (clock, alerts) = (parts.clock.clone(), Arc::clone(&parts.alerts));
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("listening on {listen}: is another daemon running? `[http] listen` or --listen names another")
@@ -50,6 +51,7 @@ where
         metrics: Arc::clone(&metrics),
         token,
         listen,
+        hook,
         now: Arc::new(move || of_clock.now()),
     });
     tracing::info!(%listen, "serves /livez, /readyz, /metrics and /api/v1");
