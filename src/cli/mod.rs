@@ -9,6 +9,8 @@ mod clock;
 mod context;
 mod demo;
 mod doctor;
+mod format;
+mod init;
 mod offline;
 mod plan;
 mod progress;
@@ -75,6 +77,17 @@ enum Command {
         /// The code, as `second-hop`; without one, every code in a line each.
         code: Option<String>,
     },
+    /// Write the first file of something: of a team.
+    Init {
+        #[command(subcommand)]
+        what: InitWhat,
+    },
+    /// Lay all files out alike, and keep their comments.
+    Fmt {
+        /// Change nothing; exit with 1 if a file is not formatted.
+        #[arg(long)]
+        check: bool,
+    },
     /// Print the JSON Schema of the topology files, for editors.
     Schema,
     /// Draw the topology.
@@ -105,6 +118,37 @@ struct AwsArgs {
     /// Where STS, EventBridge, IAM and SQS are, instead of AWS's endpoints (AWS_ENDPOINT_URL is honoured too).
     #[arg(long, global = true, value_name = "URL")]
     endpoint_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum InitWhat {
+    /// A team's file: its name, contact and spoke, what it publishes and what it needs. Asks for what no flag says.
+    Team(InitTeam),
+}
+
+#[derive(Debug, Args)]
+struct InitTeam {
+    /// The team's name: small letters, digits and `-`.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// How the team is reached when its routes break.
+    #[arg(long, value_name = "TEXT")]
+    contact: Option<String>,
+    /// The hub that it uses. Default: the only one.
+    #[arg(long, value_name = "HUB")]
+    hub: Option<String>,
+    /// Its account, as the roster calls it.
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// The bus that its events come to, which is made for it. Default: its name.
+    #[arg(long, value_name = "BUS")]
+    bus: Option<String>,
+    /// The source that it publishes under, as `com.acme.orders`.
+    #[arg(long, value_name = "SOURCE")]
+    publishes: Option<String>,
+    /// A publication that it needs, as `payments.settlements`. May be given more than once.
+    #[arg(long, value_name = "TEAM.PUBLICATION")]
+    subscribes: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -341,6 +385,8 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Check { format } => offline::check(&cli.config, screen, *format),
         Command::Explain { code } => offline::explain(code.as_deref()),
+        Command::Init { what: InitWhat::Team(asked) } => init::team(&cli.config, screen, asked),
+        Command::Fmt { check } => format::run(&cli.config, screen, *check),
         Command::Schema => offline::schema(),
         Command::Graph { format } => offline::graph(&cli.config, screen, *format),
         Command::Plan(args) => plan::run(&cli.config, screen, args).await,

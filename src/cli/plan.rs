@@ -4,10 +4,12 @@ use super::clock::MachineClock;
 use super::context::{Context, Screen, load};
 use super::progress::Progress;
 use super::{Exit, PlanArgs, PlanFormat, rehearse};
+use crate::model::desired::Desired;
 use crate::model::plan::Plan;
 use crate::model::world::World;
 use crate::port::Fleet;
 use crate::reconcile::sweep::Sweeper;
+use crate::report::markdown::About;
 use crate::report::{markdown, text};
 use anyhow::Context as _;
 use std::path::Path;
@@ -17,18 +19,17 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &PlanArgs) -> anyho
         Ok(context) => context,
         Err(exit) => return Ok(exit),
     };
-    let plan = match &args.base {
+    let (plan, base) = match &args.base {
         Some(base) => match rehearse::plan_from(base, folder, &context, screen).await? {
-            Ok(plan) => plan,
+            Ok((plan, base)) => (plan, Some(base)),
             Err(exit) => return Ok(exit),
         },
         None => {
             let fleet = context.fleet(args.aws.endpoint_url.as_deref()).await;
-            look_and_plan(&context, screen, &fleet).await.1
+            (look_and_plan(&context, screen, &fleet).await.1, None)
         }
     };
-    let about = if args.base.is_some() { ": this change by itself" } else { "" };
-    screen.print(&rendered(&plan, &context, screen, args.format, about)?)?;
+    screen.print(&rendered(&plan, &context, screen, args.format, base.as_ref())?)?;
     let exit = exit_of(&plan);
     if exit == Exit::Done && args.expect_no_changes && !plan.is_empty() {
         return Ok(Exit::ChangesPending);
@@ -47,7 +48,14 @@ pub(super) async fn look_and_plan<F: Fleet>(context: &Context, screen: Screen, f
     (world, plan)
 }
 
-fn rendered(plan: &Plan, context: &Context, screen: Screen, format: PlanFormat, about: &str) -> anyhow::Result<String> {
+fn rendered(
+    plan: &Plan,
+    context: &Context,
+    screen: Screen,
+    format: PlanFormat,
+    base: Option<&Desired>,
+) -> anyhow::Result<String> {
+    let about = About { base, settle_secs: context.settings.pace.settle_secs };
     Ok(match format {
         PlanFormat::Text => text::plan(plan, &context.names, screen.out),
         PlanFormat::Markdown => markdown::plan(plan, &context.desired, about),

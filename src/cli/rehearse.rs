@@ -7,7 +7,7 @@ use super::Exit;
 use super::context::{Context, Read, Screen, judged, load};
 use crate::cli::clock::MachineClock;
 use crate::config;
-use crate::model::desired::Revision;
+use crate::model::desired::{Desired, Revision};
 use crate::model::plan::{Guard, Plan, PlanSettings};
 use crate::plan::Approval;
 use crate::port::Clock as _;
@@ -28,7 +28,7 @@ pub(super) async fn plan_from(
     folder: &Path,
     context: &Context,
     screen: Screen,
-) -> anyhow::Result<Result<Plan, Exit>> {
+) -> anyhow::Result<Result<(Plan, Desired), Exit>> {
     let base = match load_base(base, folder, screen) {
         Ok(base) => base,
         Err(exit) => {
@@ -52,7 +52,8 @@ pub(super) async fn plan_from(
     let fleet = SimFleet::new(fleet.shared(), stage::operator(&context.settings));
     let settings = context.sweep_settings();
     let sweeper = sweeper(&fleet, &context, &settings);
-    Ok(Ok(sweeper.plan(&sweeper.look().await)))
+    let plan = sweeper.plan(&sweeper.look().await);
+    Ok(Ok((plan, base.desired)))
 }
 
 fn load_base(base: &Path, folder: &Path, screen: Screen) -> Result<Context, Exit> {

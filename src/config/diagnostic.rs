@@ -53,6 +53,8 @@ pub enum DiagnosticCode {
     BadAddress,
     /// Times that come again, and are none.
     BadTimes,
+    /// A file speaks for whom the settings do not let it.
+    OutOfReach,
     /// The topology has no file, or no hub.
     EmptyTopology,
     /// A name that wheelwright or AWS does not take.

@@ -81,6 +81,17 @@ wrong:  [freeze.weekend]
 right:  [freeze.weekend]
         from = \"0 18 * * FRI\"";
 
+    OutOfReach => "Where wheelwright.toml has a `[path.\"…\"]`, it says for each file or folder of the topology which teams, accounts and sources it may name, and with `platform = true` that it may declare accounts, hubs and the organisation. The nearest entry counts. So a team whose people may merge changes to their own file cannot take another team's account for their spoke, or publish as another team.
+
+wrong:  # topology/teams/ledger.toml
+        [publish.fakes]
+        source = \"com.acme.payments\"
+right:  # wheelwright.toml, whose reviewers are the platform team
+        [path.\"topology/teams/ledger.toml\"]
+        teams = [\"ledger\"]
+        accounts = [\"ledger-*\"]
+        sources = [\"com.acme.ledger\"]";
+
     OutOfBounds => "The number is outside what AWS takes, or outside what wheelwright can do without harm: more than 50 calls a second would take the whole control-plane quota of an account and Region from its team.
 See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
 

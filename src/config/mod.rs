@@ -47,6 +47,7 @@ mod schema_daemon;
 mod settings;
 mod settings_daemon;
 mod settings_git;
+mod settings_paths;
 mod source;
 mod syntax;
 mod values;
@@ -98,6 +99,7 @@ pub fn load(files: &SourceFiles) -> Loaded {
     let raw = load::topology(files, &sink);
     let index = index::Index::new(&raw, &sink);
     settings_daemon::check_names(&names_used, &index, &sink);
+    check::reach(&raw, &settings, &sink);
     let topology = lower::lower(&index, &sink);
     let told = || sink.sorted(|path| index.team_of(path));
     let topology = check::check(&topology, &index, &settings, &sink)

@@ -92,6 +92,12 @@ fn remote(fields: &Fields<'_>) -> Option<Remote> {
                 "expected `https://…`; `http://` only to 127.0.0.1, ::1 or localhost",
             );
         }
+        if text.contains(['?', '#']) {
+            return fail(
+                "a URL with a question or a fragment in it".into(),
+                "take it out; a token comes from `token-env` or `token-file`",
+            );
+        }
         only_for(fields, &SSH_ONLY, "a remote over HTTPS");
         let token = secret(fields, "token");
         let user = fields.text("user").map_or_else(|| USER.to_owned(), |user| user.value);

@@ -48,6 +48,14 @@ pub(super) async fn hook(
         ));
     };
     let (parts, body) = request.into_parts();
+    let unproven = || {
+        let message = "this needs the secret of [git]: as the key of `x-hub-signature-256`, or as `x-gitlab-token`";
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    };
+    // Who does not even claim to know it is not listened to.
+    if ![SECRET].iter().chain(&SIGNATURES).any(|name| parts.headers.contains_key(*name)) {
+        return Err(unproven());
+    }
     let too_large = |_| {
         let message =
             format!("the body is larger than {HOOK_BYTES_MAX} bytes; the next look sees the push all the same");
@@ -55,8 +63,7 @@ pub(super) async fn hook(
     };
     let bytes = to_bytes(body, HOOK_BYTES_MAX).await.map_err(too_large)?;
     if !is_proven(&parts.headers, &bytes, hook.secret.as_bytes()) {
-        let message = "this needs the secret of [git]: as the key of `x-hub-signature-256`, or as `x-gitlab-token`";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message));
+        return Err(unproven());
     }
     (hook.look)();
     Ok((StatusCode::ACCEPTED, Json(Heard { status: "looking" })))

@@ -36,6 +36,36 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Who is told: `[alert.NAME]`.
     pub alerts: BTreeMap<String, ChannelSettings>,
+    /// Which file may speak for whom: `[path."…"]`, by file or folder of the config folder. Empty: every file for everybody.
+    pub paths: BTreeMap<String, PathReach>,
+}
+
+/// `[path."…"]`: what a file of the topology, or those of a folder, may declare.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct PathReach {
+    /// The teams that may be declared there.
+    pub teams: Claims,
+    /// The accounts, by their names in the roster, that may be a spoke's, a publisher's, or a destination's.
+    pub accounts: Claims,
+    /// The sources that may be published under.
+    pub sources: Claims,
+    /// Whether accounts, hubs and the organisation may be declared there.
+    pub platform: bool,
+}
+
+/// Names, or beginnings of names with a `*` after them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Claims(pub Vec<String>);
+
+impl Claims {
+    /// Whether `name` is one of them.
+    pub fn cover(&self, name: &str) -> bool {
+        self.0.iter().any(|claim| match claim.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => claim == name,
+        })
+    }
 }
 
 /// `[operator]`.
@@ -314,6 +344,7 @@ impl Default for Settings {
             state: StateSettings { folder: None, days_max: 90, mib_max: 512 },
             http: HttpSettings::default(),
             alerts: BTreeMap::new(),
+            paths: BTreeMap::new(),
         }
     }
 }

@@ -174,7 +174,7 @@ fn set(
     let mut found = differences(&settings, ours, live, &wanted.spec.description);
     if found.is_empty() && cause == Cause::Intent {
         // The mark says what was asked for; left as it is, later drift would be taken for intent.
-        found.push((FindingCode::DescriptionChanged, "its mark, for what is asked now".to_owned()));
+        found.push((FindingCode::DescriptionChanged, "its mark, in the description".to_owned()));
     }
     if found.is_empty() {
         return;

@@ -121,7 +121,7 @@ pub fn reason(guard: Guard) -> &'static str {
             "a step would leave a route that stays without a destination: what replaces it is not planned; the findings say why"
         }
         Guard::PublishersMove => {
-            "publishers of routes that stay are cut off where they put events today: name it when they have moved"
+            "events that publishers of routes that stay put where they do today would reach nobody any more: let it go when they have moved"
         }
         Guard::Observe => {
             "the mode here is observe: the daemon looks and tells; set `enforce` in [mode], or let a person apply"

@@ -72,14 +72,35 @@ fn change(
         return None;
     };
     let mut detail = path(desired, route);
+    if effect == RouteEffect::Starts
+        && let Some(wanted) = desired.rules.get(&route.rule)
+    {
+        detail.push_str(&format!("; takes {}", in_words(&wanted.spec.pattern.to_string())));
+    }
+    if moves {
+        detail.push_str(&left(desired, route, steps));
+    }
     if matches!(effect, RouteEffect::Narrows | RouteEffect::Widens | RouteEffect::Changes) {
         detail.push_str(&taken(desired, world, route));
     }
     if publishers_move {
         detail
-            .push_str("; publishers must move: they are cut off where they put events today once that guard is named");
+            .push_str("; publishers must move: where they put events today nothing is forwarded any more once `publishers-move` is let go");
     }
     Some(RouteChange { route: id.to_string(), effect, detail, duplicates: moves })
+}
+
+/// Where a route that moves delivered until now.
+fn left(desired: &Desired, route: &Route, steps: &[&Step]) -> String {
+    let mut arns = BTreeSet::new();
+    for step in steps.iter().filter(|step| step.is_break() && takes_route_away(step, route)) {
+        if let (Action::RemoveTargets { .. }, Seen::Targets { targets }) = (&step.action, &step.seen) {
+            arns.extend(targets.values().map(|target| target.spec.arn.as_str()));
+        }
+    }
+    arns.remove(route.destination_arn.as_str());
+    let places: Vec<String> = arns.into_iter().map(|arn| short_arn(desired, arn)).collect();
+    if places.is_empty() { String::new() } else { format!("; no longer to {}", places.join(", ")) }
 }
 
 fn takes_route_away(step: &Step, route: &Route) -> bool {

@@ -204,7 +204,7 @@ fn compare(
     let mut differences = differences(&wanted.spec, &ours, live);
     if differences.is_empty() && cause == Cause::Intent && held_by.is_none() && targets.is_some() {
         // The mark says what was asked for; left as it is, later drift would be taken for intent.
-        differences.push((FindingCode::DescriptionChanged, "its mark, for what is asked now".to_owned()));
+        differences.push((FindingCode::DescriptionChanged, "its mark, in the description".to_owned()));
     }
     let loses = live_pattern.filter(|live| !wanted.spec.pattern.covers(live));
     // Without a mark it cannot be told whether the topology or a hand changed the pattern: the careful way serves both.

@@ -39,8 +39,10 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
         some_rule(desired, world, &written).or_else(|| some_bus(desired, world, &written))?;
     // What is held as a whole was not applied: the stamp waits with it, and goes when it is let go.
     let held_by = if asks.iter().all(|step| !step.held_by.is_empty()) { easiest(&asks) } else { BTreeSet::new() };
-    let detail =
-        format!("as it is, with the mark of sequence {}: an older topology stops at it", desired.revision.sequence);
+    let detail = format!(
+        "nothing but its mark: it bears number {} now, at which an older topology stops",
+        desired.revision.sequence
+    );
     Some(Step {
         action,
         seen,

@@ -16,13 +16,26 @@ pub const COMMENT_CHARACTERS_MAX: usize = 64_000;
 /// By what a workflow finds its comment again, to edit it in place.
 pub const COMMENT_MARK: &str = "<!-- wheelwright plan -->";
 
+/// What a comment is about beyond its plan.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// What was asked for before, where the plan is that of a change by itself.
+    pub base: Option<&'a Desired>,
+    /// Seconds between the last make and the first break.
+    pub settle_secs: u32,
+}
+
 /// The whole plan; the folded part is cut where it would not fit into a comment, and says so. What it is about is in the heading.
-pub fn plan(plan: &Plan, desired: &Desired, about: &str) -> String {
+pub fn plan(plan: &Plan, desired: &Desired, about: About<'_>) -> String {
     let names = &desired.account_names;
     let mut out = format!("{COMMENT_MARK}\n");
     let id = if plan.is_empty() { String::new() } else { format!(" `{}`", plan.id) };
-    _ = writeln!(out, "### wheelwright plan{id}{about}\n");
-    in_short(&mut out, plan, desired);
+    let heading = if about.base.is_some() { ": this change by itself" } else { "" };
+    _ = writeln!(out, "### wheelwright plan{id}{heading}\n");
+    in_short(&mut out, plan, desired, about);
+    if about.base.is_some() && !plan.is_empty() {
+        out.push_str(BY_ITSELF);
+    }
     let mut tail = String::new();
     holds(&mut tail, plan, names);
     findings(&mut tail, plan, names);
@@ -35,29 +48,42 @@ pub fn plan(plan: &Plan, desired: &Desired, about: &str) -> String {
     cut(&out, COMMENT_CHARACTERS_MAX)
 }
 
+/// What a plan from a base is, and is not.
+const BY_ITSELF: &str = "_Compared with the base of this change, on simulated accounts: what is live, drift and other changes are not in it. \
+    Done when the operator goes by it, after the merge._\n\n";
+
 /// Names of one answer that are told; the table has the others.
 const NAMED_MAX: usize = 10;
 
 /// What everybody asks first, each with an answer, also where that is "nobody".
-fn in_short(out: &mut String, plan: &Plan, desired: &Desired) {
+fn in_short(out: &mut String, plan: &Plan, desired: &Desired, about: About<'_>) {
     if plan.is_empty() {
         _ = writeln!(out, "{}\n", text::summary(plan));
         return;
     }
     let with = |effects: &[RouteEffect]| listed(plan.routes.iter().filter(|change| effects.contains(&change.effect)));
     use RouteEffect as E;
-    let others = with(&[E::Mends, E::Moves, E::Narrows, E::Widens, E::Changes]);
+    let twice = listed(plan.routes.iter().filter(|change| change.duplicates));
+    let twice = twice
+        .map(|routes| format!("{routes}: for some {} s the old and the new place both receive", about.settle_secs));
     let answers = [
         ("Start to receive", with(&[E::Starts]), "nobody"),
         ("Stop receiving", with(&[E::Stops]), "nobody"),
-        ("Receive otherwise", others, "nobody"),
-        ("No longer forwarded", with(&[E::Ends]), "nothing"),
-        ("Duplicates", listed(plan.routes.iter().filter(|change| change.duplicates)), "none"),
+        ("Receive less", with(&[E::Narrows]), ""),
+        ("Receive more", with(&[E::Widens]), ""),
+        ("Receive other events", with(&[E::Changes]), ""),
+        ("Are reached another way", with(&[E::Moves]), ""),
+        ("Are mended", with(&[E::Mends]), ""),
+        ("No longer forwarded", with(&[E::Ends]), ""),
+        ("Duplicates", twice, "none"),
         ("Held", held(plan), "nothing"),
-        ("Publishers", publishers(plan, desired), "have nothing to do"),
+        ("Publishers", publishers(plan, desired, about), "nothing changes for them"),
     ];
     for (question, answer, nothing) in answers {
-        _ = writeln!(out, "- **{question}**: {}", answer.unwrap_or_else(|| nothing.to_owned()));
+        let answer = answer.unwrap_or_else(|| nothing.to_owned());
+        if !answer.is_empty() {
+            _ = writeln!(out, "- **{question}**: {answer}");
+        }
     }
     _ = writeln!(out, "\n{}\n", text::summary(plan));
 }
@@ -76,17 +102,29 @@ fn held(plan: &Plan) -> Option<String> {
 }
 
 /// What those who publish have to do, as far as a plan knows.
-fn publishers(plan: &Plan, desired: &Desired) -> Option<String> {
+fn publishers(plan: &Plan, desired: &Desired, about: About<'_>) -> Option<String> {
     let mut told = Vec::new();
     if plan.holds.iter().any(|hold| hold.guard == Guard::PublishersMove) {
-        told.push(
-            "have to put their events on the hub first, as the rows say that name it; then the guard is let go"
-                .to_owned(),
-        );
-    }
-    for (account, bus) in let_in(plan, desired) {
+        let moved: BTreeSet<&str> = plan
+            .routes
+            .iter()
+            .filter(|change| change.effect == RouteEffect::Moves)
+            .map(|change| change.route.as_str())
+            .collect();
+        let routes = desired.routes.iter().filter(|(id, _)| moved.contains(id.to_string().as_str()));
+        let buses: BTreeSet<String> = routes.map(|(_, route)| code(&route.hub_bus.arn())).collect();
+        let buses: Vec<String> = buses.into_iter().collect();
         told.push(format!(
-            "`{account}` publishes to {bus} newly, and needs events:PutEvents on it in a policy of its own"
+            "have to put their events to {} from now on, instead of where they put them today; when all of them do, somebody lets \
+             `publishers-move` go",
+            buses.join(", ")
+        ));
+    }
+    let newly = about.base.map_or_else(|| let_in(plan, desired), |base| begin(base, desired));
+    for (account, bus, sources) in newly {
+        told.push(format!(
+            "{account} publishes {sources} newly: it puts to {bus}, which lets it in, and needs events:PutEvents on it in a policy of \
+             its own"
         ));
     }
     let is_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
@@ -101,8 +139,29 @@ fn publishers(plan: &Plan, desired: &Desired) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
+/// Accounts that publish under a source for the first time by their own calls: who, where, what.
+fn begin(base: &Desired, desired: &Desired) -> BTreeSet<(String, String, String)> {
+    let mut newly = BTreeSet::new();
+    for (key @ (bus, account), wanted) in &desired.publishers {
+        let before = base.publishers.get(key).map(|wanted| &wanted.spec.sources);
+        let sources = wanted.spec.sources.iter().filter(|source| before.is_none_or(|before| !before.contains(*source)));
+        let sources: Vec<String> = sources.map(|source| code(source)).collect();
+        if !sources.is_empty() {
+            newly.insert((account_in_words(desired, account), code(&bus.arn()), sources.join(", ")));
+        }
+    }
+    newly
+}
+
+fn account_in_words(desired: &Desired, account: &AccountId) -> String {
+    match desired.account_names.get(account) {
+        Some(name) => format!("{} ({account})", code(name.as_str())),
+        None => code(&account.to_string()),
+    }
+}
+
 /// Accounts whose publications reach a hub newly by their own calls.
-fn let_in(plan: &Plan, desired: &Desired) -> BTreeSet<(String, String)> {
+fn let_in(plan: &Plan, desired: &Desired) -> BTreeSet<(String, String, String)> {
     let new_grant = |bus: &BusId, account: &AccountId| {
         plan.steps.iter().filter(|step| step.cause == Cause::Intent).any(|step| {
             matches!(&step.action, Action::PutGrant { bus: put, grantee: Grantee::Account(who), .. } if put == bus && who == account)
@@ -111,11 +170,12 @@ fn let_in(plan: &Plan, desired: &Desired) -> BTreeSet<(String, String)> {
     let publishes_newly = |(bus, account): &(BusId, AccountId)| {
         new_grant(bus, account) && desired.publishers.contains_key(&(bus.clone(), *account))
     };
-    let named = |(bus, account): &(BusId, AccountId)| {
-        let who = desired.account_names.get(account).map_or_else(|| account.to_string(), ToString::to_string);
-        (who, format!("bus {} in {}", code(&bus.name), bus.scope.region))
-    };
-    desired.publishers.keys().filter(|key| publishes_newly(key)).map(named).collect()
+    let all = desired.publishers.iter().filter(|(key, _)| publishes_newly(key));
+    let named = all.map(|((bus, account), wanted)| {
+        let sources: Vec<String> = wanted.spec.sources.iter().map(|source| code(source)).collect();
+        (account_in_words(desired, account), code(&bus.arn()), sources.join(", "))
+    });
+    named.collect()
 }
 
 /// The table, as many rows as there is room for, in characters.
@@ -186,7 +246,14 @@ fn holds(out: &mut String, plan: &Plan, names: &AccountNames) {
     out.push_str("**Held**\n\n");
     for hold in &plan.holds {
         let place = hold.scope.as_ref().map_or("in all accounts".to_owned(), |scope| scope_name(scope, names));
-        _ = writeln!(out, "- `{}` {place}, {}: {}", hold.guard, count(hold.steps, "step"), hold.reason);
+        let way = match hold.guard.may_be_allowed() {
+            true => format!(
+                ". A person lets it go with `wheelwright apply --allow {}`, or `--plan-id` and the plan's name",
+                hold.guard
+            ),
+            false => String::new(),
+        };
+        _ = writeln!(out, "- `{}` {place}, {}: {}{way}", hold.guard, count(hold.steps, "step"), hold.reason);
     }
     out.push('\n');
 }

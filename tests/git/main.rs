@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 #![allow(clippy::disallowed_methods)] // It starts programs, and waits for them.
 
+mod copies;
 #[path = "../notify/hmac.rs"]
 mod hmac;
 #[path = "../running/hook.rs"]

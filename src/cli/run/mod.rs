@@ -29,12 +29,12 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &RunArgs) -> anyhow
         Err(error) => return refused(screen, &format!("{error:#}")),
     };
     log::begin(args.log, args.log_level, &traces);
-    let source::Begun { context, source, hook } = match source::begin(folder, screen, args).await? {
+    let source::Begun { context, source, hook, store } = match source::begin(folder, screen, args).await? {
         Ok(begun) => begun,
         Err(exit) => return Ok(exit),
     };
     let state_folder = state::folder(args.state.as_deref(), &context.settings);
-    let opened = match state::open(&state_folder, &context.settings) {
+    let opened = match state::open(&state_folder, &context.settings, store) {
         Ok(opened) => opened,
         Err(error) => return refused(screen, &format!("{error:#}")),
     };

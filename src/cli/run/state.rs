@@ -29,9 +29,14 @@ pub(in crate::cli) fn folder(named: Option<&Path>, settings: &Settings) -> PathB
     named.map(Path::to_owned).or_else(of_settings).unwrap_or_else(|| PathBuf::from(FOLDER))
 }
 
-/// Opens what is remembered, and reads or makes the token.
-pub(super) fn open(folder: &Path, settings: &Settings) -> anyhow::Result<Opened> {
-    let (store, _) = Store::open(folder)?;
+/// Opens what is remembered; nobody else can from then on.
+pub(super) fn store(folder: &Path) -> anyhow::Result<Store> {
+    Ok(Store::open(folder)?.0)
+}
+
+/// Opens what is remembered, if it is not, and reads or makes the token.
+pub(super) fn open(folder: &Path, settings: &Settings, opened: Option<Store>) -> anyhow::Result<Opened> {
+    let store = opened.map_or_else(|| store(folder), Ok)?;
     let (token, token_place) = token(folder, settings)?;
     Ok(Opened { store, token, token_place })
 }

@@ -1,14 +1,17 @@
 //! Checks of a topology whose names are resolved: what EventBridge would deploy happily and then drop, and what it
 //! would refuse half-way through.
 //!
-//! Split by subject: [`names`] (whose is it), [`routes`] (does it arrive), [`forwards`] (does it come once), [`patterns`] (does it match), [`quotas`]
+//! Split by subject: [`names`] (whose is it), [`reach`] (may this file say so), [`routes`] (does it arrive), [`forwards`] (does it come once), [`patterns`] (does it match), [`quotas`]
 //! (does it fit). The last ones look at what the topology expands to, so that they count what will be written.
 
 mod forwards;
 mod names;
 mod patterns;
 mod quotas;
+mod reach;
 mod routes;
+
+pub(super) use reach::check as reach;
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::expect;

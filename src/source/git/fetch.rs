@@ -10,17 +10,14 @@ use gix::remote::Direction;
 use gix::remote::fetch::Tags;
 use gix_transport::Protocol;
 use gix_transport::client::blocking_io::{Transport, http};
-use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Where the copy keeps what it last saw.
 const SEEN: &str = "refs/wheelwright/seen";
-
-/// What the copy is called while another takes its place.
-const BEFORE: &str = "before";
 
 /// What may be had, and by when.
 #[derive(Clone)]
@@ -40,53 +37,6 @@ impl Bounds {
     fn said(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
-}
-
-/// Opens the copy in `folder`, or makes an empty one.
-#[allow(clippy::disallowed_methods)] // The copy is this edge's own.
-pub(super) fn open(folder: &Path) -> Result<gix::Repository, String> {
-    let text = |error: gix::Error| error.to_string();
-    let before = folder.with_extension(BEFORE);
-    if before.exists() && !folder.exists() {
-        // It was being made anew, and what was made was not put in its place.
-        std::fs::rename(&before, folder).map_err(|error| error.to_string())?;
-    }
-    if !folder.join("HEAD").exists() {
-        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
-        gix::init_bare(folder).map_err(text)?;
-    }
-    // Of settings, only those of the copy itself count, which nobody but us writes.
-    let options = gix::open::Options::isolated().open_path_as_is(true).strict_config(true);
-    Ok(options.open(folder).map_err(text)?.to_thread_local())
-}
-
-/// How many packs the copy in `folder` has.
-#[allow(clippy::disallowed_methods)] // The copy is this edge's own.
-pub(super) fn packs(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder.join("objects/pack")).into_iter().flatten();
-    entries.flatten().filter(|entry| entry.path().extension().is_some_and(|extension| extension == "pack")).count()
-}
-
-/// Makes the copy in `folder` anew, in one pack, and puts it in its place.
-///
-/// # Errors
-/// Why it could not be; the copy is as it was.
-#[allow(clippy::disallowed_methods)] // The copy is this edge's own.
-pub(super) fn renew(
-    folder: &Path,
-    settings: &GitSettings,
-    secrets: &dyn Fn(&Secret) -> Result<String, String>,
-    runtime: &Handle,
-) -> Result<(), String> {
-    let (fresh, before) = (folder.with_extension("fresh"), folder.with_extension(BEFORE));
-    for left in [&fresh, &before] {
-        _ = std::fs::remove_dir_all(left);
-    }
-    fetch(&open(&fresh)?, settings, secrets, runtime)?;
-    let moved = std::fs::rename(folder, &before).and_then(|()| std::fs::rename(&fresh, folder));
-    moved.map_err(|error| error.to_string())?;
-    _ = std::fs::remove_dir_all(&before);
-    Ok(())
 }
 
 /// Fetches what `settings` name. Returns the commit that it is now.
@@ -110,11 +60,11 @@ pub(super) fn fetch(
             let token = token.as_ref().map(secrets).transpose()?;
             let web = Web::new(token.as_deref().map(|token| (user.as_str(), token)), bounds.clone(), runtime.clone());
             let transport = http::connect_http(web, url.clone(), Protocol::V2, false);
-            receive(repository, &url, settings, transport)
+            receive(repository, &url, settings, &bounds, transport)
         }
         Remote::Ssh { key_file, known_hosts_file, .. } => {
             let ssh = Ssh::start(&url, key_file.as_deref(), known_hosts_file.as_deref(), bounds.clone())?;
-            let received = receive(repository, &url, settings, ssh.transport()?);
+            let received = receive(repository, &url, settings, &bounds, ssh.transport()?);
             ssh.end(received.is_err());
             received
         }
@@ -126,6 +76,7 @@ fn receive<T: Transport>(
     repository: &gix::Repository,
     url: &gix::Url,
     settings: &GitSettings,
+    bounds: &Bounds,
     transport: T,
 ) -> Result<ObjectId, gix::Error> {
     // `+`: also what was rewritten is looked at, so that it can be said.
@@ -137,8 +88,24 @@ fn receive<T: Transport>(
     // Nobody is asked for a password, and no helper of the machine's is.
     let connection = remote.to_connection_with_transport(transport).with_credentials(|_| Ok(None));
     let prepared = connection.prepare_fetch(Discard, gix::remote::ref_map::Options::default())?;
-    prepared.receive(Discard, &AtomicBool::new(false))?;
-    Ok(repository.find_reference(SEEN)?.peel_to_commit()?.id)
+    // Also what takes no more than time, as putting a pack's pieces together, ends.
+    let stop = Arc::new(AtomicBool::new(false));
+    let (_over, is_over) = channel::<()>();
+    let (stopping, left) = (Arc::clone(&stop), bounds.deadline.saturating_duration_since(now()));
+    std::thread::spawn(move || {
+        if is_over.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+            stopping.store(true, Ordering::Relaxed);
+        }
+    });
+    let outcome = prepared.receive(Discard, &stop)?;
+    let remote = outcome.ref_map.mappings.first().and_then(|mapping| mapping.remote.as_id().map(ToOwned::to_owned));
+    let mut seen = repository.find_reference(SEEN)?;
+    if seen.target().try_id().map(ToOwned::to_owned) != remote {
+        // The library says so only in a list of what it did.
+        bounds.say("what it has now could not be written down in the copy");
+        return Err(gix::Error::from_error(std::io::Error::other("the reference was not updated")));
+    }
+    Ok(seen.peel_to_commit()?.id)
 }
 
 fn words(error: &gix::Error, settings: &GitSettings) -> String {

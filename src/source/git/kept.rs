@@ -15,6 +15,10 @@ pub(super) struct Kept {
     pub(super) sequence: u64,
     /// The repository that it came from.
     pub(super) url: String,
+    /// Whether somebody who may had signed it.
+    pub(super) is_signed: bool,
+    /// The commit that a person accepted although it did not descend from the one before: that counts once.
+    pub(super) accepted: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -22,6 +26,10 @@ struct Written {
     commit: String,
     sequence: u64,
     url: String,
+    #[serde(default)]
+    signed: bool,
+    #[serde(default)]
+    accepted: Option<String>,
 }
 
 impl Kept {
@@ -38,10 +46,10 @@ impl Kept {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error.to_string())),
         };
-        let Written { commit, sequence, url } =
+        let Written { commit, sequence, url, signed, accepted } =
             serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
         let commit = ObjectId::from_hex(commit.as_bytes()).map_err(|error| failed(error.to_string()))?;
-        Ok(Some(Self { commit, sequence, url }))
+        Ok(Some(Self { commit, sequence, url, is_signed: signed, accepted }))
     }
 
     /// Writes it down: all of it or nothing.
@@ -51,7 +59,13 @@ impl Kept {
     #[allow(clippy::disallowed_methods)] // The file is this edge's own.
     pub(super) fn write(&self, folder: &Path) -> Result<(), String> {
         let path = path(folder);
-        let written = Written { commit: self.commit.to_string(), sequence: self.sequence, url: self.url.clone() };
+        let written = Written {
+            commit: self.commit.to_string(),
+            sequence: self.sequence,
+            url: self.url.clone(),
+            signed: self.is_signed,
+            accepted: self.accepted.clone(),
+        };
         let written = || -> std::io::Result<()> {
             let text = serde_json::to_string_pretty(&written)?;
             let beside = path.with_extension("new");

@@ -64,7 +64,8 @@ fn ssh(file: &str, dated_secs: u64) -> Result<Options, String> {
     Ok(Options::Ssh {
         program: "ssh-keygen".into(),
         program_arguments: Vec::new(),
-        environment: Vec::new(),
+        // It reads the time that it is given as that of the place where it runs.
+        environment: vec![("TZ".into(), "UTC".into())],
         allowed_signers: readable(file)?.into(),
         revocation_file: None,
         verify_time: gix::date::Time { seconds: i64::try_from(dated_secs).unwrap_or(i64::MAX), offset: OFFSET },

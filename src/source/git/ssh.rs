@@ -6,14 +6,16 @@ use gix_transport::client::git::ConnectMode;
 use gix_transport::client::git::blocking_io::Connection;
 use std::io::{self, Read};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How long a connection may take, and how long one may be silent, in seconds.
 const CONNECT_SECS: u32 = 15;
 /// What is kept of what `ssh` says.
 const SAID_BYTES_MAX: u64 = 4_096;
+/// How long what it said is waited for when it has ended.
+const SAYS_WITHIN: Duration = Duration::from_secs(1);
 /// What of our environment `ssh` is given: what it finds its user's keys by, and nothing that is secret.
 const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK"];
 
@@ -22,7 +24,7 @@ pub(super) struct Ssh {
     child: Arc<Mutex<Child>>,
     path: gix::bstr::BString,
     bounds: Bounds,
-    says: JoinHandle<String>,
+    says: Receiver<String>,
     /// Dropped when all is over; the watch ends with it.
     over: Sender<()>,
 }
@@ -46,17 +48,18 @@ impl Ssh {
             _ => format!("`ssh` does not start: {error}"),
         })?;
         let errors = child.stderr.take();
-        let says = std::thread::spawn(move || {
+        let (told, says) = channel();
+        std::thread::spawn(move || {
             let mut said = Vec::new();
             _ = errors.map(|errors| errors.take(SAID_BYTES_MAX).read_to_end(&mut said));
-            String::from_utf8_lossy(&said).into_owned()
+            _ = told.send(String::from_utf8_lossy(&said).into_owned());
         });
         let child = Arc::new(Mutex::new(child));
         let (over, is_over) = channel();
         let (watched, watched_bounds) = (Arc::clone(&child), bounds.clone());
         std::thread::spawn(move || {
             let left = watched_bounds.deadline.saturating_duration_since(now());
-            if is_over.recv_timeout(left) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            if is_over.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
                 watched_bounds.say("it did not end within `fetch-secs-max`");
                 _ = watched.lock().unwrap_or_else(PoisonError::into_inner).kill();
             }
@@ -82,7 +85,8 @@ impl Ssh {
         _ = child.kill();
         _ = child.wait();
         drop(child);
-        let said = self.says.join().unwrap_or_default();
+        // A program that it started itself, as for a jump host, may hold on to it.
+        let said = self.says.recv_timeout(SAYS_WITHIN).unwrap_or_default();
         if failed && !said.trim().is_empty() {
             let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
             self.bounds.say(&format!("ssh says: {}", lines.join("; ")));
@@ -108,6 +112,8 @@ fn command(url: &gix::Url, key_file: Option<&str>, known_hosts_file: Option<&str
     option("SendEnv=GIT_PROTOCOL".into());
     option("ForwardAgent=no".into());
     option("ClearAllForwardings=yes".into());
+    option("ControlMaster=no".into());
+    option("ControlPath=none".into());
     if let Some(file) = known_hosts_file {
         option(format!("UserKnownHostsFile={}", absolute(file)?));
         option("GlobalKnownHostsFile=/dev/null".into());

@@ -7,6 +7,11 @@ use gix::ObjectId;
 use gix::object::tree::EntryKind;
 use std::path::Path;
 
+/// Most files and folders of a topology that are looked at, of whatever kind: a few objects can be named so often that no look ends.
+const ENTRIES_MAX: usize = 100_000;
+/// Most bytes of all files together.
+const BYTES_MAX: usize = 64 * 1_024 * 1_024;
+
 /// The files of a commit cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -27,6 +32,9 @@ pub enum TreeError {
     /// More files than any topology needs.
     #[error("it holds more than {FILES_MAX} topology files; is `path` right?")]
     TooMany,
+    /// More than any topology needs, though each file is small.
+    #[error("it holds more than {ENTRIES_MAX} files and folders, or more than {BYTES_MAX} bytes; is `path` right?")]
+    TooLarge,
     /// Folders within folders.
     #[error("`{0}` is more than {DEPTH_MAX} folders deep")]
     TooDeep(String),
@@ -69,70 +77,83 @@ pub(super) fn files(repository: &gix::Repository, commit: ObjectId, path: &str) 
             entry.object().map_err(git)?.into_tree()
         }
     };
-    let mut found = Vec::new();
+    let mut found = Found { repository, files: Vec::new(), entries: 0, bytes: 0 };
     for entry in tree.iter() {
         let entry = entry.map_err(git)?;
         if entry.filename() == SETTINGS_PATH {
-            found.push(file(repository, entry.object_id(), entry.mode().kind(), SETTINGS_PATH.into())?);
-        } else if entry.filename() == TOPOLOGY && entry.mode().is_tree() {
-            walk(repository, entry.object_id(), TOPOLOGY, 0, &mut found)?;
+            found.add(entry.object_id(), entry.mode().kind(), SETTINGS_PATH.into())?;
+        } else if entry.filename() == TOPOLOGY {
+            match entry.mode().kind() {
+                EntryKind::Tree => found.walk(entry.object_id(), TOPOLOGY, 0)?,
+                EntryKind::Link => return Err(TreeError::NoFile { path: TOPOLOGY.into(), what: "a symbolic link" }),
+                EntryKind::Commit => return Err(TreeError::NoFile { path: TOPOLOGY.into(), what: "a submodule" }),
+                EntryKind::Blob | EntryKind::BlobExecutable => {}
+            }
         }
     }
-    Ok(SourceFiles::of(found))
+    Ok(SourceFiles::of(found.files))
 }
 
-fn walk(
-    repository: &gix::Repository,
-    tree: ObjectId,
-    name: &str,
-    depth: usize,
-    found: &mut Vec<SourceFile>,
-) -> Result<(), TreeError> {
-    let git = |error: gix::Error| TreeError::Git(error.to_string());
-    if depth > DEPTH_MAX {
-        return Err(TreeError::TooDeep(name.to_owned()));
+struct Found<'r> {
+    repository: &'r gix::Repository,
+    files: Vec<SourceFile>,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Found<'_> {
+    fn walk(&mut self, tree: ObjectId, name: &str, depth: usize) -> Result<(), TreeError> {
+        let git = |error: gix::Error| TreeError::Git(error.to_string());
+        if depth > DEPTH_MAX {
+            return Err(TreeError::TooDeep(name.to_owned()));
+        }
+        for entry in self.repository.find_tree(tree).map_err(git)?.iter() {
+            let entry = entry.map_err(git)?;
+            self.entries += 1;
+            if self.entries > ENTRIES_MAX {
+                return Err(TreeError::TooLarge);
+            }
+            let Ok(file_name) = std::str::from_utf8(entry.filename()) else {
+                return Err(TreeError::NameNotText(name.to_owned()));
+            };
+            if file_name.starts_with('.') {
+                continue;
+            }
+            let inner = format!("{name}/{file_name}");
+            match entry.mode().kind() {
+                EntryKind::Tree => self.walk(entry.object_id(), &inner, depth + 1)?,
+                // What they lead to might be a folder of topology files.
+                EntryKind::Commit => return Err(TreeError::NoFile { path: inner, what: "a submodule" }),
+                EntryKind::Link => return Err(TreeError::NoFile { path: inner, what: "a symbolic link" }),
+                kind if file_name.ends_with(".toml") => self.add(entry.object_id(), kind, inner)?,
+                EntryKind::Blob | EntryKind::BlobExecutable => {}
+            }
+        }
+        Ok(())
     }
-    for entry in repository.find_tree(tree).map_err(git)?.iter() {
-        let entry = entry.map_err(git)?;
-        let Ok(file_name) = std::str::from_utf8(entry.filename()) else {
-            return Err(TreeError::NameNotText(name.to_owned()));
+
+    fn add(&mut self, id: ObjectId, kind: EntryKind, path: String) -> Result<(), TreeError> {
+        let git = |error: gix::Error| TreeError::Git(error.to_string());
+        match kind {
+            EntryKind::Blob | EntryKind::BlobExecutable => {}
+            EntryKind::Link => return Err(TreeError::NoFile { path, what: "a symbolic link" }),
+            EntryKind::Tree => return Err(TreeError::NoFile { path, what: "a folder" }),
+            EntryKind::Commit => return Err(TreeError::NoFile { path, what: "a submodule" }),
+        }
+        if self.files.len() >= FILES_MAX {
+            return Err(TreeError::TooMany);
+        }
+        // One that is far too large is not read to see that it is.
+        let size = self.repository.find_header(id).map_err(git)?.size();
+        let bytes = match size > 16 * FILE_BYTES_MAX as u64 {
+            true => vec![b'#'; FILE_BYTES_MAX + 1],
+            false => std::mem::take(&mut self.repository.find_blob(id).map_err(git)?.data),
         };
-        if file_name.starts_with('.') {
-            continue;
+        self.bytes += bytes.len().min(FILE_BYTES_MAX);
+        if self.bytes > BYTES_MAX {
+            return Err(TreeError::TooLarge);
         }
-        let inner = format!("{name}/{file_name}");
-        match entry.mode().kind() {
-            EntryKind::Tree => walk(repository, entry.object_id(), &inner, depth + 1, found)?,
-            // What they lead to might be a folder of topology files.
-            EntryKind::Commit => return Err(TreeError::NoFile { path: inner, what: "a submodule" }),
-            EntryKind::Link if !file_name.contains('.') => {
-                return Err(TreeError::NoFile { path: inner, what: "a symbolic link" });
-            }
-            kind if file_name.ends_with(".toml") => {
-                if found.len() >= FILES_MAX {
-                    return Err(TreeError::TooMany);
-                }
-                found.push(file(repository, entry.object_id(), kind, inner)?);
-            }
-            _ => {}
-        }
+        self.files.push(SourceFile::of_bytes(path, bytes));
+        Ok(())
     }
-    Ok(())
-}
-
-fn file(repository: &gix::Repository, id: ObjectId, kind: EntryKind, path: String) -> Result<SourceFile, TreeError> {
-    let git = |error: gix::Error| TreeError::Git(error.to_string());
-    match kind {
-        EntryKind::Blob | EntryKind::BlobExecutable => {}
-        EntryKind::Link => return Err(TreeError::NoFile { path, what: "a symbolic link" }),
-        EntryKind::Tree => return Err(TreeError::NoFile { path, what: "a folder" }),
-        EntryKind::Commit => return Err(TreeError::NoFile { path, what: "a submodule" }),
-    }
-    // One that is far too large is not read to see that it is.
-    let size = repository.find_header(id).map_err(git)?.size();
-    if size > 16 * FILE_BYTES_MAX as u64 {
-        return Ok(SourceFile::of_bytes(path, vec![b'#'; FILE_BYTES_MAX + 1]));
-    }
-    let mut blob = repository.find_blob(id).map_err(git)?;
-    Ok(SourceFile::of_bytes(path, std::mem::take(&mut blob.data)))
 }

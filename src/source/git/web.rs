@@ -29,11 +29,15 @@ const UPLOAD_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// What is kept of a refusal's text.
 const REFUSAL_BYTES_MAX: usize = 512;
 
+/// A secret that is shorter is a word that anybody may say.
+const SECRET_PART_BYTES_MIN: usize = 6;
+
 /// A client for one fetch.
 pub(super) struct Web(Arc<Client>);
 
 struct Client {
     authorization: Option<String>,
+    token: String,
     bounds: Bounds,
     runtime: Handle,
     left: Mutex<u64>,
@@ -43,8 +47,9 @@ impl Web {
     /// One that proves itself as this user with this token.
     pub(super) fn new(user: Option<(&str, &str)>, bounds: Bounds, runtime: Handle) -> Self {
         let authorization = user.map(|(user, token)| format!("Basic {}", base64::encode(format!("{user}:{token}"))));
+        let token = user.map(|(_, token)| token.to_owned()).unwrap_or_default();
         let left = Mutex::new(bounds.bytes_max);
-        Self(Arc::new(Client { authorization, bounds, runtime, left }))
+        Self(Arc::new(Client { authorization, token, bounds, runtime, left }))
     }
 
     fn exchange<'h>(
@@ -101,12 +106,7 @@ impl Client {
                 Ok(Some(Ok(bytes))) => bytes.iter().copied().take(REFUSAL_BYTES_MAX).collect(),
                 _ => Vec::new(),
             };
-            Err(refusal(
-                status,
-                location.as_deref(),
-                String::from_utf8_lossy(&said).trim(),
-                self.authorization.is_some(),
-            ))
+            Err(refusal(status, location.as_deref(), &self.cleaned(&said), self.authorization.is_some()))
         });
         match answered {
             Ok((headers, body)) => {
@@ -119,6 +119,16 @@ impl Client {
                 Err(io::Error::other(why))
             }
         }
+    }
+
+    /// What somebody else said, on one line, and without what we said to prove ourselves.
+    fn cleaned(&self, said: &[u8]) -> String {
+        let said: String =
+            String::from_utf8_lossy(said).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let secret = self.authorization.as_deref().and_then(|text| text.split_once(' '));
+        let has_secret = |part: &str| part.len() >= SECRET_PART_BYTES_MIN && said.contains(part);
+        let is_told = secret.is_some_and(|(_, encoded)| has_secret(encoded) || has_secret(&self.token));
+        if is_told { String::new() } else { said.trim().to_owned() }
     }
 
     fn next_chunk(&self, body: &mut ByteStream) -> io::Result<Bytes> {
@@ -145,10 +155,9 @@ fn connector(is_https: bool) -> Result<Connector, String> {
     let builder = Connector::builder()
         .connector_settings(settings)
         .sleep_impl(TokioSleep::new())
-        .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(CryptoMode::Ring));
     if is_https {
-        return Ok(builder.build());
+        return Ok(builder.proxy_config(ProxyConfig::from_env()).build());
     }
     // A bare machine may have no certificates, which the client takes for a mistake.
     let nothing_trusted = TlsContext::builder().with_trust_store(TrustStore::empty()).build();
