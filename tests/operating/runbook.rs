@@ -3,7 +3,7 @@
 use crate::{file, refused};
 use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoEnumIterator;
-use wheelwright::model::finding::FindingCode;
+use wheelwright::model::finding::{FindingCode, Severity};
 
 /// What each entry says.
 const PARTS: [&str; 4] = ["- **Hit:** ", "- **Look:** ", "- **Mend:** ", "- **Hold off:** "];
@@ -54,6 +54,17 @@ fn every_finding_is_in_the_runbook() {
         assert!(text.starts_with(&begins), "{code} should begin with {begins:?}: {text}");
         assert!(text.contains(&format!("`wheelwright incidents --code {code}`")), "{code}: {text}");
     }
+}
+
+#[test]
+fn the_table_of_the_front_page_has_every_error() {
+    let page = file("README.md");
+    let (_, table) = page.split_once("## When something is wrong").unwrap();
+    let table: String =
+        table.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).collect();
+    let errors = FindingCode::iter().filter(|code| code.severity() == Severity::Error);
+    let missing: Vec<_> = errors.filter(|code| !table.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]
