@@ -261,6 +261,7 @@ fn what_was_mistyped_is_told() {
 
 /// What the health checks of containers rest on (`Dockerfile`, `deploy/`): the exit code, without the token.
 #[test]
+#[allow(clippy::disallowed_methods)] // It waits for a process.
 fn a_daemon_says_whether_it_goes_on_and_whether_it_is_ready() {
     let folder = small();
     let health = |url: &str, args: &[&str]| wheelwright(&folder, None, &[&["health", "--daemon", url], args].concat());
