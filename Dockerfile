@@ -13,20 +13,39 @@ ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/wheelwright/target \
     deploy/release && install -D target/dist/wheelwright /image/usr/bin/wheelwright \
-    && install --directory --mode=0700 /image/var/lib/wheelwright
+    && install --directory --mode=0700 /state
 
-# Debian's C library and CA certificates, and nothing to run: https://github.com/GoogleContainerTools/distroless. A git source over
-# SSH needs the program `ssh`, which is not in it: read git over HTTPS, or copy this onto a base that has openssh-client.
-FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
-COPY --from=build --chown=0:0 /image/usr/bin/wheelwright /usr/bin/wheelwright
+# What a git source over SSH starts (`ssh`), and what looks at SSH signatures of commits (`ssh-keygen`), each with its libraries.
+FROM build AS programs
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+# Of Debian's stable release as it is on the day: an old version of these two is worse than an unknown one.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends openssh-client && rm -rf /var/lib/apt/lists/* \
+    && install -D --target-directory=/image/usr/bin /usr/bin/ssh /usr/bin/ssh-keygen \
+    && ldd /usr/bin/ssh /usr/bin/ssh-keygen | awk '$3 ~ "^/" { print $3 }' | sort -u | grep --invert-match '/libc[.]so' \
+    | while read -r library; do install -D "$library" "/image/usr/lib/$(basename "$(dirname "$library")")/$(basename "$library")"; done
+
+# Debian's C library and CA certificates, and nothing to run: https://github.com/GoogleContainerTools/distroless
+FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f AS runtime
 # Where a volume is mounted for the state: a new one takes on the owner and mode of this folder.
-COPY --from=build --chown=65532:65532 /image/var/lib/wheelwright /var/lib/wheelwright
+COPY --from=build --chown=65532:65532 /state /var/lib/wheelwright
+# What is put aside for a moment goes there too: there is no other place that can be written.
 ENV WHEELWRIGHT_CONFIG=/config \
     WHEELWRIGHT_STATE=/var/lib/wheelwright \
-    SQLITE_TMPDIR=/var/lib/wheelwright
+    TMPDIR=/var/lib/wheelwright
 # By number, so that a cluster can see that it is not root.
 USER 65532:65532
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["/usr/bin/wheelwright", "health"]
 ENTRYPOINT ["/usr/bin/wheelwright"]
 CMD ["run"]
+
+# For git over SSH and for SSH signatures: `docker build --target with-ssh`. OpenPGP signatures need `gpg` and a base that has it.
+FROM runtime AS with-ssh
+COPY --from=programs --chown=0:0 /image /
+USER 65532:65532
+
+# What is built where no target is named.
+FROM runtime
+COPY --from=build --chown=0:0 /image /
+USER 65532:65532

@@ -54,9 +54,9 @@ fn the_unit_starts_what_there_is_and_lets_it_end() {
 #[test]
 fn the_image_starts_what_there_is_as_nobody() {
     let text = file("Dockerfile");
-    let last = text.rsplit("\nFROM ").next().unwrap();
+    let runtime = text.split("\nFROM ").find(|stage| stage.contains(" AS runtime\n")).expect("the stage `runtime`");
     let line =
-        |word: &str| last.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("no {word}"));
+        |word: &str| runtime.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("no {word}"));
     assert_eq!(line("USER "), USER);
     let words = |text: &str| -> Vec<String> { serde_json::from_str(text).unwrap() };
     assert_eq!(words(line("ENTRYPOINT ")), ["/usr/bin/wheelwright"]);
@@ -69,8 +69,10 @@ fn the_image_starts_what_there_is_as_nobody() {
     let manifest: toml::Table = file("Cargo.toml").parse().unwrap();
     let oldest = manifest["package"]["rust-version"].as_str().unwrap();
     assert!(text.contains(&format!("FROM rust:{oldest}-")) && text.contains("deploy/release"), "Rust {oldest}");
-    let bases: Vec<&str> = text.lines().filter(|line| line.starts_with("FROM ")).collect();
+    let stages: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("FROM ")).collect();
+    let (bases, own): (Vec<&str>, Vec<&str>) = stages.iter().partition(|stage| stage.contains(':'));
     assert!(bases.len() == 2 && bases.iter().all(|base| base.contains("@sha256:")), "{bases:?}");
+    assert_eq!(own, ["build AS programs", "runtime AS with-ssh", "runtime"]);
 }
 
 /// A pod security standard calls it restricted:

@@ -29,7 +29,7 @@ fn everything() -> Stack {
     let mut given: Vec<(&str, &str)> = secrets.iter().map(|name| (name.as_str(), SECRET)).collect();
     given.extend([
         ("ImageRepositoryArn", "arn:aws:ecr:us-east-1:100000000001:repository/wheelwright"),
-        ("GitSshCidr", "10.1.2.3/32"),
+        ("SourceFile", "/config/source.toml"),
         ("OutsideRoleArns", "arn:aws:iam::777777777777:role/wheelwright-operator"),
         ("AlertTopicArns", "arn:aws:sns:us-east-1:100000000001:drift"),
         ("AlertBusArns", "arn:aws:events:us-east-1:100000000001:event-bus/operations"),
