@@ -36,7 +36,7 @@ ENV WHEELWRIGHT_CONFIG=/config \
 # By number, so that a cluster can see that it is not root.
 USER 65532:65532
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 CMD ["/usr/bin/wheelwright", "health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=300s --retries=3 CMD ["/usr/bin/wheelwright", "health"]
 ENTRYPOINT ["/usr/bin/wheelwright"]
 CMD ["run"]
 
