@@ -11,10 +11,10 @@ const PARTS: [&str; 4] = ["- **Hit:** ", "- **Look:** ", "- **Mend:** ", "- **Ho
 /// The entries below a title, by heading.
 fn entries(title: &str) -> BTreeMap<String, String> {
     let page = file("docs/runbook.md");
-    let part = page.split("\n# ").find(|part| part.starts_with(&format!("{title}\n")));
+    let part = page.split("\n## ").find(|part| part.starts_with(&format!("{title}\n")));
     let part = part.unwrap_or_else(|| panic!("docs/runbook.md has no part {title:?}"));
     let mut found = BTreeMap::new();
-    for entry in part.split("\n## ").skip(1) {
+    for entry in part.split("\n### ").skip(1) {
         let (name, text) = entry.split_once('\n').unwrap();
         assert!(found.insert(name.to_owned(), text.to_owned()).is_none(), "{name} is there twice");
     }
