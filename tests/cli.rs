@@ -5,9 +5,11 @@
 
 mod program;
 
-use program::{Endpoint, Folder, Simulation, wheelwright};
+use program::{Endpoint, Folder, Running, Simulation, command, wheelwright};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use strum::IntoEnumIterator;
 use wheelwright::config::DiagnosticCode;
 use wheelwright::model::finding::FindingCode;
@@ -255,4 +257,52 @@ fn what_was_mistyped_is_told() {
     assert!(wheelwright(&folder, None, &["--help"]).expect(0).out.contains("Exit codes"));
     let everywhere = wheelwright(&folder, None, &["sim", "--listen", "0.0.0.0:0"]).expect(1);
     assert!(everywhere.err.contains("loopback"), "{}", everywhere.err);
+}
+
+/// What the health checks of containers rest on (`Dockerfile`, `deploy/`): the exit code, without the token.
+#[test]
+#[allow(clippy::disallowed_methods)] // It waits for a process.
+fn a_daemon_says_whether_it_goes_on_and_whether_it_is_ready() {
+    let folder = small();
+    let health = |url: &str, args: &[&str]| wheelwright(&folder, None, &[&["health", "--daemon", url], args].concat());
+    let simulation = Simulation::start(&folder);
+
+    // AWS takes the calls and does not answer: the first sweep is not done yet, and starting the daemon again would mend nothing.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = Endpoint { url: format!("http://{}", mute.local_addr().unwrap()), ..simulation.endpoint.clone() };
+    let (process, url) = daemon(&folder, &nobody);
+    assert_eq!(health(&url, &[]).expect(0).out, "alive\n");
+    let unready = health(&url, &["--ready"]).expect(1);
+    assert!(unready.err.contains("not done yet") || unready.err.contains("not read yet"), "{}", unready.err);
+    drop(process);
+    let gone = health(&url, &[]).expect(1);
+    assert!(gone.err.contains(&url) && gone.err.contains("does not answer"), "{}", gone.err);
+
+    let (_process, url) = daemon(&folder, &simulation.endpoint);
+    let ready = (0..600).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let ran = health(&url, &["--ready"]);
+        (ran.code == 0).then_some(ran.out)
+    });
+    assert_eq!(ready.as_deref(), Some("ready\n"));
+
+    let another = health(&simulation.endpoint.url, &[]).expect(1);
+    assert!(another.err.starts_with("error: "), "{}", another.err);
+    let seen = health("http://192.0.2.1:8080", &[]).expect(1);
+    assert!(seen.err.contains("not an https URL"), "{}", seen.err);
+}
+
+/// A daemon, and where it answers.
+fn daemon(folder: &Folder, endpoint: &Endpoint) -> (Running, String) {
+    let mut command = command(folder, Some(endpoint));
+    command.args(["run", "--listen", "127.0.0.1:0", "--log", "json", "--state"]).arg(folder.path().join("state"));
+    let mut process = Running(command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut log = BufReader::new(process.0.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let listen = log.by_ref().find_map(|line| {
+        let line: Value = serde_json::from_str(&line).ok()?;
+        line["listen"].as_str().map(|address| format!("http://{address}"))
+    });
+    // Who logs into a pipe that nobody reads stands still in the end.
+    std::thread::spawn(move || log.for_each(drop));
+    (process, listen.expect("the daemon says where it listens"))
 }

@@ -8,7 +8,8 @@
 //! an alert. An order is on the disk when the call returns; of sweeps, a loss of power may take the last ones, a crash of the
 //! program none. Two daemons cannot have one folder. Nothing is ever begun anew in silence: a damaged file is an error.
 //!
-//! **Assumptions.** The folder is on a local disk: neither SQLite's log nor the lock holds on every network file system.
+//! **Assumptions.** The folder is on a local disk, or on a network file system that one machine alone has mounted and that knows locks,
+//! as EFS: SQLite's log is shared memory between programs of one machine, and neither it nor the lock holds on every such system.
 //!
 //! **Caveats.** Every call blocks, on the disk and on other calls: async code goes through `spawn_blocking`. A row that cannot be
 //! read back is skipped and counted ([`Store::unreadable_rows`]); a pause, stop or trip that cannot be read back is an error, as

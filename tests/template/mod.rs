@@ -65,7 +65,7 @@ impl Template {
             let text = typed.or(parameter["Default"].as_str()).unwrap_or_else(|| panic!("{name} is not given"));
             let value = match parameter["Type"].as_str() {
                 Some("CommaDelimitedList") => json!(text.split(',').collect::<Vec<_>>()),
-                Some("String") => json!(text),
+                Some("String" | "Number" | "AWS::EC2::VPC::Id" | "AWS::EC2::Subnet::Id") => json!(text),
                 other => panic!("{name}: {other:?}"),
             };
             values.insert(name.clone(), value);
@@ -187,6 +187,7 @@ impl Scope<'_> {
             "!Equals" => self.resolve(&argument[0]) == self.resolve(&argument[1]),
             "!Not" => !self.holds(&argument[0]),
             "!And" => argument.as_array().unwrap().iter().all(|part| self.holds(part)),
+            "!Or" => argument.as_array().unwrap().iter().any(|part| self.holds(part)),
             other => panic!("the condition {other} is not known here"),
         }
     }
@@ -221,6 +222,12 @@ impl Scope<'_> {
                 let arn = self.substitute("arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:");
                 json!(arn + name.as_str().unwrap())
             }
+            (
+                Some("AWS::IAM::Role" | "AWS::EFS::FileSystem" | "AWS::EFS::AccessPoint" | "AWS::Logs::LogGroup"),
+                "Arn",
+            )
+            | (Some("AWS::EC2::SecurityGroup"), "GroupId")
+            | (Some("AWS::ECS::Service"), "Name") => json!(reference(path)),
             other => panic!("{path} ({other:?}) is not known here"),
         }
     }
@@ -231,7 +238,7 @@ fn text(list: &Value, at: usize) -> &str {
 }
 
 /// The document's value: each scalar as its text, each tagged value as an object of the tag.
-fn yaml(text: &str) -> Value {
+pub(crate) fn yaml(text: &str) -> Value {
     let mut events = Parser::new_from_str(text).map(|event| event.unwrap_or_else(|error| panic!("{error}")).0);
     let start = events.find(|event| !matches!(event, Event::StreamStart | Event::DocumentStart(_))).expect("a value");
     let value = node(start, &mut events);

@@ -31,21 +31,20 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(remote: &RemoteArgs) -> Result<Self, Trouble> {
-        let address = remote.daemon.trim_end_matches('/').to_owned();
-        let is_loopback_or_tls = crate::config::is_https_or_loopback(&address);
-        if !is_loopback_or_tls {
-            return Err(Trouble::new(format!(
-                "{address} is not an https URL, nor this machine's: the token would be seen on the way"
-            )));
-        }
+        let address = address(&remote.daemon)?;
         let folder = remote.state.clone().unwrap_or_else(|| PathBuf::from(FOLDER));
         let path = remote.token_file.clone().unwrap_or_else(|| folder.join(TOKEN_FILE));
         let token = match &remote.token {
             Some(token) => Some(token.clone()),
             None => read(&path, remote.token_file.is_some())?,
         };
-        let http = Http::reading(address.starts_with("https://"), ANSWER_BYTES_MAX);
-        Ok(Self { http, address, token, token_place: path.display().to_string() })
+        Ok(Self { http: http(&address), address, token, token_place: path.display().to_string() })
+    }
+
+    /// For what a daemon tells everybody.
+    pub(super) fn without_token(daemon: &str) -> Result<Self, Trouble> {
+        let address = address(daemon)?;
+        Ok(Self { http: http(&address), address, token: None, token_place: String::new() })
     }
 
     pub(super) async fn get(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, Trouble> {
@@ -90,6 +89,19 @@ impl Client {
         let message = answer.get("message").and_then(Value::as_str);
         Err(Trouble::new(message.map_or_else(|| format!("the daemon answered {}", answered.status), str::to_owned)))
     }
+}
+
+/// Where the daemon is, if nobody on the way can read what is said.
+fn address(daemon: &str) -> Result<String, Trouble> {
+    let address = daemon.trim_end_matches('/').to_owned();
+    if crate::config::is_https_or_loopback(&address) {
+        return Ok(address);
+    }
+    Err(Trouble::new(format!("{address} is not an https URL, nor this machine's: the token would be seen on the way")))
+}
+
+fn http(address: &str) -> Http {
+    Http::reading(address.starts_with("https://"), ANSWER_BYTES_MAX)
 }
 
 /// The token in a file; none where there is no file, unless it was named.

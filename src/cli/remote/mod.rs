@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 /// Asks and orders.
 #[derive(Debug, Subcommand)]
 pub(super) enum Remote {
+    /// Whether the daemon goes on: exit code 0 if it does. For a container's health check; needs no token.
+    Health(HealthArgs),
     /// How the daemon stands: its topology, what it reads, what is wrong, what is held.
     Status(LookArgs),
     /// What is wrong, since when, whom it concerns and what was done; with an id, all of one.
@@ -78,6 +80,16 @@ pub(super) enum Remote {
         #[command(flatten)]
         remote: RemoteArgs,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArgs {
+    /// Whether it also has a topology and has swept.
+    #[arg(long)]
+    ready: bool,
+    /// Where the daemon answers.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", env = "WHEELWRIGHT_DAEMON")]
+    daemon: String,
 }
 
 #[derive(Debug, Args)]
@@ -176,6 +188,7 @@ fn whoever(remote: &RemoteArgs) -> String {
 
 pub(super) async fn run(screen: Screen, command: &Remote) -> anyhow::Result<Exit> {
     let said = match command {
+        Remote::Health(args) => health(args).await,
         Remote::Status(look) => status(look).await,
         Remote::Incidents(args) => incidents(args).await,
         Remote::History(args) => history(args).await,
@@ -244,6 +257,15 @@ async fn order(remote: &RemoteArgs, path: &str, body: Value) -> Said {
     let answer = Client::new(remote)?.post(path, &body).await?;
     let message = answer.get("message").and_then(Value::as_str).unwrap_or("done");
     Ok(format!("{message}\n"))
+}
+
+async fn health(args: &HealthArgs) -> Said {
+    let path = if args.ready { "/readyz" } else { "/livez" };
+    let answer = Client::without_token(&args.daemon)?.get(path, &[]).await?;
+    match answer.get("status").and_then(Value::as_str) {
+        Some(status) => Ok(format!("{status}\n")),
+        None => Err(Trouble::new(format!("what answers at {} is no wheelwright daemon", args.daemon))),
+    }
 }
 
 async fn status(look: &LookArgs) -> Said {
