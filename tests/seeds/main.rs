@@ -34,6 +34,7 @@ mod process;
 mod properties;
 mod render;
 mod rng;
+mod routes;
 mod run;
 mod runner;
 mod samples;
@@ -45,6 +46,10 @@ use oracle::Check;
 use run::Kind;
 use runner::{Seeds, Tally, run_all};
 use std::collections::BTreeMap;
+
+/// As in the program (src/main.rs): worlds are made of small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds that once failed.
 const PLAIN_REGRESSIONS: &[u64] = &[1_192, 1_433, 2_356, 2_452, 2_891];

@@ -39,7 +39,7 @@ pub struct Process {
     /// The shipped edge, where it comes in by the SDK door.
     pub sdk: Option<SdkDoor>,
     pub oracle: Oracle,
-    pub wanted: Desired,
+    pub wanted: Arc<Desired>,
     pub trouble: Trouble,
     pub approval: Approval,
     pub guards: PlanSettings,

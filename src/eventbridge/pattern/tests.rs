@@ -331,7 +331,7 @@ proptest! {
     fn simplifying_changes_no_match(value in pattern_value(), events in prop::collection::vec(event(), 8)) {
         let branches = parse::parse(&value.to_string()).unwrap().branches;
         let simplified = Pattern::from_value(&value).unwrap();
-        let wanted: BTreeSet<_> = branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
+        let wanted: BTreeSet<_> = branches.iter().flat_map(|branch| branch.keys().map(AsRef::as_ref)).collect();
         for event in &events {
             let values = matching::Values::collect(event, &wanted);
             let plain = branches.iter().any(|branch| values.match_branch(branch));
