@@ -28,7 +28,6 @@ use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::Guard;
 use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::port::{Clock, Fleet};
-use wheelwright::sim::SnapshotItem;
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
 use wheelwright::store::Store;
 
@@ -440,11 +439,7 @@ impl Site<'_> {
 
     /// Another daemon of the same owner, left behind with a topology of before; it begins when this one has applied its own.
     async fn older_daemon(&mut self, spec: &Spec, sequence: u64) {
-        // A topology that asks for nothing new leaves no mark: there is nothing to know it by.
-        let mark = format!("[ww1:wheelwright:{sequence}:");
-        let is_marked = |item: &SnapshotItem<'_>| item.value["Description"].to_string().contains(&mark);
-        let was_applied = !crate::oracle::items(&self.run.fleet.world(), is_marked).is_empty();
-        if !self.daemon.as_ref().unwrap().is_in_step() || sequence < 2 || !was_applied {
+        if !self.daemon.as_ref().unwrap().is_in_step() || sequence < 2 || !self.run.oracle.left_its_mark() {
             return;
         }
         let shelf = Shelf::default();

@@ -82,6 +82,10 @@ pub(super) struct State {
     /// Where the operator has any business: buses, and for archives the scopes of hubs.
     buses: BTreeSet<Place>,
     inboxes: BTreeSet<Place>,
+    hubs: BTreeSet<Place>,
+    /// Whether the operator wrote a rule or a bus of a hub since this phase began: such writes bear the topology's place in the
+    /// order.
+    marked: bool,
     /// Things of ours that bear a tag of somebody else's, by their paths.
     pub(super) others_tags: BTreeSet<String>,
     log_read: usize,
@@ -211,7 +215,15 @@ impl Oracle {
         for spec in specs {
             state.allow_buses(spec);
         }
+        state.hubs = specs.iter().flat_map(|spec| spec.hubs.iter().map(|hub| spec.hub_place(hub))).collect();
+        state.marked = false;
         state.log_read = aws.log().len();
+    }
+
+    /// Whether the topology that is on its way left its mark, as far as its writes tell. One that finds all as it asks for writes
+    /// nothing, for who would have each comment in a file written to AWS; an older one then sees nothing that is newer than it.
+    pub fn left_its_mark(&self) -> bool {
+        self.state().marked
     }
 
     /// An operator may write where this topology names buses.
@@ -317,6 +329,8 @@ impl State {
         if matches!(entry.operation.as_str(), "DeleteEventBus" | "DeleteArchive") {
             self.violate(Check::NeverDeleted, format!("{} {}", entry.operation, entry.input));
         }
+        let bears_a_mark = matches!(entry.operation.as_str(), "PutRule" | "CreateEventBus" | "UpdateEventBus");
+        self.marked |= bears_a_mark && written_bus(entry).is_some_and(|bus| self.is_hub(entry, &bus));
         if let Some(bus) = written_bus(entry)
             && !self
                 .buses
@@ -328,6 +342,11 @@ impl State {
                 format!("{} on bus {bus} in {}/{}", entry.operation, entry.account, entry.region),
             );
         }
+    }
+
+    fn is_hub(&self, entry: &LogEntry, bus: &str) -> bool {
+        let is_it = |hub: &Place| hub.account == entry.account && hub.region == entry.region && hub.bus == bus;
+        self.hubs.iter().any(is_it)
     }
 
     /// A team puts its own rule on its bus as soon as there is one.

@@ -8,7 +8,7 @@ use crate::generator::{self, HOUR_MS};
 use crate::hands::create_queue;
 use crate::listen::Forks;
 use crate::mutants::Mutant;
-use crate::oracle::{Check, Oracle, Violation, items, now_ms};
+use crate::oracle::{Check, Oracle, Violation, now_ms};
 use crate::outage::Outage;
 use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
@@ -27,7 +27,7 @@ use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, Schedule};
-use wheelwright::sim::{Quotas, SimulatedAws, SnapshotItem, key_policy};
+use wheelwright::sim::{Quotas, SimulatedAws, key_policy};
 use wheelwright::stage;
 
 /// What came of a seed.
@@ -357,10 +357,8 @@ impl Run {
 
     /// A daemon that was left behind with the topology of before: it writes nothing, and says why.
     async fn old_daemon(&mut self, old: &Spec) {
-        // A topology that found nothing to write left no mark: there is nothing to know it by.
-        let is_marked = |item: &SnapshotItem<'_>| item.value["Description"].to_string().contains("[ww1:wheelwright:2:");
-        let was_written = !items(&self.fleet.world(), is_marked).is_empty();
-        if self.report.no_room || !self.more.as_mut().is_some_and(|more| more.chance(30)) || !was_written {
+        let chance = self.more.as_mut().is_some_and(|more| more.chance(30));
+        if self.report.no_room || !chance || !self.oracle.left_its_mark() {
             return;
         }
         let before = self.oracle.writes_tried();
