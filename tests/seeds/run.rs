@@ -1,6 +1,6 @@
 //! One seed: a world, a topology, faults, drift, another topology, and the oracle looking on.
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, narrow_guards};
 use crate::bugs;
 use crate::clock::Timeline;
 use crate::edits;
@@ -12,7 +12,7 @@ use crate::oracle::{Check, Oracle, Violation, now_ms};
 use crate::outage::Outage;
 use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
-use crate::spec::{KEY_ID, REGIONS, Spec};
+use crate::spec::{KEY_ID, Options, Place, REGIONS, Spec};
 use crate::trouble::Trouble;
 use aws_credential_types::Credentials;
 use serde_json::json;
@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use wheelwright::config::{self, Settings, SourceFiles};
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
+use wheelwright::model::finding::{Finding, FindingCode};
 use wheelwright::model::ids::Moment;
 use wheelwright::model::plan::{Guard, PlanSettings};
 use wheelwright::model::topology::Topology;
@@ -42,6 +43,8 @@ pub struct Report {
     pub plans: usize,
     /// Whether a quota left no room, so that the end was not asked for.
     pub no_room: bool,
+    /// Whether the topology takes a bus's key back, and nobody can tell any more that it was the topology's.
+    pub unknown_key: bool,
     /// What of the language one of the topologies has.
     pub features: BTreeMap<&'static str, bool>,
 }
@@ -56,6 +59,7 @@ impl Report {
             ("faults", self.faults),
             ("crashes", self.crashes),
             ("worlds without room", usize::from(self.no_room)),
+            ("worlds with a key of nobody's", usize::from(self.unknown_key)),
         ];
         counts.into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -147,6 +151,8 @@ pub struct Run {
     pub report: Report,
     /// Whether quotas are low, so that there may be no room.
     pub tight: bool,
+    /// Whether somebody changed something of ours by hand.
+    pub drifted: bool,
     /// Whether calls keep a pace.
     paced: bool,
     /// The topologies that were read, by their sequence.
@@ -193,7 +199,21 @@ impl Run {
         let sdk = (kind == Kind::Sdk).then_some(SdkDoor { world, key });
         let (oracle, report) = (Oracle::new(), Report::default());
         let (loaded, expanded) = ((1..).zip(loaded).collect(), BTreeMap::new());
-        Self { rng, more, seed, mutant, fleet, sdk, oracle, report, tight: false, paced, loaded, expanded }
+        Self {
+            rng,
+            more,
+            seed,
+            mutant,
+            fleet,
+            sdk,
+            oracle,
+            report,
+            tight: false,
+            drifted: false,
+            paced,
+            loaded,
+            expanded,
+        }
     }
 
     /// The same world, apart from here on.
@@ -213,6 +233,7 @@ impl Run {
             oracle,
             report: Report::default(),
             tight: self.tight,
+            drifted: self.drifted,
             paced: self.paced,
             loaded: self.loaded.clone(),
             expanded: self.expanded.clone(),
@@ -292,7 +313,7 @@ impl Run {
     /// Whether there is no use in going on. After a false report there is: what comes of it is of interest.
     pub fn stopped(&self) -> bool {
         let broken = |violation: &Violation| violation.check != Check::FalseReport;
-        self.oracle.violations().iter().any(broken) || self.report.no_room
+        self.oracle.violations().iter().any(broken) || self.report.no_room || self.report.unknown_key
     }
 
     pub fn watch(&self, specs: &[&Spec]) {
@@ -340,13 +361,7 @@ impl Run {
 
     /// Nobody lets go any guard, and the guards are narrow.
     async fn sweep_within_bounds(&mut self, spec: &Spec, sequence: u64) {
-        let guards = PlanSettings {
-            breaks_percent_max: 10,
-            breaks_floor: 1,
-            changes_percent_max: 10,
-            changes_floor: 2,
-            ..PlanSettings::default()
-        };
+        let guards = narrow_guards();
         self.oracle.bound(Bounds::of(&self.fleet.world(), &guards));
         let process =
             Process { approval: Approval::default(), guards, ..self.process(spec, sequence, Trouble::none()) };
@@ -382,6 +397,10 @@ impl Run {
             ended = self.sweep(spec, sequence, Trouble::none()).await;
         }
         let mut leftovers = false;
+        if !ended.in_step && self.has_an_unknown_key(old, spec, &ended) {
+            self.report.unknown_key = true;
+            return;
+        }
         if !ended.in_step {
             let mut guards: BTreeSet<Guard> = ended.after.holds.iter().map(|hold| hold.guard).collect();
             // These are let go in every sweep: they hold nothing.
@@ -421,6 +440,23 @@ impl Run {
         } else {
             self.oracle.ask_all(&self.fleet.world());
         }
+    }
+
+    /// Whether nothing is wrong but keys that were asked for and are no more, on buses that somebody changed by hand in the
+    /// meantime: whose the key is, is known by the bus's being as it was asked for. It stays then, and is told as an error.
+    fn has_an_unknown_key(&self, old: &Spec, spec: &Spec, ended: &Ended) -> bool {
+        let (before, now) = (old.buses(), spec.buses());
+        let is_given_up = |finding: &Finding| {
+            let named = finding.resource.to_string();
+            let gave_up = |(place, (options, _)): (&Place, &(Options, _))| {
+                let same = named == format!("bus {}/{}/{}", place.account, place.region, place.bus);
+                same && options.key && now.get(place).is_some_and(|(now, _)| !now.key)
+            };
+            finding.code == FindingCode::KmsKeyChanged && before.iter().any(gave_up)
+        };
+        let mut unmended = ended.after.unmended().peekable();
+        let is_all = ended.after.steps.is_empty() && ended.failures.is_empty() && unmended.peek().is_some();
+        self.drifted && is_all && unmended.all(is_given_up)
     }
 
     async fn writes_of_another_sweep(&mut self, spec: &Spec, sequence: u64) -> usize {

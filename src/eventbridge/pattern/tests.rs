@@ -318,6 +318,13 @@ proptest! {
     }
 
     #[test]
+    fn the_one_text_of_a_meaning_is_its_own(value in pattern_value()) {
+        let pattern = Pattern::from_value(&value).unwrap();
+        let again = Pattern::parse(pattern.canonical_text()).unwrap();
+        prop_assert_eq!(again.canonical_text(), pattern.canonical_text());
+    }
+
+    #[test]
     fn equal_patterns_match_the_same_events(value in fields(), events in prop::collection::vec(event(), 8)) {
         let one = Pattern::from_value(&value).unwrap();
         let two = Pattern::from_value(&reversed(&value)).unwrap();
