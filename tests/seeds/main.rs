@@ -3,7 +3,7 @@
 //!
 //! `WHEELWRIGHT_SEEDS=10000 cargo test --release --test seeds -- --nocapture` runs more seeds than usual on every kind of
 //! run that has a number, `WHEELWRIGHT_SEED=call:123` one; `WHEELWRIGHT_SHOW=1` prints the topologies and every write.
-//! `WHEELWRIGHT_FROM=5000` begins there. Ten million take no more memory than ten; who waits is told how far it is.
+//! `WHEELWRIGHT_FROM=5000` begins there, and with `WHEELWRIGHT_DOUBT=1` the oracle asks everything after every write. Ten million take no more memory than ten; who waits is told how far it is.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
