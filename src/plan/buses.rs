@@ -5,9 +5,10 @@ use super::own::{self, Ownership};
 use super::tags::{self, TagChange};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, kept_text, keys_set_by_us};
+use crate::model::mark::{Mark, OWNER_TAG, TEAM_TAG, kept_text, keys_set_by_us};
 use crate::model::plan::{Action, Cause, Guard, Seen};
 use crate::model::resource::{BusId, BusLog, BusSettings, BusSpec, ResourceId};
+use crate::model::topology::Tags;
 use crate::model::world::LiveBus;
 use std::collections::BTreeSet;
 
@@ -161,7 +162,7 @@ fn set(
         // could not be read is told for the scope.
         return;
     }
-    if is_to_lose_key && !bus_now.is_some_and(|bus_now| was_asked_for(bus, bus_now, live)) {
+    if is_to_lose_key && !bus_now.is_some_and(|bus_now| was_asked_for(bus, bus_now, live, &wanted.spec)) {
         let key = live.kms_key.clone().unwrap_or_default();
         let detail = format!(
             "somebody encrypted it with {key} and the topology asks for no key: taking encryption away is not done unasked; write `kms-key` for it"
@@ -197,21 +198,36 @@ fn set(
     diff.make(change, asked);
 }
 
-/// Whether a bus is, key and all, as the topology once asked for it, by its mark: then nobody but the topology gave it its
-/// key, and the topology may take it back.
-fn was_asked_for(id: &BusId, live: &LiveBus, settings: &BusSettings) -> bool {
+/// Whether the topology once asked for a bus with this key, by its mark: then nobody but the topology gave it the key, and the
+/// topology may take it back. The mark's digest is over all that was asked for, so whatever comes to the same digest is what
+/// was: the bus as it is or, where somebody changed something of it by hand, with that as it is asked for now.
+fn was_asked_for(id: &BusId, live: &LiveBus, settings: &BusSettings, wanted: &BusSpec) -> bool {
     let (Some(mark), Some(tags)) = (live.mark(id), &live.tags) else { return false };
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
-    let ours: BTreeSet<&String> = keys_set_by_us(tags).collect();
-    let is_ours = |key: &String| ours.contains(key) || key.starts_with("wheelwright:");
-    let once = BusSpec {
-        description: Mark::read(description).0.to_owned(),
-        tags: tags.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect(),
+    let set: BTreeSet<&String> = keys_set_by_us(tags).collect();
+    let is_ours = |key: &String| set.contains(key) || key.starts_with("wheelwright:");
+    let ours = |tags: &Tags| -> Tags {
+        tags.iter().filter(|(key, _)| is_ours(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let mut with_our_marks = ours(tags);
+    let marks = wanted.tags.iter().filter(|(key, _)| [OWNER_TAG, TEAM_TAG].contains(&key.as_str()));
+    with_our_marks.extend(marks.map(|(key, value)| (key.clone(), value.clone())));
+    let resource = ResourceId::Bus(id.clone());
+    let once = |tags: &Tags, description: &str, dead_letter_arn: &Option<String>, log: BusLog| BusSpec {
+        description: description.to_owned(),
+        tags: tags.clone(),
         kms_key: kms_key.clone(),
         dead_letter_arn: dead_letter_arn.clone(),
-        log: *log,
+        log,
     };
-    once.digest(&ResourceId::Bus(id.clone())) == mark.digest
+    [ours(tags), with_our_marks, wanted.tags.clone()].iter().any(|tags| {
+        [Mark::read(description).0, &wanted.description].iter().any(|description| {
+            [dead_letter_arn, &wanted.dead_letter_arn].iter().any(|dead_letters| {
+                let is_it = |log: &BusLog| once(tags, description, dead_letters, *log).digest(&resource) == mark.digest;
+                [*log, wanted.log].iter().any(is_it)
+            })
+        })
+    })
 }
 
 /// What UpdateEventBus would change, each with its code.

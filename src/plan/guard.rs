@@ -1,5 +1,6 @@
 //! Guards: numbers over which a plan waits for a person, per scope and in all (promise 5).
 
+use super::own;
 use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{statement_prefix, target_prefix};
@@ -186,10 +187,13 @@ fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, Owned> {
                 owned.parts += ours;
                 owned.things += ours;
             }
-            owned.things += usize::from(bus.mark(&id).is_some_and(|mark| mark.owner == *owner));
+            // Somebody's own thing that bears a mark like ours, and not the tag, is no share of what we own.
+            let is_tagged = |tags| own::tagged(owner, tags) != Some(false);
+            let is_marked = bus.mark(&id).is_some_and(|mark| mark.owner == *owner);
+            owned.things += usize::from(is_marked && is_tagged(bus.tags.as_ref()));
             let marked = bus.rules.iter().filter(|(name, rule)| {
                 let id = RuleId { bus: id.clone(), name: (*name).clone() };
-                rule.mark(&id).is_some_and(|mark| mark.owner == *owner)
+                rule.mark(&id).is_some_and(|mark| mark.owner == *owner) && is_tagged(rule.tags.as_ref())
             });
             for (_, rule) in marked {
                 let ids = rule.targets.iter().flat_map(BTreeMap::keys);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{AwsError, Caller, Service, SimulatedAws};
 use crate::call::{
@@ -91,7 +91,7 @@ impl SimFleet {
             Err(error) => {
                 let class = ErrorClass::of_code(&error.code, error.status);
                 Err(CallError {
-                    request_id: Some(world.last_request_id().to_owned()),
+                    request_id: Some(world.last_request_id()),
                     ..call_error(scope, call.action(), class, &error)
                 })
             }
@@ -273,9 +273,9 @@ fn target_of(id: &str, spec: &TargetSpec) -> Value {
 
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(fields) => {
-            let kept: Map<String, Value> = fields.into_iter().filter(|(_, field)| !field.is_null()).collect();
-            Value::Object(kept)
+        Value::Object(mut fields) => {
+            fields.retain(|_, field| !field.is_null());
+            Value::Object(fields)
         }
         other => other,
     }

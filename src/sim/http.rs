@@ -62,8 +62,8 @@ pub(super) fn perform(world: &mut SimulatedAws, request: &Identified) -> Respons
     let outcome = world.call(caller, region, *service, operation, input);
     let request_id = world.last_request_id();
     match outcome {
-        Ok(output) => succeeded(*service, operation, &output, request_id),
-        Err(error) => failed(*service, &error, request_id),
+        Ok(output) => succeeded(*service, operation, &output, &request_id),
+        Err(error) => failed(*service, &error, &request_id),
     }
 }
 

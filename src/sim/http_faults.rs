@@ -323,7 +323,7 @@ fn misshapen(world: &mut SimulatedAws, request: &Identified, fault: HttpFault) -
     match outcome(world, request) {
         Ok(output) => {
             let output = if fault == HttpFault::NoFields { json!({}) } else { of_other_types(&output) };
-            let request_id = world.last_request_id().to_owned();
+            let request_id = world.last_request_id();
             succeeded(request.service, &request.operation, &output, &request_id)
         }
         Err(refused) => refused,
@@ -355,7 +355,7 @@ fn repeated(world: &mut SimulatedAws, request: &mut Identified) -> Response<Byte
             if let Some(fields) = output.as_object_mut() {
                 fields.insert("NextToken".to_owned(), json!(REPEATED_TOKEN));
             }
-            let request_id = world.last_request_id().to_owned();
+            let request_id = world.last_request_id();
             succeeded(request.service, &request.operation, &output, &request_id)
         }
         Err(refused) => refused,
@@ -366,7 +366,7 @@ fn outcome(world: &mut SimulatedAws, request: &Identified) -> Result<Value, Resp
     let Identified { service, operation, input, caller, region } = request;
     world.call(caller, region, *service, operation, input).map_err(|error| {
         let request_id = world.last_request_id();
-        failed(*service, &error, request_id)
+        failed(*service, &error, &request_id)
     })
 }
 

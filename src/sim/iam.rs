@@ -286,8 +286,12 @@ impl SimulatedAws {
 
     /// The role of an ARN, which names its path as well.
     pub(super) fn role_of_arn(&self, role_arn: &str) -> Option<&Arc<Role>> {
-        let arn: Arn = role_arn.parse().ok()?;
-        self.role(&arn.account, arn.role_name()?).filter(|role| role.is_named_by(&arn))
+        self.role_named_by(&role_arn.parse().ok()?)
+    }
+
+    /// The same, of one that has been read.
+    pub(super) fn role_named_by(&self, arn: &Arn) -> Option<&Arc<Role>> {
+        self.role(&arn.account, arn.role_name()?).filter(|role| role.is_named_by(arn))
     }
 
     /// The role as EventBridge sees it, which lags behind a write by the settle time.

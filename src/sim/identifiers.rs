@@ -5,19 +5,7 @@ use super::SimulatedAws;
 impl SimulatedAws {
     /// The next identifier in the form of a UUID: event ids, message ids, request ids.
     pub(super) fn next_uuid(&mut self) -> String {
-        let number = self.next_number();
-        // Spread the counter over the digits, so that ids do not sort in the order they were made and no test can
-        // come to lean on that.
-        let high = mix(number);
-        let low = mix(high ^ number);
-        format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            low >> 52,
-            low & 0xffff_ffff_ffff,
-        )
+        uuid(self.next_number())
     }
 
     /// The next identifier as IAM writes them: a prefix that names the kind, then 16 of `A–Z2–7`.
@@ -32,10 +20,26 @@ impl SimulatedAws {
         text
     }
 
-    fn next_number(&mut self) -> u64 {
+    pub(super) fn next_number(&mut self) -> u64 {
         self.next_identifier += 1;
         self.next_identifier
     }
+}
+
+/// A counted identifier in the form of a UUID.
+pub(super) fn uuid(number: u64) -> String {
+    // Spread the counter over the digits, so that ids do not sort in the order they were made and no test can
+    // come to lean on that.
+    let high = mix(number);
+    let low = mix(high ^ number);
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        low >> 52,
+        low & 0xffff_ffff_ffff,
+    )
 }
 
 /// The output function of splitmix64: a bijection, so distinct numbers stay distinct.

@@ -172,7 +172,7 @@ pub struct SimulatedAws {
     pub settings: Settings,
     now_ms: i64,
     next_identifier: u64,
-    last_request_id: String,
+    last_request: u64,
     accounts: Arc<BTreeMap<String, Arc<Account>>>,
     sessions: Arc<BTreeMap<String, Session>>,
     received: Arc<BTreeMap<String, Vec<Arc<Value>>>>,
@@ -239,7 +239,7 @@ impl SimulatedAws {
         operation: &str,
         input: &Value,
     ) -> Result<Value, AwsError> {
-        self.last_request_id = self.next_uuid();
+        self.last_request = self.next_number();
         let request = Request { caller, region, service, operation, input };
         let outcome = self.admit(&request).and_then(|()| self.dispatch(&request));
         self.write_log(&request, &outcome);
@@ -248,8 +248,8 @@ impl SimulatedAws {
 
     /// The request id of the last call.
     #[must_use]
-    pub fn last_request_id(&self) -> &str {
-        &self.last_request_id
+    pub fn last_request_id(&self) -> String {
+        identifiers::uuid(self.last_request)
     }
 
     /// The log of calls: writes alone, unless [`Settings::log_reads`] is set.
@@ -363,7 +363,7 @@ impl SimulatedAws {
                 Ok(_) => Outcome::Ok,
                 Err(error) => Outcome::Err(error.code.clone()),
             },
-            request_id: self.last_request_id.clone(),
+            request_id: self.last_request_id(),
         });
         self.log.record(request.operation, entry);
     }

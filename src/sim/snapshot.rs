@@ -1,6 +1,6 @@
 //! Everything that lives, as one ordered JSON object, so that tests can say "this stayed as it was, to the byte".
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::SimulatedAws;
 use super::archives::archive_snapshot;
@@ -58,7 +58,22 @@ impl SimulatedAws {
         Value::Object(picture.items)
     }
 
-    /// The same of one account in one Region, for who looks after every write.
+    /// The same of one bus, with its statements, rules and targets, for who looks after every write.
+    pub fn snapshot_of_bus(
+        &self,
+        account: &str,
+        region: &str,
+        bus: &str,
+        keep: impl Fn(&SnapshotItem<'_>) -> bool,
+    ) -> Value {
+        let mut picture = Picture { keep, items: Map::new() };
+        if let Ok(found) = self.bus(account, region, bus) {
+            picture.add_bus(account, region, found);
+        }
+        Value::Object(picture.items)
+    }
+
+    /// The same of one account in one Region.
     pub fn snapshot_in(&self, account: &str, region: &str, keep: impl Fn(&SnapshotItem<'_>) -> bool) -> Value {
         let mut picture = Picture { keep, items: Map::new() };
         if let Some(found) = self.region(account, region) {
@@ -149,6 +164,6 @@ impl<F: Fn(&SnapshotItem<'_>) -> bool> Picture<F> {
             SnapshotKind::Queue => format!("queue/{name}"),
         };
         let path = format!("{}/{}/{path}", item.account, item.region);
-        self.items.insert(path, json!(item.value));
+        self.items.insert(path, item.value.clone());
     }
 }

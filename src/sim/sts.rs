@@ -133,17 +133,24 @@ impl SimulatedAws {
         external_id: Option<&str>,
         session: &str,
     ) -> Result<Caller, AwsError> {
-        let input = json!({"RoleArn": role_arn, "ExternalId": external_id, "RoleSessionName": session});
+        let input = Value::Null;
         let request = Request { caller, region: "", service: Service::Sts, operation: "AssumeRole", input: &input };
         self.check_caller(caller, Service::Sts)?;
         self.check_account(&request)?;
-        self.assumed_role(&request).map(|(assumed, _)| assumed)
+        let asked = Asked { role_arn: Some(role_arn), session: Some(session), external_id, seconds: None };
+        self.assumed_role(&request, asked).map(|(assumed, _)| assumed)
     }
 
     fn assume_role(&mut self, request: &Request<'_>) -> Result<Value, AwsError> {
-        let (assumed, role) = self.assumed_role(request)?;
-        let session = request.text("RoleSessionName").unwrap_or_default();
-        let seconds = request.number("DurationSeconds").unwrap_or(3_600);
+        let asked = Asked {
+            role_arn: request.text("RoleArn"),
+            session: request.text("RoleSessionName"),
+            external_id: request.text("ExternalId"),
+            seconds: request.number("DurationSeconds"),
+        };
+        let (assumed, role) = self.assumed_role(request, asked)?;
+        let session = asked.session.unwrap_or_default();
+        let seconds = asked.seconds.unwrap_or(3_600);
         let expires_ms = self.now_ms.saturating_add(seconds.saturating_mul(1_000));
         let minted = self.mint(assumed.clone(), Some(expires_ms));
         Ok(json!({
@@ -160,11 +167,10 @@ impl SimulatedAws {
         }))
     }
 
-    fn assumed_role(&self, request: &Request<'_>) -> Result<(Caller, Arc<Role>), AwsError> {
-        let seconds = request.number("DurationSeconds");
-        check_shape(request, seconds)?;
-        let role_arn = request.text("RoleArn").unwrap_or_default();
-        let session = request.text("RoleSessionName").unwrap_or_default();
+    fn assumed_role(&self, request: &Request<'_>, asked: Asked<'_>) -> Result<(Caller, Arc<Role>), AwsError> {
+        check_shape(asked)?;
+        let role_arn = asked.role_arn.unwrap_or_default();
+        let session = asked.session.unwrap_or_default();
         let refused = || {
             let caller = request.caller.arn();
             let text = format!("User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role_arn}");
@@ -178,12 +184,13 @@ impl SimulatedAws {
         {
             return Err(refusal(request, "sts:AssumeRole", role_arn, because));
         }
-        let role = self.role_of_arn(role_arn).filter(|_| !self.is_suspended(&arn.account)).cloned();
+        let role = self.role_named_by(&arn).filter(|_| !self.is_suspended(&arn.account)).cloned();
         let role = role.ok_or_else(refused)?;
-        if !trusts(&role, request) || self.authorize_assume(request, &role, role_arn).is_err() {
+        if !trusts(&role, request.caller, asked.external_id) || self.authorize_assume(request, &role, role_arn).is_err()
+        {
             return Err(refused());
         }
-        check_duration(request, &role, seconds.unwrap_or(3_600))?;
+        check_duration(request, &role, asked.seconds.unwrap_or(3_600))?;
         Ok((self.session_of(&arn.account, &role.name, session), role))
     }
 
@@ -201,15 +208,24 @@ impl SimulatedAws {
     }
 }
 
-fn check_shape(request: &Request<'_>, seconds: Option<i64>) -> Result<(), AwsError> {
-    let (role_arn, session) = (request.text("RoleArn"), request.text("RoleSessionName"));
+/// What a call of AssumeRole asks for.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    role_arn: Option<&'a str>,
+    session: Option<&'a str>,
+    external_id: Option<&'a str>,
+    seconds: Option<i64>,
+}
+
+fn check_shape(asked: Asked<'_>) -> Result<(), AwsError> {
+    let Asked { role_arn, session, external_id, seconds } = asked;
     let mut constraints = Constraints::default();
     constraints
         .required("roleArn", role_arn)
         .length("roleArn", role_arn, 20, 2_048)
         .required("roleSessionName", session)
         .length("roleSessionName", session, 2, 64)
-        .length("externalId", request.text("ExternalId"), 2, 1_224)
+        .length("externalId", external_id, 2, 1_224)
         .range("durationSeconds", seconds, 900, 43_200);
     if let Some(name) = session
         && !name.chars().all(|character| character.is_ascii_alphanumeric() || "_+=,.@-".contains(character))
@@ -220,16 +236,16 @@ fn check_shape(request: &Request<'_>, seconds: Option<i64>) -> Result<(), AwsErr
     constraints.check().map_err(|error| AwsError::client("ValidationError", error.message))
 }
 
-fn trusts(role: &Role, request: &Request<'_>) -> bool {
-    let account = request.account();
+fn trusts(role: &Role, caller: &Caller, external_id: Option<&str>) -> bool {
+    let account = caller.account();
     let named = role.trusts.iter().any(|trusted| match trusted {
         Trusted::Account(trusted) => trusted == account,
-        Trusted::Role(trusted, name) => trusted == account && request.caller.role_name() == Some(name),
+        Trusted::Role(trusted, name) => trusted == account && caller.role_name() == Some(name),
         Trusted::Service(_) | Trusted::Deleted(_) => false,
     });
     let external_id = match &role.external_id {
         None => true,
-        Some(expected) => request.text("ExternalId") == Some(expected),
+        Some(expected) => external_id == Some(expected),
     };
     named && external_id
 }

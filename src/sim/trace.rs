@@ -68,7 +68,10 @@ impl Trace {
 
     pub(super) fn count(&mut self, rule_arn: &str, change: impl FnOnce(&mut RuleCounters)) {
         let counters = Arc::make_mut(&mut self.counters);
-        change(counters.entry(rule_arn.to_owned()).or_default());
+        match counters.get_mut(rule_arn) {
+            Some(found) => change(found),
+            None => change(counters.entry(rule_arn.to_owned()).or_default()),
+        }
     }
 
     pub(super) fn records(&self) -> &[Arc<DeliveryRecord>] {

@@ -7,6 +7,17 @@ use wheelwright::sim::{LogEntry, SimulatedAws, SnapshotKind};
 
 type Scope = (String, String);
 
+/// Guards that hold nearly everything.
+pub fn narrow_guards() -> PlanSettings {
+    PlanSettings {
+        breaks_percent_max: 10,
+        breaks_floor: 1,
+        changes_percent_max: 10,
+        changes_floor: 2,
+        ..PlanSettings::default()
+    }
+}
+
 /// What there was of ours when a sweep began, and what share of it may go.
 #[derive(Clone)]
 pub struct Bounds {

@@ -51,8 +51,10 @@ pub async fn everywhere(seed: u64, mutant: Option<Mutant>) -> Crashes {
 }
 
 /// One move, undisturbed and cut at each write; the undisturbed world.
-async fn every_write(run: Run, from: &Spec, to: &Spec, sequence: u64, crashes: &mut Crashes) -> Run {
+async fn every_write(mut run: Run, from: &Spec, to: &Spec, sequence: u64, crashes: &mut Crashes) -> Run {
     run.watch(&[from, to]);
+    // Once for all that begin from here.
+    run.expanded(to, sequence);
     let mut undisturbed = run.fork();
     let forks = Forks::default();
     forks.lock().unwrap().push((run.fleet.fork(), run.oracle.fork()));

@@ -1,16 +1,20 @@
 //! Whole daemons on bad days, in virtual time: killed at any call and started again, with their state or without it, the topology
 //! gone, broken, older or new, the clock set, accounts in trouble, a second daemon with an older topology beside them.
 
+use crate::bounds::{Bounds, narrow_guards};
+use crate::bugs::Mutated;
 use crate::clock::{SimClock, Timeline};
 use crate::edits;
 use crate::generator;
+use crate::hearing::{Hearing, Overheard};
 use crate::listen::Watched;
 use crate::mutants::Mutant;
 use crate::oracle::Check;
 use crate::outage::Outage;
+use crate::process::{AtPace, usual_pace};
 use crate::rng::Rng;
 use crate::run::{Kind, Report, Run};
-use crate::spec::Spec;
+use crate::spec::{REGIONS, Spec};
 use crate::trouble::Trouble;
 use aws_types::SdkConfig;
 use std::collections::BTreeMap;
@@ -28,7 +32,6 @@ use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::Guard;
 use wheelwright::notify::{Surroundings, Switchboard};
 use wheelwright::port::{Clock, Fleet};
-use wheelwright::sim::SnapshotItem;
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
 use wheelwright::store::Store;
 
@@ -46,6 +49,13 @@ settle-secs = 70
 breaks-percent-max = 100
 changes-percent-max = 100
 "#;
+/// The same with narrow guards.
+const NARROW: &str = r"
+breaks-percent-max = 10
+breaks-floor = 1
+changes-percent-max = 10
+changes-floor = 2
+";
 /// Within this it has to be in step once nothing is wrong any more: two sweeps, the longest that a scope in trouble is left in
 /// peace before each, and the settle time.
 const IN_STEP_SECS_MAX: u64 = 3_600;
@@ -63,8 +73,12 @@ struct Held {
 
 impl Shelf {
     fn put(&self, spec: &Spec, sequence: u64) {
+        self.put_with(spec, sequence, SETTINGS.to_owned());
+    }
+
+    fn put_with(&self, spec: &Spec, sequence: u64, settings: String) {
         let mut files: BTreeMap<String, String> = spec.files().into_iter().collect();
-        files.insert("wheelwright.toml".to_owned(), SETTINGS.to_owned());
+        files.insert("wheelwright.toml".to_owned(), settings);
         *self.0.lock().unwrap() = Held { files, sequence, is_gone: false };
     }
 
@@ -187,8 +201,15 @@ impl Running {
         let run = &site.run;
         let watched = Watched::new(run.fleet.clone(), run.oracle.clone()).with_time(site.timeline);
         let faulty = FaultyFleet::new(watched, schedule).with_forks(Watched::fork);
+        let hearing = Hearing::of_a_daemon(run.oracle.clone(), Some(usual_pace()));
         let life = Arc::new(Life::default());
-        let fleet = Mortal { inner: faulty, life: Arc::clone(&life) };
+        let overheard = Overheard { inner: faulty, hearing };
+        let scopes = run.fleet.world().accounts().flat_map(scopes_of).collect();
+        let mutant = site.mutant.filter(|mutant| *mutant == Mutant::DaemonsPageForgotten);
+        let mutant = mutant.map(|_| Mutant::PageForgotten);
+        let mutated = Mutated::new(overheard, mutant, scopes, 1, run.fleet.clone());
+        let keeps_pace = Some(usual_pace()).filter(|_| site.mutant != Some(Mutant::DaemonsPaceForgotten));
+        let fleet = Mortal { inner: AtPace::new(mutated, keeps_pace), life: Arc::clone(&life) };
         let nowhere = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
         let parts = Parts {
             fleet: Arc::new(fleet),
@@ -264,6 +285,7 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     site.start();
     site.pass(600).await;
     site.run.foreigners(&spec);
+    let mut more = Rng::new(seed ^ MORE);
     let mut to_come = vec![last, next.clone()];
     let days = site.run.rng.within(3, 7);
     for _ in 0..days {
@@ -272,6 +294,9 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
                 next = to_come.pop().unwrap();
                 sequence += 1;
                 site.run.watch(&[&spec, &next]);
+                if more.chance(50) {
+                    site.within_bounds(&next, sequence).await;
+                }
                 site.shelf.put(&next, sequence);
                 spec = next.clone();
             }
@@ -292,6 +317,15 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     }
     run.report.crashes += kills;
     run.reported()
+}
+
+/// What tells the second stream of chance from the first.
+const MORE: u64 = 0xdae_0000_0000_0000;
+
+/// An account's scopes.
+fn scopes_of(account: &str) -> Vec<Scope> {
+    let scopes = REGIONS.iter().filter_map(|region| Some(Scope::new(account.parse().ok()?, region)));
+    scopes.collect()
 }
 
 fn without_subscriptions(spec: &Spec) -> Spec {
@@ -397,6 +431,28 @@ impl Site<'_> {
         }
     }
 
+    /// A new topology comes while the guards are narrow and nothing else is wrong: what it takes away and changes, all sweeps
+    /// together, is within them, or waits.
+    async fn within_bounds(&mut self, next: &Spec, sequence: u64) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.end().await;
+        }
+        self.start_with(Schedule::Script(BTreeMap::new()));
+        self.come_in_step().await;
+        if !self.daemon.as_ref().unwrap().is_in_step() {
+            return;
+        }
+        let (before, _) = SETTINGS.split_once("breaks-percent-max").unwrap();
+        let settings = match self.mutant {
+            Some(Mutant::DaemonsGuardsForgotten) => SETTINGS.to_owned(),
+            _ => format!("{before}{NARROW}"),
+        };
+        self.run.oracle.bound(Bounds::of(&self.run.fleet.world(), &narrow_guards()));
+        self.shelf.put_with(next, sequence, settings);
+        self.pass(1_300).await;
+        self.run.oracle.ask_bounds();
+    }
+
     /// While there is no topology to be read, the last one stands: nothing is written for the want of it.
     async fn stay_put(&mut self, seconds: u64) {
         let was_in_step = self.daemon.as_ref().unwrap().is_in_step();
@@ -440,11 +496,7 @@ impl Site<'_> {
 
     /// Another daemon of the same owner, left behind with a topology of before; it begins when this one has applied its own.
     async fn older_daemon(&mut self, spec: &Spec, sequence: u64) {
-        // A topology that asks for nothing new leaves no mark: there is nothing to know it by.
-        let mark = format!("[ww1:wheelwright:{sequence}:");
-        let is_marked = |item: &SnapshotItem<'_>| item.value["Description"].to_string().contains(&mark);
-        let was_applied = !crate::oracle::items(&self.run.fleet.world(), is_marked).is_empty();
-        if !self.daemon.as_ref().unwrap().is_in_step() || sequence < 2 || !was_applied {
+        if !self.daemon.as_ref().unwrap().is_in_step() || sequence < 2 || !self.run.oracle.left_its_mark() {
             return;
         }
         let shelf = Shelf::default();

@@ -1,6 +1,7 @@
 //! The end of a phase: what must be there when all is done, and nothing more.
 
-use crate::oracle::{Check, STATEMENTS, State, is_ours, items, now_ms, put_and_collect};
+use crate::oracle::{Check, STATEMENTS, State, is_ours, items, now_ms};
+use crate::routes::put_and_collect;
 use crate::spec::{Event, Options, Place, Spec, TAG_KEYS, Tags, inbox, key_arn, queue_arn};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

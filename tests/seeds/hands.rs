@@ -126,6 +126,7 @@ impl Run {
 
     /// What somebody changes by hand. `mended` says that the same topology is applied again before the next one.
     pub fn drift(&mut self, mended: bool) {
+        self.drifted = true;
         let rng = &mut self.rng;
         let oracle = self.oracle.clone();
         let mut tagged = Vec::new();
@@ -384,8 +385,12 @@ fn targets_of(aws: &SimulatedAws, place: &Place, rule: &str, foreign: bool) -> V
 }
 
 fn remove_targets(aws: &mut SimulatedAws, place: &Place, rule: &str) {
-    let ids = targets_of(aws, place, rule, false);
-    if !ids.is_empty() {
+    // A failure that was meant for the operator may befall them: then they try again.
+    for _ in 0..5 {
+        let ids = targets_of(aws, place, rule, false);
+        if ids.is_empty() {
+            return;
+        }
         let input = json!({"Rule": rule, "EventBusName": place.bus, "Ids": ids});
         oracle::others_call(aws, place, "RemoveTargets", &input);
     }

@@ -16,6 +16,9 @@ pub struct Hearing {
     heard: Arc<Mutex<Heard>>,
     /// The pace that it should keep.
     pace: Option<Pace>,
+    /// Whether it is told when a scope's reading has ended ([`Hearing::refresh_ended`]). If not, only listings of buses and
+    /// rules count: what else is read may be a look before a write.
+    told_of_ends: bool,
 }
 
 #[derive(Default)]
@@ -33,12 +36,25 @@ struct Reading {
     failed: usize,
     /// Listings whose next page was not asked for, or did not come.
     open: BTreeSet<String>,
+    /// Whether the reading before this one was read to its end, and this one may be under way.
+    follows_a_whole_one: bool,
+}
+
+impl Reading {
+    fn is_whole(&self) -> bool {
+        self.failed == 0 && self.open.is_empty()
+    }
 }
 
 impl Hearing {
     /// A process that has read nothing yet.
     pub fn new(oracle: Oracle, pace: Option<Pace>) -> Self {
-        Self { oracle, heard: Arc::default(), pace }
+        Self { oracle, heard: Arc::default(), pace, told_of_ends: true }
+    }
+
+    /// One that sweeps for ever, and tells nobody when a reading of its ends.
+    pub fn of_a_daemon(oracle: Oracle, pace: Option<Pace>) -> Self {
+        Self { told_of_ends: false, ..Self::new(oracle, pace) }
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -51,13 +67,19 @@ impl Hearing {
             self.ask_pace(&mut heard, scope, pace);
         }
         if let Call::ListEventBuses { next_token: None } = call {
-            heard.readings.insert(scope.clone(), Reading { under_way: true, ..Reading::default() });
+            let before = heard.readings.get(scope);
+            let whole =
+                before.is_some_and(|before| before.is_whole() || before.failed == 0 && before.follows_a_whole_one);
+            let follows_a_whole_one = whole && !self.told_of_ends;
+            let reading = Reading { under_way: true, follows_a_whole_one, ..Reading::default() };
+            heard.readings.insert(scope.clone(), reading);
         }
         let takes_away =
             matches!(call, Call::RemovePermission { .. } | Call::RemoveTargets { .. } | Call::DeleteRule { .. });
         if takes_away {
             let doubt = match heard.readings.get(scope) {
                 None => Some("it was not read".to_owned()),
+                Some(Reading { failed: 0, follows_a_whole_one: true, .. }) => None,
                 Some(Reading { failed, open, .. }) if *failed > 0 || !open.is_empty() => {
                     Some(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}"))
                 }
@@ -69,8 +91,9 @@ impl Hearing {
         }
         let Some(reading) = heard.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
         // Until it is answered it has failed: whoever gives up waiting for it knows no more than that.
-        match listing(call) {
+        match self.listing(call) {
             Some(listing) => _ = reading.open.insert(listing),
+            None if !self.told_of_ends => {}
             None if !call.is_write() => reading.failed += 1,
             None => {}
         }
@@ -92,11 +115,23 @@ impl Hearing {
     fn answered(&self, scope: &Scope, call: &Call, answer: &Result<Answer, CallError>) {
         let mut heard = self.heard();
         let Some(reading) = heard.readings.get_mut(scope).filter(|reading| reading.under_way) else { return };
-        match listing(call) {
+        match self.listing(call) {
             Some(listing) if answer.is_ok() && !goes_on(answer) => _ = reading.open.remove(&listing),
             Some(_) => reading.failed += usize::from(answer.is_err()),
+            None if !self.told_of_ends => {}
             None if !call.is_write() => reading.failed -= usize::from(answer.is_ok()),
             None => {}
+        }
+    }
+
+    /// Which listing a call is a page of.
+    fn listing(&self, call: &Call) -> Option<String> {
+        match call {
+            Call::ListEventBuses { .. } => Some("buses".to_owned()),
+            Call::ListRules { bus, .. } => Some(format!("rules of {bus}")),
+            Call::ListTargetsByRule { bus, rule, .. } if self.told_of_ends => Some(format!("targets of {bus}/{rule}")),
+            Call::ListArchives { .. } if self.told_of_ends => Some("archives".to_owned()),
+            _ => None,
         }
     }
 
@@ -120,17 +155,6 @@ impl<F: Fleet> Fleet for Overheard<F> {
         let answer = self.inner.call(scope, call.clone()).await;
         self.hearing.answered(scope, &call, &answer);
         answer
-    }
-}
-
-/// Which listing a call is a page of.
-fn listing(call: &Call) -> Option<String> {
-    match call {
-        Call::ListEventBuses { .. } => Some("buses".to_owned()),
-        Call::ListRules { bus, .. } => Some(format!("rules of {bus}")),
-        Call::ListTargetsByRule { bus, rule, .. } => Some(format!("targets of {bus}/{rule}")),
-        Call::ListArchives { .. } => Some("archives".to_owned()),
-        _ => None,
     }
 }
 

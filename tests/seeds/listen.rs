@@ -15,7 +15,7 @@ use wheelwright::port::Fleet;
 use wheelwright::reconcile::apply::StepOutcome;
 use wheelwright::reconcile::sweep::Listener;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{SimulatedAws, SnapshotKind, TargetFailure};
+use wheelwright::sim::{SimulatedAws, SnapshotItem, SnapshotKind, TargetFailure};
 
 /// The simulated AWS with the oracle looking after each write.
 pub struct Watched {
@@ -113,7 +113,8 @@ impl Watched {
 
     async fn pass(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
         match &self.sdk {
-            Some(sdk) => sdk.call(scope, call).await,
+            // A box of its own: it is large, and would be a part of every other call as well.
+            Some(sdk) => Box::pin(sdk.call(scope, call)).await,
             None => self.fleet.call_now(scope, &call),
         }
     }
@@ -129,6 +130,9 @@ impl Fleet for Watched {
         }
         self.fail_entries(scope, &call);
         self.meddle(scope, &call);
+        if let Some(oracle) = &self.oracle {
+            oracle.before_write(&self.fleet.world(), scope, &call);
+        }
         let answer = self.pass(scope, call).await;
         if let Some(oracle) = &self.oracle {
             oracle.after_write(&mut self.fleet.world());
@@ -166,12 +170,13 @@ fn false_report(aws: &SimulatedAws, action: &Action) -> Option<String> {
     let scope = action.scope();
     let (account, region) = (scope.account.to_string(), scope.region.as_str());
     let find = |kind: SnapshotKind, bus: &str, rule: &str, name: &str| {
-        let found = aws.snapshot_in(&account, region, |item| {
-            item.kind == kind
-                && item.bus == bus
-                && (kind == SnapshotKind::Rule || item.rule == rule)
-                && item.name == name
-        });
+        let is_it = |item: &SnapshotItem<'_>| {
+            item.kind == kind && (kind == SnapshotKind::Rule || item.rule == rule) && item.name == name
+        };
+        let found = match kind {
+            SnapshotKind::Archive => aws.snapshot_in(&account, region, is_it),
+            _ => aws.snapshot_of_bus(&account, region, bus, is_it),
+        };
         found.as_object().and_then(|found| found.values().next().cloned())
     };
     match action {

@@ -94,6 +94,12 @@ pub enum Mutant {
     // In the daemon.
     /// Each start takes a new state file for the first there ever was.
     NothingToLose,
+    /// It asks as fast as it can.
+    DaemonsPaceForgotten,
+    /// The first page of a listing is taken for all of it.
+    DaemonsPageForgotten,
+    /// What the settings say of guards is not looked at.
+    DaemonsGuardsForgotten,
     /// A topology that cannot be read is taken for one of which only the accounts and hubs are left.
     EmptyWhereGone,
 }
@@ -114,7 +120,9 @@ impl Mutant {
             | Self::FailureForgotten
             | Self::SettleTimeSkipped
             | Self::NarrowedAtOnce => Check::RouteInterrupted,
-            Self::PageForgotten | Self::ErrorTakenForEmpty | Self::GapsForgotten => Check::BreakOnDoubt,
+            Self::PageForgotten | Self::ErrorTakenForEmpty | Self::GapsForgotten | Self::DaemonsPageForgotten => {
+                Check::BreakOnDoubt
+            }
             Self::DeletionBelieved => Check::FalseReport,
             Self::ForeignStatementDropped | Self::AllStatementsRemoved | Self::NameTakenForMark => {
                 Check::ForeignChanged
@@ -138,8 +146,8 @@ impl Mutant {
             Self::SequenceForgotten => Check::OlderWrote,
             Self::DescriptionVaries => Check::OtherEnd,
             Self::OwnerForgotten => Check::NeighbourTouched,
-            Self::HoldsForgotten => Check::TooManyAtOnce,
-            Self::PaceForgotten => Check::TooFast,
+            Self::HoldsForgotten | Self::DaemonsGuardsForgotten => Check::TooManyAtOnce,
+            Self::PaceForgotten | Self::DaemonsPaceForgotten => Check::TooFast,
             Self::NothingToLose => Check::StateForgotten,
             Self::EmptyWhereGone => Check::RouteInterrupted,
         }
@@ -151,7 +159,11 @@ impl Mutant {
             Self::DescriptionVaries => Stage::Crashes,
             Self::NarrowedAtOnce => Stage::Split,
             Self::OwnerForgotten => Stage::Neighbours,
-            Self::NothingToLose | Self::EmptyWhereGone => Stage::Daemons,
+            Self::NothingToLose
+            | Self::EmptyWhereGone
+            | Self::DaemonsPaceForgotten
+            | Self::DaemonsPageForgotten
+            | Self::DaemonsGuardsForgotten => Stage::Daemons,
             _ => Stage::Seeds,
         }
     }

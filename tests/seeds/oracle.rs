@@ -5,13 +5,14 @@
 
 use crate::bounds::{Bounds, Count};
 use crate::outage::Outage;
-use crate::samples::SAMPLES;
-use crate::spec::{Event, Place, Spec, Taker, inbox};
+use crate::routes::Routes;
+use crate::spec::{Place, Spec, inbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wheelwright::call::Call;
 use wheelwright::eventbridge::Arn;
-use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem};
+use wheelwright::sim::{Caller, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem};
 
 /// What did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
@@ -74,25 +75,17 @@ pub(super) const STATEMENTS: &str = "ww_wheelwright_";
 /// Account and Region.
 type Scope = (String, String);
 
-/// An event that must keep arriving in one of these mailboxes once it did.
-#[derive(Clone)]
-struct Obligation {
-    probe: usize,
-    any_of: BTreeSet<String>,
-    about: String,
-    delivering: bool,
-}
-
 #[derive(Clone, Default)]
 pub(super) struct State {
-    probes: Vec<Event>,
-    /// Where each probe came by when it was last put.
-    ways: Vec<BTreeSet<Scope>>,
-    obligations: Vec<Obligation>,
+    routes: Routes,
     pub(super) foreign: BTreeMap<String, Value>,
     /// Where the operator has any business: buses, and for archives the scopes of hubs.
     buses: BTreeSet<Place>,
     inboxes: BTreeSet<Place>,
+    hubs: BTreeSet<Place>,
+    /// Whether the operator wrote a rule or a bus of a hub since this phase began: such writes bear the topology's place in the
+    /// order.
+    marked: bool,
     /// Things of ours that bear a tag of somebody else's, by their paths.
     pub(super) others_tags: BTreeSet<String>,
     log_read: usize,
@@ -111,10 +104,19 @@ pub(super) struct State {
     tapped: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Oracle(Arc<Mutex<State>>);
 
 impl Oracle {
+    /// One that has seen nothing. With `WHEELWRIGHT_DOUBT` it asks everything after every write, and compares.
+    pub fn new() -> Self {
+        let mut state = State::default();
+        if std::env::var("WHEELWRIGHT_DOUBT").is_ok() {
+            state.routes.doubt();
+        }
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,13 +210,20 @@ impl Oracle {
     /// on their way.
     pub fn watch(&self, specs: &[&Spec], aws: &SimulatedAws) {
         let mut state = self.state();
-        (state.probes, state.obligations) = obligations(specs, now_ms(aws));
-        state.ways.clear();
+        let State { routes, outage, .. } = &mut *state;
+        routes.watch(specs, aws, outage.as_ref());
         for spec in specs {
             state.allow_buses(spec);
         }
+        state.hubs = specs.iter().flat_map(|spec| spec.hubs.iter().map(|hub| spec.hub_place(hub))).collect();
+        state.marked = false;
         state.log_read = aws.log().len();
-        state.ask_routes(aws, None, None);
+    }
+
+    /// Whether the topology that is on its way left its mark, as far as its writes tell. One that finds all as it asks for writes
+    /// nothing, for who would have each comment in a file written to AWS; an older one then sees nothing that is newer than it.
+    pub fn left_its_mark(&self) -> bool {
+        self.state().marked
     }
 
     /// An operator may write where this topology names buses.
@@ -225,7 +234,7 @@ impl Oracle {
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
     /// is not held against the operator.
     pub fn others_write(&self, aws: &mut SimulatedAws, adds_foreign: bool, write: impl FnOnce(&mut SimulatedAws)) {
-        let before = items(aws, |_| true);
+        let before = if adds_foreign { items(aws, |_| true) } else { BTreeMap::new() };
         write(aws);
         let mut state = self.state();
         if adds_foreign {
@@ -233,10 +242,19 @@ impl Oracle {
             state.foreign.extend(after.into_iter().filter(|(path, _)| !before.contains_key(path)));
         }
         state.log_read = aws.log().len();
-        for obligation in &mut state.obligations {
-            obligation.delivering = false;
-        }
-        state.ask_routes(aws, None, None);
+        let State { routes, outage, .. } = &mut *state;
+        routes.begin_anew(aws, outage.as_ref());
+    }
+
+    /// The operator is about to try a write.
+    pub fn before_write(&self, aws: &SimulatedAws, scope: &wheelwright::model::ids::Scope, call: &Call) {
+        let State { routes, outage, .. } = &mut *self.state();
+        routes.before_write(scope, call, aws, outage.as_ref());
+    }
+
+    /// Everything that delivered does so still, wherever something was written.
+    pub fn ask_all(&self, aws: &SimulatedAws) {
+        self.state().ask_all(aws);
     }
 
     /// The operator has tried a write.
@@ -261,17 +279,22 @@ impl Oracle {
             state.furnish(aws, entry);
         }
         state.log_read = aws.log().len();
-        let places: BTreeSet<Scope> = done.iter().map(|entry| (entry.account.clone(), entry.region.clone())).collect();
-        for (account, region) in &places {
-            state.ask_foreign_in(aws, account, region);
+        let places: BTreeSet<(Scope, Option<String>)> =
+            done.iter().map(|entry| ((entry.account.clone(), entry.region.clone()), written_bus(entry))).collect();
+        for ((account, region), bus) in &places {
+            state.ask_foreign_in(aws, account, region, bus.as_deref());
         }
         let last = done.last().map(|entry| format!("{} {} {}", entry.operation, entry.account, entry.input));
-        state.ask_routes(aws, last.as_deref(), Some(&places));
+        let State { routes, outage, .. } = &mut *state;
+        for detail in routes.after_write(aws, outage.as_ref(), last.as_deref()) {
+            state.violate(Check::RouteInterrupted, detail);
+        }
     }
 
     /// All is done: every event of every publication is where it should be, and nowhere else; and nothing is left over.
     pub fn at_the_end(&self, old: &Spec, spec: &Spec, aws: &SimulatedAws, leftovers: bool) {
         let mut state = self.state();
+        state.ask_all(aws);
         state.ask_foreign(aws);
         state.ask_mailboxes(old, spec, aws);
         state.ask_settings(spec, aws);
@@ -306,6 +329,8 @@ impl State {
         if matches!(entry.operation.as_str(), "DeleteEventBus" | "DeleteArchive") {
             self.violate(Check::NeverDeleted, format!("{} {}", entry.operation, entry.input));
         }
+        let bears_a_mark = matches!(entry.operation.as_str(), "PutRule" | "CreateEventBus" | "UpdateEventBus");
+        self.marked |= bears_a_mark && written_bus(entry).is_some_and(|bus| self.is_hub(entry, &bus));
         if let Some(bus) = written_bus(entry)
             && !self
                 .buses
@@ -317,6 +342,11 @@ impl State {
                 format!("{} on bus {bus} in {}/{}", entry.operation, entry.account, entry.region),
             );
         }
+    }
+
+    fn is_hub(&self, entry: &LogEntry, bus: &str) -> bool {
+        let is_it = |hub: &Place| hub.account == entry.account && hub.region == entry.region && hub.bus == bus;
+        self.hubs.iter().any(is_it)
     }
 
     /// A team puts its own rule on its bus as soon as there is one.
@@ -347,14 +377,27 @@ impl State {
         self.foreign.extend(added);
     }
 
+    fn ask_all(&mut self, aws: &SimulatedAws) {
+        for detail in self.routes.ask_all(aws, self.outage.as_ref()) {
+            self.violate(Check::RouteInterrupted, detail);
+        }
+    }
+
     fn ask_foreign(&mut self, aws: &SimulatedAws) {
         self.compare_foreign("", &items(aws, |_| true));
     }
 
-    /// The same where something was just written.
-    fn ask_foreign_in(&mut self, aws: &SimulatedAws, account: &str, region: &str) {
-        let live = aws.snapshot_in(account, region, |_| true);
-        self.compare_foreign(&format!("{account}/{region}/"), &object(live));
+    /// The same where something was just written: on a bus, or in a Region.
+    fn ask_foreign_in(&mut self, aws: &SimulatedAws, account: &str, region: &str, bus: Option<&str>) {
+        let Some(bus) = bus else {
+            let live = aws.snapshot_in(account, region, |_| true);
+            return self.compare_foreign(&format!("{account}/{region}/"), &object(live));
+        };
+        let live = object(aws.snapshot_of_bus(account, region, bus, |_| true));
+        self.compare_foreign(&format!("{account}/{region}/bus/{bus}"), &live);
+        for kind in ["statement", "rule", "target"] {
+            self.compare_foreign(&format!("{account}/{region}/{kind}/{bus}/"), &live);
+        }
     }
 
     fn compare_foreign(&mut self, prefix: &str, live: &BTreeMap<String, Value>) {
@@ -365,59 +408,6 @@ impl State {
             .collect();
         for detail in changed {
             self.violate(Check::ForeignChanged, detail);
-        }
-    }
-
-    /// Puts the probes on a fork, as things are now and as they are when all writes have taken effect. With `write`,
-    /// whoever got its event before and does not now was interrupted by it. `written` are the scopes that something was written
-    /// in: what comes nowhere near them goes its way as before.
-    fn ask_routes(&mut self, aws: &SimulatedAws, write: Option<&str>, written: Option<&BTreeSet<Scope>>) {
-        let settle_ms = aws.settings.settle_ms;
-        let mut when = vec![0];
-        if settle_ms > 0 {
-            when.push(settle_ms);
-        }
-        self.ways.resize(self.probes.len(), BTreeSet::new());
-        // What takes effect later may do so without a write.
-        let concerns = |way: &BTreeSet<Scope>| {
-            settle_ms > 0 || way.is_empty() || written.is_none_or(|written| !way.is_disjoint(written))
-        };
-        let asked: BTreeSet<usize> = (0..self.probes.len()).filter(|probe| concerns(&self.ways[*probe])).collect();
-        let mut now_delivering = vec![true; self.obligations.len()];
-        for later_ms in when {
-            let mut fork = aws.clone();
-            fork.advance_ms(later_ms);
-            if let Some(outage) = &self.outage {
-                outage.end(&mut fork);
-            }
-            let obligations = self.obligations.iter().filter(|obligation| asked.contains(&obligation.probe));
-            let boxes = obligations.flat_map(|obligation| &obligation.any_of).cloned().collect();
-            let events = asked.iter().map(|probe| (*probe, &self.probes[*probe]));
-            let (arrived, ways) = put_and_collect(&mut fork, events, &boxes);
-            for (probe, way) in ways {
-                self.ways[probe] = way;
-            }
-            let mut interrupted = Vec::new();
-            for (at, obligation) in self.obligations.iter().enumerate() {
-                if !asked.contains(&obligation.probe) {
-                    now_delivering[at] = obligation.delivering;
-                    continue;
-                }
-                let found =
-                    obligation.any_of.iter().any(|queue| arrived.contains_key(&(obligation.probe, queue.clone())));
-                now_delivering[at] &= found;
-                if obligation.delivering && !found {
-                    let event = &self.probes[obligation.probe];
-                    interrupted.push(format!("{} ({later_ms} ms later): {event:?} after {write:?}", obligation.about));
-                }
-            }
-            for detail in interrupted {
-                self.violate(Check::RouteInterrupted, detail);
-            }
-        }
-        for (obligation, delivering) in self.obligations.iter_mut().zip(now_delivering) {
-            // One report of an interruption is enough.
-            obligation.delivering = delivering;
         }
     }
 }
@@ -431,103 +421,6 @@ pub(super) fn now_ms(aws: &SimulatedAws) -> u64 {
 pub fn is_ours(rule: &Value) -> bool {
     let tags = rule["Tags"].as_array().cloned().unwrap_or_default();
     tags.iter().any(|tag| tag["Key"] == "wheelwright:owner" && tag["Value"] == "wheelwright")
-}
-
-/// What must go on arriving: for every taker of all the topologies to come its mailbox in one of them or, if it took the
-/// event before, its old one; and every mailbox that is to get the event before and in all that come.
-fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
-    let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
-    let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
-    let events: BTreeSet<Event> = specs.iter().flat_map(|spec| spec.events()).collect();
-    for event in events {
-        let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
-        let Some((before, to_come)) = expected.split_first() else { continue };
-        let after = to_come.last().unwrap_or(before);
-        // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
-        let held_off: BTreeSet<String> =
-            specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
-        let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
-        for (taker, mailbox) in after.iter().filter(goes_on) {
-            let takes = |found: &Vec<(Taker, String)>| found.iter().any(|(other, _)| other == taker);
-            if to_come.iter().all(takes) {
-                let all = expected.iter().flatten().filter(|(other, _)| other == taker);
-                let any_of: BTreeSet<String> = all.map(|(_, mailbox)| mailbox.clone()).collect();
-                let publisher = format!("{}/{}", event.account, event.at.bus);
-                wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
-            }
-            let stays = expected
-                .iter()
-                .all(|found| found.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus));
-            if stays {
-                let key = (mailbox.clone(), event.account.clone(), event.at.clone());
-                boxes.entry(key).or_insert_with(|| event.clone());
-            }
-        }
-    }
-    let mut probes: Vec<Event> = Vec::new();
-    let mut obligations = Vec::new();
-    let mut oblige = |event: Event, any_of: BTreeSet<String>, about: String| {
-        let probe = probes.iter().position(|probe| *probe == event).unwrap_or_else(|| {
-            probes.push(event);
-            probes.len() - 1
-        });
-        obligations.push(Obligation { probe, any_of, about, delivering: false });
-    };
-    for ((taker, any_of, _), event) in wanted {
-        oblige(event, any_of, format!("{taker:?}"));
-    }
-    for ((mailbox, ..), event) in boxes {
-        oblige(event, BTreeSet::from([mailbox.clone()]), format!("mailbox {mailbox}"));
-    }
-    (probes, obligations)
-}
-
-/// How often each event is in each mailbox, and where each came by.
-type Arrived = (BTreeMap<(usize, String), usize>, BTreeMap<usize, BTreeSet<Scope>>);
-
-/// Puts each event, and counts it in each mailbox.
-pub(super) fn put_and_collect<'e>(
-    aws: &mut SimulatedAws,
-    events: impl Iterator<Item = (usize, &'e Event)>,
-    boxes: &BTreeSet<String>,
-) -> Arrived {
-    let mut ways = BTreeMap::new();
-    for (probe, event) in events {
-        let before = aws.trace().len();
-        let bus = Arn::bus(event.at.region, &event.at.account, &event.at.bus).to_string();
-        let entry = EventEntry::new(&bus, &event.source, event.kind, SAMPLES[event.sample].detail(probe));
-        if event.is_a_services() {
-            aws.service_event(&event.account, event.at.region, &entry);
-        } else {
-            // Who may not put it has not put it.
-            let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
-        }
-        let mut way = BTreeSet::from([(event.at.account.clone(), event.at.region.to_owned())]);
-        way.extend(aws.trace()[before..].iter().filter_map(|record| scope_of(&record.target_arn)));
-        ways.insert(probe, way);
-    }
-    let mut found = BTreeMap::new();
-    for mailbox in boxes {
-        let queued = aws.messages(mailbox).iter().map(|message| message.body.clone());
-        let received = aws.received(mailbox).iter().map(ToString::to_string);
-        for probe in queued.chain(received).filter_map(|body| probe_of(&body)) {
-            *found.entry((probe, mailbox.clone())).or_default() += 1;
-        }
-    }
-    (found, ways)
-}
-
-/// Account and Region of an ARN.
-fn scope_of(arn: &str) -> Option<Scope> {
-    let mut parts = arn.split(':').skip(3);
-    let region = parts.next()?.to_owned();
-    Some((parts.next()?.to_owned(), region))
-}
-
-fn probe_of(body: &str) -> Option<usize> {
-    let (_, rest) = body.split_once("\"probe\":")?;
-    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }
 
 /// The bus that a write is on, where the input names one.

@@ -39,7 +39,7 @@ pub struct Process {
     /// The shipped edge, where it comes in by the SDK door.
     pub sdk: Option<SdkDoor>,
     pub oracle: Oracle,
-    pub wanted: Desired,
+    pub wanted: Arc<Desired>,
     pub trouble: Trouble,
     pub approval: Approval,
     pub guards: PlanSettings,
@@ -169,13 +169,13 @@ pub fn usual_pace() -> Pace {
 }
 
 /// Calls at a pace, or as they come.
-enum AtPace<F> {
+pub enum AtPace<F> {
     Paced(Box<Paced<F>>),
     Free(F),
 }
 
 impl<F> AtPace<F> {
-    fn new(fleet: F, pace: Option<Pace>) -> Self {
+    pub fn new(fleet: F, pace: Option<Pace>) -> Self {
         match pace {
             Some(pace) => Self::Paced(Box::new(Paced::new(fleet, pace, BTreeMap::new()))),
             None => Self::Free(fleet),

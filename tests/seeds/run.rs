@@ -1,6 +1,6 @@
 //! One seed: a world, a topology, faults, drift, another topology, and the oracle looking on.
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, narrow_guards};
 use crate::bugs;
 use crate::clock::Timeline;
 use crate::edits;
@@ -8,11 +8,11 @@ use crate::generator::{self, HOUR_MS};
 use crate::hands::create_queue;
 use crate::listen::Forks;
 use crate::mutants::Mutant;
-use crate::oracle::{Check, Oracle, Violation, items, now_ms};
+use crate::oracle::{Check, Oracle, Violation, now_ms};
 use crate::outage::Outage;
 use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
-use crate::spec::{KEY_ID, REGIONS, Spec};
+use crate::spec::{KEY_ID, Options, Place, REGIONS, Spec};
 use crate::trouble::Trouble;
 use aws_credential_types::Credentials;
 use serde_json::json;
@@ -21,13 +21,14 @@ use std::sync::{Arc, Mutex};
 use wheelwright::config::{self, Settings, SourceFiles};
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
+use wheelwright::model::finding::{Finding, FindingCode};
 use wheelwright::model::ids::Moment;
 use wheelwright::model::plan::{Guard, PlanSettings};
 use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, Schedule};
-use wheelwright::sim::{Quotas, SimulatedAws, SnapshotItem, key_policy};
+use wheelwright::sim::{Quotas, SimulatedAws, key_policy};
 use wheelwright::stage;
 
 /// What came of a seed.
@@ -42,6 +43,8 @@ pub struct Report {
     pub plans: usize,
     /// Whether a quota left no room, so that the end was not asked for.
     pub no_room: bool,
+    /// Whether the topology takes a bus's key back, and nobody can tell any more that it was the topology's.
+    pub unknown_key: bool,
     /// What of the language one of the topologies has.
     pub features: BTreeMap<&'static str, bool>,
 }
@@ -56,6 +59,7 @@ impl Report {
             ("faults", self.faults),
             ("crashes", self.crashes),
             ("worlds without room", usize::from(self.no_room)),
+            ("worlds with a key of nobody's", usize::from(self.unknown_key)),
         ];
         counts.into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -147,21 +151,26 @@ pub struct Run {
     pub report: Report,
     /// Whether quotas are low, so that there may be no room.
     pub tight: bool,
+    /// Whether somebody changed something of ours by hand.
+    pub drifted: bool,
     /// Whether calls keep a pace.
     paced: bool,
     /// The topologies that were read, by their sequence.
     loaded: BTreeMap<u64, Arc<(Topology, Settings)>>,
+    /// What they ask for, by their sequence and how many of their stops were over.
+    expanded: BTreeMap<(u64, usize), Arc<Desired>>,
 }
 
 impl Run {
-    /// The accounts of all topologies as they are before the program first looks at them.
+    /// The accounts of all topologies as they are before the program first looks at them. The first of them is the one of
+    /// sequence 1, and so on.
     pub fn new(mut rng: Rng, seed: u64, kind: Kind, mutant: Option<Mutant>, specs: &[&Spec]) -> Self {
-        let loaded: Vec<_> = specs.iter().map(|spec| loaded(spec)).collect();
+        let loaded: Vec<_> = specs.iter().map(|spec| Arc::new(loaded(spec))).collect();
         let mut staged = desired(&loaded[0], 1, Moment(0));
-        for loaded in &loaded {
+        for loaded in &loaded[1..] {
             staged.scopes.extend(desired(loaded, 1, Moment(0)).scopes);
         }
-        let (topology, settings) = &loaded[0];
+        let (topology, settings) = &*loaded[0];
         let mut aws = stage::stage(topology, settings, &staged);
         create_keys(&mut aws, specs[0]);
         for spec in specs {
@@ -188,8 +197,23 @@ impl Run {
         let world = Arc::new(Mutex::new(aws));
         let fleet = SimFleet::new(Arc::clone(&world), stage::operator(settings));
         let sdk = (kind == Kind::Sdk).then_some(SdkDoor { world, key });
-        let (oracle, report) = (Oracle::default(), Report::default());
-        Self { rng, more, seed, mutant, fleet, sdk, oracle, report, tight: false, paced, loaded: BTreeMap::new() }
+        let (oracle, report) = (Oracle::new(), Report::default());
+        let (loaded, expanded) = ((1..).zip(loaded).collect(), BTreeMap::new());
+        Self {
+            rng,
+            more,
+            seed,
+            mutant,
+            fleet,
+            sdk,
+            oracle,
+            report,
+            tight: false,
+            drifted: false,
+            paced,
+            loaded,
+            expanded,
+        }
     }
 
     /// The same world, apart from here on.
@@ -209,8 +233,10 @@ impl Run {
             oracle,
             report: Report::default(),
             tight: self.tight,
+            drifted: self.drifted,
             paced: self.paced,
             loaded: self.loaded.clone(),
+            expanded: self.expanded.clone(),
         }
     }
 
@@ -287,7 +313,7 @@ impl Run {
     /// Whether there is no use in going on. After a false report there is: what comes of it is of interest.
     pub fn stopped(&self) -> bool {
         let broken = |violation: &Violation| violation.check != Check::FalseReport;
-        self.oracle.violations().iter().any(broken) || self.report.no_room
+        self.oracle.violations().iter().any(broken) || self.report.no_room || self.report.unknown_key
     }
 
     pub fn watch(&self, specs: &[&Spec]) {
@@ -335,13 +361,7 @@ impl Run {
 
     /// Nobody lets go any guard, and the guards are narrow.
     async fn sweep_within_bounds(&mut self, spec: &Spec, sequence: u64) {
-        let guards = PlanSettings {
-            breaks_percent_max: 10,
-            breaks_floor: 1,
-            changes_percent_max: 10,
-            changes_floor: 2,
-            ..PlanSettings::default()
-        };
+        let guards = narrow_guards();
         self.oracle.bound(Bounds::of(&self.fleet.world(), &guards));
         let process =
             Process { approval: Approval::default(), guards, ..self.process(spec, sequence, Trouble::none()) };
@@ -352,10 +372,8 @@ impl Run {
 
     /// A daemon that was left behind with the topology of before: it writes nothing, and says why.
     async fn old_daemon(&mut self, old: &Spec) {
-        // A topology that found nothing to write left no mark: there is nothing to know it by.
-        let is_marked = |item: &SnapshotItem<'_>| item.value["Description"].to_string().contains("[ww1:wheelwright:2:");
-        let was_written = !items(&self.fleet.world(), is_marked).is_empty();
-        if self.report.no_room || !self.more.as_mut().is_some_and(|more| more.chance(30)) || !was_written {
+        let chance = self.more.as_mut().is_some_and(|more| more.chance(30));
+        if self.report.no_room || !chance || !self.oracle.left_its_mark() {
             return;
         }
         let before = self.oracle.writes_tried();
@@ -372,11 +390,17 @@ impl Run {
 
     /// Without faults: at most two sweeps, and a third that writes nothing.
     pub async fn settle_down(&mut self, old: &Spec, spec: &Spec, sequence: u64) {
+        let before = self.oracle.writes_tried();
         let mut ended = self.sweep(spec, sequence, Trouble::none()).await;
+        let was_quiet = ended.in_step && self.oracle.writes_tried() == before;
         if !ended.in_step {
             ended = self.sweep(spec, sequence, Trouble::none()).await;
         }
         let mut leftovers = false;
+        if !ended.in_step && self.has_an_unknown_key(old, spec, &ended) {
+            self.report.unknown_key = true;
+            return;
+        }
         if !ended.in_step {
             let mut guards: BTreeSet<Guard> = ended.after.holds.iter().map(|hold| hold.guard).collect();
             // These are let go in every sweep: they hold nothing.
@@ -397,9 +421,14 @@ impl Run {
             leftovers = true;
             self.report.no_room = guards.contains(&Guard::NoRoom);
         }
-        let before = self.oracle.writes_tried();
-        self.sweep(spec, sequence, Trouble::none()).await;
-        let wrote = self.oracle.writes_tried() - before;
+        // A sweep that found all as it should be and wrote nothing is the quiet one already.
+        let wrote = if was_quiet && self.mutant.is_none() {
+            // It would have taken a number, and the rest of the seed stays as it was.
+            self.rng.next();
+            0
+        } else {
+            self.writes_of_another_sweep(spec, sequence).await
+        };
         if wrote > 0 && !self.report.no_room {
             self.oracle.violate(Check::NotQuiet, format!("{wrote} writes though all was in step"));
         }
@@ -408,7 +437,32 @@ impl Run {
         if !self.report.no_room && is_worth_it {
             let world = self.fleet.world().clone();
             self.oracle.at_the_end(old, spec, &world, leftovers);
+        } else {
+            self.oracle.ask_all(&self.fleet.world());
         }
+    }
+
+    /// Whether nothing is wrong but keys that were asked for and are no more, on buses that somebody changed by hand in the
+    /// meantime: whose the key is, is known by the bus's being as it was asked for. It stays then, and is told as an error.
+    fn has_an_unknown_key(&self, old: &Spec, spec: &Spec, ended: &Ended) -> bool {
+        let (before, now) = (old.buses(), spec.buses());
+        let is_given_up = |finding: &Finding| {
+            let named = finding.resource.to_string();
+            let gave_up = |(place, (options, _)): (&Place, &(Options, _))| {
+                let same = named == format!("bus {}/{}/{}", place.account, place.region, place.bus);
+                same && options.key && now.get(place).is_some_and(|(now, _)| !now.key)
+            };
+            finding.code == FindingCode::KmsKeyChanged && before.iter().any(gave_up)
+        };
+        let mut unmended = ended.after.unmended().peekable();
+        let is_all = ended.after.steps.is_empty() && ended.failures.is_empty() && unmended.peek().is_some();
+        self.drifted && is_all && unmended.all(is_given_up)
+    }
+
+    async fn writes_of_another_sweep(&mut self, spec: &Spec, sequence: u64) -> usize {
+        let before = self.oracle.writes_tried();
+        self.sweep(spec, sequence, Trouble::none()).await;
+        self.oracle.writes_tried() - before
     }
 
     /// One process, which a person lets go what can be let go.
@@ -436,17 +490,26 @@ impl Run {
         Arc::clone(self.loaded.entry(sequence).or_insert_with(|| Arc::new(loaded(spec))))
     }
 
+    /// What a topology asks for now: the same for as long as no stop ends.
+    pub fn expanded(&mut self, spec: &Spec, sequence: u64) -> Arc<Desired> {
+        let now = Moment(now_ms(&self.fleet.world()));
+        let loaded = self.loaded(spec, sequence);
+        let subscriptions = loaded.0.teams.values().flat_map(|team| team.subscriptions.values());
+        let over = subscriptions.filter(|one| one.stop.as_ref().is_some_and(|stop| stop.until <= now)).count();
+        let found = self.expanded.entry((sequence, over));
+        Arc::clone(found.or_insert_with(|| Arc::new(desired(&loaded, sequence, now))))
+    }
+
     /// A process before this world.
     pub fn process(&mut self, spec: &Spec, sequence: u64, mut trouble: Trouble) -> Process {
-        let now = Moment(now_ms(&self.fleet.world()));
-        let mut wanted = desired(&self.loaded(spec, sequence), sequence, now);
+        let mut wanted = self.expanded(spec, sequence);
         if trouble.seed == 1 {
             trouble.seed = self.rng.next();
         }
         // Who reads first pages alone gets nothing in step, and takes nothing away: it comes with the second topology.
         let mutant = self.mutant.filter(|mutant| !mutant.comes_later() || sequence > 1);
         if let Some(mutant) = mutant {
-            bugs::spoil(mutant, &mut wanted, self.report.sweeps);
+            bugs::spoil(mutant, Arc::make_mut(&mut wanted), self.report.sweeps);
         }
         Process {
             fleet: self.fleet.clone(),

@@ -227,6 +227,19 @@ impl Spec {
         spokes.chain(publication.gateways.iter().copied()).map(id).collect()
     }
 
+    /// Whether an account is among them.
+    fn is_publisher(&self, team: &Team, publication: &Publication, hub: usize, account: &str) -> bool {
+        let is_it = |at: usize| self.accounts[at].id == account;
+        let mut there = team.spokes.iter().filter(|spoke| spoke.hub == hub).peekable();
+        if there.peek().is_none() {
+            return false;
+        }
+        match &publication.way {
+            Way::Collect { accounts, .. } => accounts.iter().any(|at| is_it(*at)),
+            _ => there.any(|spoke| is_it(spoke.account)) || publication.gateways.iter().any(|at| is_it(*at)),
+        }
+    }
+
     /// The ids of all accounts that publish anything at hub number `hub`.
     pub fn publishers_at(&self, hub: usize) -> BTreeSet<String> {
         let publications = self.teams.iter().flat_map(|team| team.publications.iter().map(move |found| (team, found)));
@@ -246,6 +259,22 @@ impl Spec {
             bus: "default".to_owned(),
         };
         accounts.iter().flat_map(|account| regions.iter().map(|region| place(*account, *region))).collect()
+    }
+
+    /// Whether a bus is among them.
+    fn is_collected_from(&self, team: &Team, publication: &Publication, hub: usize, at: &Place) -> bool {
+        let Way::Collect { accounts, regions } = &publication.way else { return false };
+        let in_region =
+            if regions.is_empty() { self.hubs[hub].region == at.region } else { regions.contains(&at.region) };
+        at.bus == "default"
+            && in_region
+            && team.spokes.iter().any(|spoke| spoke.hub == hub)
+            && accounts.iter().any(|account| self.accounts[*account].id == at.account)
+    }
+
+    /// Whether a bus is the one at this account, Region and name.
+    fn is_at(&self, place: &Place, account: usize, region: &str, bus: &str) -> bool {
+        place.bus == bus && place.region == region && place.account == self.accounts[account].id
     }
 
     /// The default buses that rules of ours stand on.
@@ -362,12 +391,13 @@ impl Spec {
         }
         let mut hubs = Vec::new();
         for (at, hub) in self.hubs.iter().enumerate() {
-            if self.hub_place(hub) == event.at {
+            if self.is_at(&event.at, hub.account, hub.region, &hub.bus) {
                 hubs.push(at);
             }
         }
         for team in &self.teams {
-            for spoke in team.spokes.iter().filter(|spoke| self.spoke_place(spoke) == event.at) {
+            let here = |spoke: &&Spoke| self.is_at(&event.at, spoke.account, spoke.region, &spoke.bus);
+            for spoke in team.spokes.iter().filter(here) {
                 found.push((Taker::OwnBus, inbox(&event.at)));
                 let forwards = |publication: &&Publication| {
                     publication.way == Way::Spoke
@@ -379,7 +409,7 @@ impl Spec {
             }
             for publication in &team.publications {
                 let matches = publication.source == event.source && lists(&publication.kinds, event.kind);
-                let collects = |hub: &usize| self.collected_from(team, publication, *hub).contains(&event.at);
+                let collects = |hub: &usize| self.is_collected_from(team, publication, *hub, &event.at);
                 hubs.extend((0..self.hubs.len()).filter(|hub| matches && collects(hub)));
             }
         }
@@ -399,7 +429,7 @@ impl Spec {
                     && lists(&subscription.kinds, event.kind)
                     && subscription.filter.takes(&SAMPLES[event.sample])
                     && subscription.stop.is_some_and(|until| now_ms < until) == held_off
-                    && self.publishers(publisher, publication, at).contains(&event.account);
+                    && self.is_publisher(publisher, publication, at, &event.account);
                 if takes {
                     // The source, as a publication can be renamed.
                     let from = publication.source.clone();
@@ -409,8 +439,10 @@ impl Spec {
             }
         }
         let hub = &self.hubs[at];
+        let mut publications =
+            self.teams.iter().flat_map(|team| team.publications.iter().map(move |found| (team, found)));
         if let Some(queue) = self.audit(hub)
-            && self.publishers_at(at).contains(&event.account)
+            && publications.any(|(team, publication)| self.is_publisher(team, publication, at, &event.account))
         {
             found.push((Taker::Audit(hub.name.clone()), queue));
         }

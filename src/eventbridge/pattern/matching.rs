@@ -7,6 +7,7 @@
 use super::Branch;
 use super::matcher::{Leaf, Matcher};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -20,12 +21,38 @@ struct Found<'a> {
     place: Arc<Place>,
 }
 
+/// Whether a branch matches, as far as the event's outermost fields say: `None` where it takes a look inside. A path of
+/// one step leads to one value, so a text or number there, or nothing, is all that there is to ask about.
+pub(super) fn at_the_top(event: &Value, branch: &Branch) -> Option<bool> {
+    let mut decided = event.is_object();
+    for (path, matchers) in branch {
+        if path.contains('.') {
+            decided = false;
+            continue;
+        }
+        let holds = match event.get(path.as_ref()) {
+            None => matchers.contains(&Matcher::Absent),
+            Some(value) => match Leaf::of(value) {
+                Some(leaf) => matchers.iter().any(|one| one.matches(leaf)),
+                None => {
+                    decided = false;
+                    continue;
+                }
+            },
+        };
+        if !holds && event.is_object() {
+            return Some(false);
+        }
+    }
+    decided.then_some(true)
+}
+
 /// An event's values at the paths of interest.
 pub(super) struct Values<'a>(BTreeMap<Arc<str>, Vec<Found<'a>>>);
 
 impl<'a> Values<'a> {
     /// Walks only along the wanted paths. A key with dots counts as that many steps, as in patterns.
-    pub(super) fn collect(event: &'a Value, wanted: &BTreeSet<Arc<str>>) -> Self {
+    pub(super) fn collect(event: &'a Value, wanted: &BTreeSet<&str>) -> Self {
         let mut values: BTreeMap<Arc<str>, Vec<Found<'a>>> = BTreeMap::new();
         let mut arrays = 0;
         let mut pending = vec![(event, None::<Arc<str>>, Arc::new(Place::new()))];
@@ -33,7 +60,10 @@ impl<'a> Values<'a> {
             match value {
                 Value::Object(fields) => {
                     for (key, value) in fields {
-                        let path = path.as_ref().map_or_else(|| key.clone(), |path| format!("{path}.{key}"));
+                        let path = match &path {
+                            None => Cow::Borrowed(key.as_str()),
+                            Some(path) => Cow::Owned(format!("{path}.{key}")),
+                        };
                         if leads_to(wanted, &path) {
                             pending.push((value, Some(path.into()), Arc::clone(&place)));
                         }
@@ -53,7 +83,7 @@ impl<'a> Values<'a> {
                     let (Some(leaf), Some(path)) = (Leaf::of(value), path) else {
                         continue;
                     };
-                    if wanted.contains(&path) {
+                    if wanted.contains(path.as_ref()) {
                         values.entry(path).or_default().push(Found { leaf, place });
                     }
                 }
@@ -159,15 +189,10 @@ fn join(one: &Place, two: &Place) -> Option<Place> {
 }
 
 /// Whether the path is wanted or is the beginning of a wanted one.
-fn leads_to(wanted: &BTreeSet<Arc<str>>, path: &str) -> bool {
-    if wanted.contains(path) {
-        return true;
-    }
-    let below = format!("{path}.");
-    wanted
-        .range::<str, _>((Bound::Included(below.as_str()), Bound::Unbounded))
-        .next()
-        .is_some_and(|next| next.starts_with(&below))
+fn leads_to(wanted: &BTreeSet<&str>, path: &str) -> bool {
+    let from = wanted.range::<str, _>((Bound::Included(path), Bound::Unbounded));
+    let mut beginnings = from.map_while(|next| next.strip_prefix(path));
+    beginnings.any(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Places kept at a time. Only an event made to multiply arrays gets there; it is then matched by what was kept.

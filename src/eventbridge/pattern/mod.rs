@@ -92,9 +92,21 @@ impl Pattern {
     /// Whether EventBridge would match the event, which is the whole envelope as a JSON object.
     #[must_use]
     pub fn matches(&self, event: &Value) -> bool {
-        let wanted: BTreeSet<Arc<str>> = self.0.branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
+        // Who an event is from and what it is decides nearly all, and is quickly looked up.
+        let mut undecided = Vec::new();
+        for branch in &self.0.branches {
+            match matching::at_the_top(event, branch) {
+                Some(true) => return true,
+                Some(false) => {}
+                None => undecided.push(branch),
+            }
+        }
+        if undecided.is_empty() {
+            return false;
+        }
+        let wanted: BTreeSet<&str> = undecided.iter().flat_map(|branch| branch.keys().map(Arc::as_ref)).collect();
         let values = matching::Values::collect(event, &wanted);
-        self.0.branches.iter().any(|branch| values.match_branch(branch))
+        undecided.into_iter().any(|branch| values.match_branch(branch))
     }
 
     /// One text for all spellings of the same meaning, as compact JSON: what a digest is made over.

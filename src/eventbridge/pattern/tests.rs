@@ -318,6 +318,13 @@ proptest! {
     }
 
     #[test]
+    fn the_one_text_of_a_meaning_is_its_own(value in pattern_value()) {
+        let pattern = Pattern::from_value(&value).unwrap();
+        let again = Pattern::parse(pattern.canonical_text()).unwrap();
+        prop_assert_eq!(again.canonical_text(), pattern.canonical_text());
+    }
+
+    #[test]
     fn equal_patterns_match_the_same_events(value in fields(), events in prop::collection::vec(event(), 8)) {
         let one = Pattern::from_value(&value).unwrap();
         let two = Pattern::from_value(&reversed(&value)).unwrap();
@@ -331,7 +338,7 @@ proptest! {
     fn simplifying_changes_no_match(value in pattern_value(), events in prop::collection::vec(event(), 8)) {
         let branches = parse::parse(&value.to_string()).unwrap().branches;
         let simplified = Pattern::from_value(&value).unwrap();
-        let wanted: BTreeSet<_> = branches.iter().flat_map(|branch| branch.keys().cloned()).collect();
+        let wanted: BTreeSet<_> = branches.iter().flat_map(|branch| branch.keys().map(AsRef::as_ref)).collect();
         for event in &events {
             let values = matching::Values::collect(event, &wanted);
             let plain = branches.iter().any(|branch| values.match_branch(branch));

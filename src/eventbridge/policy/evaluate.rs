@@ -166,12 +166,14 @@ impl From<bool> for Truth {
 }
 
 fn applies(statement: &Statement, request: &impl Asked) -> Truth {
+    let mut truth = in_scope(&statement.principals, |one| request.is_principal(one));
+    if truth == Truth::No {
+        return truth; // Most statements are about somebody else, and nothing makes a No into anything else.
+    }
     let asked = request.action();
     let action = |pattern: &String| glob(&pattern.to_ascii_lowercase(), &asked).into();
     let resource = |pattern: &String| text_like(pattern, request.resource());
-    let mut truth = in_scope(&statement.principals, |one| request.is_principal(one))
-        .and(in_scope(&statement.actions, action))
-        .and(in_scope(&statement.resources, resource));
+    truth = truth.and(in_scope(&statement.actions, action)).and(in_scope(&statement.resources, resource));
     for (operator, keys) in &statement.conditions {
         for (key, values) in keys {
             truth = truth.and(condition(operator, key, values, request));
@@ -327,6 +329,12 @@ fn text_like(pattern: &str, text: &str) -> Truth {
 /// `*` stands for any text and `?` for any character. Falls back to the latest `*` only, so it takes at most the
 /// product of both lengths.
 fn glob(pattern: &str, text: &str) -> bool {
+    if pattern == text || pattern == "*" {
+        return true;
+    }
+    if !pattern.contains(['*', '?']) {
+        return false;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut at, mut position) = (0, 0);

@@ -1,0 +1,423 @@
+//! Which routes deliver: events put on forks of the world, before and after every write.
+//!
+//! After a write only those events are put anew that it can have to do with. An event that arrives goes by some buses and
+//! rules, its *way*; while nobody writes on any of these it goes on arriving, whatever else is written. What adds something new
+//! takes nothing away, so what may have begun to arrive by it is asked about later: before the next write that may take
+//! something away, and when a phase begins and ends. [`Routes::doubt`] holds all of this against asking everything every time.
+
+use crate::outage::Outage;
+use crate::samples::SAMPLES;
+use crate::spec::{Event, Place, Spec, Taker};
+use std::collections::{BTreeMap, BTreeSet};
+use wheelwright::call::Call;
+use wheelwright::eventbridge::Arn;
+use wheelwright::model::ids::Scope;
+use wheelwright::sim::{Caller, EventEntry, LogEntry, Outcome, SimulatedAws};
+
+/// An event that must keep arriving in one of these mailboxes once it did.
+#[derive(Clone)]
+struct Obligation {
+    probe: usize,
+    any_of: BTreeSet<String>,
+    about: String,
+}
+
+/// By what an event went: buses that it was put on or sent to, and rules that took it, each a bus and a name.
+#[derive(Clone, Default)]
+pub struct Way {
+    buses: BTreeSet<String>,
+    rules: BTreeSet<(String, String)>,
+}
+
+/// The world at one of two times: as things are, and as they are when all writes have taken effect.
+#[derive(Clone, Default)]
+struct Lens {
+    /// By probe.
+    ways: Vec<Way>,
+    /// By obligation: whether it was met when last asked about.
+    met: Vec<bool>,
+    /// Probes that may arrive where they did not when last asked about.
+    stale: BTreeSet<usize>,
+}
+
+/// What a write can have to do with.
+#[derive(Clone, Debug)]
+enum Touch {
+    /// A bus with its policy and its key: at once.
+    Bus(String),
+    /// A rule with its targets: when it takes effect.
+    Rule(String, String),
+}
+
+#[derive(Clone, Default)]
+pub struct Routes {
+    probes: Vec<Event>,
+    obligations: Vec<Obligation>,
+    lenses: [Lens; 2],
+    /// Rules that were written and take effect later, each with when.
+    pending: Vec<(i64, Touch)>,
+    /// How much of the log was read.
+    log_read: usize,
+    /// What the operator has put at some time: a rule, a target, a statement.
+    put: BTreeSet<String>,
+    /// By obligation whether it is met, asked after every write of all, where somebody doubts that asking some is enough.
+    doubted: Option<Vec<bool>>,
+}
+
+/// As things are.
+const NOW: usize = 0;
+/// As they are when all has taken effect.
+const LATER: usize = 1;
+
+impl Routes {
+    /// From here on everything is asked after every write as well, and a difference is the oracle's fault: it panics.
+    pub fn doubt(&mut self) {
+        self.doubted = Some(Vec::new());
+    }
+
+    /// From here on, what all of these topologies deliver must go on being delivered.
+    pub fn watch(&mut self, specs: &[&Spec], aws: &SimulatedAws, outage: Option<&Outage>) {
+        (self.probes, self.obligations) = obligations(specs, crate::oracle::now_ms(aws));
+        self.begin_anew(aws, outage);
+    }
+
+    /// Whatever does not arrive any more, others have seen to that.
+    pub fn begin_anew(&mut self, aws: &SimulatedAws, outage: Option<&Outage>) {
+        for lens in &mut self.lenses {
+            lens.met = vec![false; self.obligations.len()];
+            lens.ways = vec![Way::default(); self.probes.len()];
+        }
+        self.ask_all(aws, outage);
+        if self.doubted.is_some() {
+            self.doubted = Some(self.lenses[NOW].met.clone());
+        }
+    }
+
+    /// Asks about everything; what was interrupted.
+    pub fn ask_all(&mut self, aws: &SimulatedAws, outage: Option<&Outage>) -> Vec<String> {
+        _ = self.touches(aws);
+        let now_ms = aws.now_ms();
+        self.pending.retain(|(effect_ms, _)| *effect_ms > now_ms);
+        let all: BTreeSet<usize> = (0..self.probes.len()).collect();
+        let mut interrupted = Vec::new();
+        for lens in lenses(aws) {
+            interrupted.extend(self.ask(lens, &all, aws, outage));
+        }
+        self.texts(&interrupted, None)
+    }
+
+    /// Somebody is about to make a call: what it may take away is to be known.
+    pub fn before_write(&mut self, scope: &Scope, call: &Call, aws: &SimulatedAws, outage: Option<&Outage>) {
+        if self.may_take_away(scope, call) {
+            self.take_effect(aws);
+            for lens in lenses(aws) {
+                let stale = std::mem::take(&mut self.lenses[lens].stale);
+                self.ask(lens, &stale, aws, outage);
+            }
+        }
+    }
+
+    /// Somebody has written; what was interrupted. `write` is what it is told as.
+    pub fn after_write(&mut self, aws: &SimulatedAws, outage: Option<&Outage>, write: Option<&str>) -> Vec<String> {
+        let mut interrupted = Vec::new();
+        let mut asked = [BTreeSet::new(), BTreeSet::new()];
+        asked[NOW].extend(self.take_effect(aws));
+        for (adds, touch) in self.touches(aws) {
+            let is_at_once = matches!(touch, Touch::Bus(_)) || aws.settings.settle_ms <= 0;
+            for lens in lenses(aws).filter(|lens| *lens == LATER || is_at_once) {
+                asked[lens].extend(self.concerned(lens, &touch, adds));
+            }
+        }
+        for lens in lenses(aws) {
+            interrupted.extend(self.ask(lens, &asked[lens], aws, outage));
+        }
+        self.compare_with_all(&interrupted, aws, outage);
+        self.texts(&interrupted, write)
+    }
+
+    /// What was written since the log was last read, each with whether it only adds something. What takes effect later is
+    /// noted.
+    fn touches(&mut self, aws: &SimulatedAws) -> Vec<(bool, Touch)> {
+        let mut touches = Vec::new();
+        let log = aws.log();
+        for entry in log[self.log_read..].iter().filter(|entry| entry.outcome == Outcome::Ok) {
+            let (adds, touch) = self.touch(entry);
+            let Some(touch) = touch else { continue };
+            if let (Touch::Rule(..), settle_ms @ 1..) = (&touch, aws.settings.settle_ms) {
+                self.pending.push((entry.at_ms + settle_ms, touch.clone()));
+            }
+            touches.push((adds, touch));
+        }
+        self.log_read = log.len();
+        touches
+    }
+
+    /// Whether a write only adds something, and what it can have to do with. Tags and archives deliver nothing.
+    fn touch(&mut self, entry: &LogEntry) -> (bool, Option<Touch>) {
+        let text = |field: &str| entry.input[field].as_str().unwrap_or_default().to_owned();
+        let bus = |name: &str| {
+            let name = if name.is_empty() { "default" } else { name };
+            Arn::bus(&entry.region, &entry.account, name).to_string()
+        };
+        let of_bus = |field: &str| Some(Touch::Bus(bus(&text(field))));
+        let of_rule = |field: &str| Some(Touch::Rule(bus(&text("EventBusName")), text(field)));
+        let mut put_first = |id: String| self.put.insert(id);
+        let on = bus(&text("EventBusName"));
+        match entry.operation.as_str() {
+            "PutRule" => (put_first(format!("{on} {}", text("Name"))), of_rule("Name")),
+            "PutTargets" => {
+                let ids = entry.input["Targets"].as_array().into_iter().flatten().filter_map(|one| one["Id"].as_str());
+                // All of them, for the next time.
+                let known = ids.filter(|id| !put_first(format!("{on} {} {id}", text("Rule")))).count();
+                (known == 0, of_rule("Rule"))
+            }
+            "RemoveTargets" => (false, of_rule("Rule")),
+            "DeleteRule" | "EnableRule" | "DisableRule" => (false, of_rule("Name")),
+            "PutPermission" => {
+                let adds = put_first(format!("{on} statement {}", text("StatementId")));
+                (adds && entry.input["Policy"].is_null(), of_bus("EventBusName"))
+            }
+            "RemovePermission" => (false, of_bus("EventBusName")),
+            "CreateEventBus" => (true, of_bus("Name")),
+            "TagResource" | "UntagResource" | "CreateArchive" | "UpdateArchive" => (true, None),
+            _ => (false, of_bus("Name")),
+        }
+    }
+
+    /// Whether a call may take something away: all but those that put what nobody put before.
+    fn may_take_away(&self, scope: &Scope, call: &Call) -> bool {
+        let on = |bus: &str| Arn::bus(scope.region.as_str(), &scope.account.to_string(), bus).to_string();
+        match call {
+            Call::PutRule { bus, rule, .. } => self.put.contains(&format!("{} {rule}", on(bus))),
+            Call::PutTargets { bus, rule, targets } => {
+                let on = on(bus);
+                targets.iter().any(|(id, _)| self.put.contains(&format!("{on} {rule} {id}")))
+            }
+            Call::PutPermission { bus, statement_id, .. } => {
+                self.put.contains(&format!("{} statement {statement_id}", on(bus)))
+            }
+            Call::CreateEventBus { .. }
+            | Call::TagResource { .. }
+            | Call::UntagResource { .. }
+            | Call::CreateArchive { .. }
+            | Call::UpdateArchive { .. } => false,
+            _ => true,
+        }
+    }
+
+    /// What was written before and has taken effect since: the probes to ask about at once.
+    fn take_effect(&mut self, aws: &SimulatedAws) -> BTreeSet<usize> {
+        let now_ms = aws.now_ms();
+        let (effective, pending) =
+            std::mem::take(&mut self.pending).into_iter().partition(|(effect_ms, _)| *effect_ms <= now_ms);
+        self.pending = pending;
+        let effective: Vec<(i64, Touch)> = effective;
+        effective.iter().flat_map(|(_, touch)| self.concerned(NOW, touch, false)).collect()
+    }
+
+    /// The probes that a write can have kept from arriving. Those that it can have let arrive become stale.
+    fn concerned(&mut self, lens: usize, touch: &Touch, adds: bool) -> BTreeSet<usize> {
+        let mut waiting = vec![false; self.probes.len()];
+        let mut arriving = waiting.clone();
+        for (at, obligation) in self.obligations.iter().enumerate() {
+            let of = if self.is_met(at) { &mut arriving } else { &mut waiting };
+            of[obligation.probe] = true;
+        }
+        let lens = &mut self.lenses[lens];
+        let mut asked = BTreeSet::new();
+        for (probe, way) in lens.ways.iter().enumerate() {
+            let (is_on_way, is_near) = match touch {
+                Touch::Bus(bus) => (way.buses.contains(bus), way.buses.contains(bus)),
+                Touch::Rule(bus, rule) => (way.rules.contains(&(bus.clone(), rule.clone())), way.buses.contains(bus)),
+            };
+            if is_on_way && arriving[probe] && !adds {
+                asked.insert(probe);
+            } else if is_near && waiting[probe] {
+                lens.stale.insert(probe);
+            }
+        }
+        asked
+    }
+
+    /// Whether an obligation is met, now and when all has taken effect.
+    fn is_met(&self, obligation: usize) -> bool {
+        self.lenses.iter().all(|lens| lens.met[obligation])
+    }
+
+    /// Puts some of the probes; the obligations that were met and are not. One report of an interruption is enough.
+    fn ask(
+        &mut self,
+        lens: usize,
+        probes: &BTreeSet<usize>,
+        aws: &SimulatedAws,
+        outage: Option<&Outage>,
+    ) -> Vec<usize> {
+        if probes.is_empty() {
+            return Vec::new();
+        }
+        let (met, ways) = self.evaluate(lens, probes, aws, outage);
+        let interrupted = met.iter().filter(|(at, met)| !**met && self.is_met(**at)).map(|(at, _)| *at).collect();
+        let one_lens_alone = aws.settings.settle_ms <= 0;
+        for (at, met) in met {
+            self.lenses[lens].met[at] = met;
+            if one_lens_alone {
+                self.lenses[LATER].met[at] = met;
+            }
+        }
+        for (probe, way) in ways {
+            self.lenses[lens].ways[probe] = way;
+            self.lenses[lens].stale.remove(&probe);
+        }
+        interrupted
+    }
+
+    /// Which of the obligations that some probes stand for are met in a fork of the world, and by what each probe went.
+    fn evaluate(
+        &self,
+        lens: usize,
+        probes: &BTreeSet<usize>,
+        aws: &SimulatedAws,
+        outage: Option<&Outage>,
+    ) -> (BTreeMap<usize, bool>, BTreeMap<usize, Way>) {
+        let mut fork = aws.clone();
+        if lens == LATER {
+            fork.advance_ms(aws.settings.settle_ms);
+        }
+        if let Some(outage) = outage {
+            outage.end(&mut fork);
+        }
+        let asked = || self.obligations.iter().enumerate().filter(|(_, one)| probes.contains(&one.probe));
+        let boxes = asked().flat_map(|(_, obligation)| &obligation.any_of).cloned().collect();
+        let events = probes.iter().map(|probe| (*probe, &self.probes[*probe]));
+        let (arrived, ways) = put_and_collect(&mut fork, events, &boxes);
+        let is_met = |one: &Obligation| one.any_of.iter().any(|at| arrived.contains_key(&(one.probe, at.clone())));
+        (asked().map(|(at, obligation)| (at, is_met(obligation))).collect(), ways)
+    }
+
+    /// Where somebody doubts: asks everything, and compares.
+    fn compare_with_all(&mut self, interrupted: &[usize], aws: &SimulatedAws, outage: Option<&Outage>) {
+        let Some(before) = self.doubted.take() else { return };
+        let all: BTreeSet<usize> = (0..self.probes.len()).collect();
+        let mut after = vec![true; self.obligations.len()];
+        for lens in lenses(aws) {
+            for (at, met) in self.evaluate(lens, &all, aws, outage).0 {
+                after[at] &= met;
+            }
+        }
+        for (at, met) in after.iter().enumerate() {
+            let is_overlooked = before[at] && !met && !interrupted.contains(&at);
+            assert!(!is_overlooked, "the oracle overlooked {}", self.obligations[at].about);
+            assert!(*met || !self.is_met(at), "the oracle takes for met what is not: {}", self.obligations[at].about);
+        }
+        self.doubted = Some(after);
+    }
+
+    fn texts(&self, interrupted: &[usize], write: Option<&str>) -> Vec<String> {
+        let text = |at: &usize| {
+            let obligation = &self.obligations[*at];
+            format!("{}: {:?} after {write:?}", obligation.about, self.probes[obligation.probe])
+        };
+        interrupted.iter().map(text).collect()
+    }
+}
+
+/// The times that differ.
+fn lenses(aws: &SimulatedAws) -> impl Iterator<Item = usize> + use<> {
+    NOW..=if aws.settings.settle_ms > 0 { LATER } else { NOW }
+}
+
+/// What must go on arriving: for every taker of all the topologies to come its mailbox in one of them or, if it took the
+/// event before, its old one; and every mailbox that is to get the event before and in all that come.
+fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
+    let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
+    let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
+    let events: BTreeSet<Event> = specs.iter().flat_map(|spec| spec.events()).collect();
+    for event in events {
+        let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
+        let Some((before, to_come)) = expected.split_first() else { continue };
+        let after = to_come.last().unwrap_or(before);
+        // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
+        let held_off: BTreeSet<String> =
+            specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
+        let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
+        for (taker, mailbox) in after.iter().filter(goes_on) {
+            let takes = |found: &Vec<(Taker, String)>| found.iter().any(|(other, _)| other == taker);
+            if to_come.iter().all(takes) {
+                let all = expected.iter().flatten().filter(|(other, _)| other == taker);
+                let any_of: BTreeSet<String> = all.map(|(_, mailbox)| mailbox.clone()).collect();
+                let publisher = format!("{}/{}", event.account, event.at.bus);
+                wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
+            }
+            let stays = expected
+                .iter()
+                .all(|found| found.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus));
+            if stays {
+                let key = (mailbox.clone(), event.account.clone(), event.at.clone());
+                boxes.entry(key).or_insert_with(|| event.clone());
+            }
+        }
+    }
+    let mut probes: Vec<Event> = Vec::new();
+    let mut obligations = Vec::new();
+    let mut oblige = |event: Event, any_of: BTreeSet<String>, about: String| {
+        let probe = probes.iter().position(|probe| *probe == event).unwrap_or_else(|| {
+            probes.push(event);
+            probes.len() - 1
+        });
+        obligations.push(Obligation { probe, any_of, about });
+    };
+    for ((taker, any_of, _), event) in wanted {
+        oblige(event, any_of, format!("{taker:?}"));
+    }
+    for ((mailbox, ..), event) in boxes {
+        oblige(event, BTreeSet::from([mailbox.clone()]), format!("mailbox {mailbox}"));
+    }
+    (probes, obligations)
+}
+
+/// How often each event is in each mailbox, and by what each went.
+type Arrived = (BTreeMap<(usize, String), usize>, BTreeMap<usize, Way>);
+
+/// Puts each event, and counts it in each mailbox.
+pub fn put_and_collect<'e>(
+    aws: &mut SimulatedAws,
+    events: impl Iterator<Item = (usize, &'e Event)>,
+    boxes: &BTreeSet<String>,
+) -> Arrived {
+    let mut ways = BTreeMap::new();
+    for (probe, event) in events {
+        let before = aws.trace().len();
+        let bus = Arn::bus(event.at.region, &event.at.account, &event.at.bus).to_string();
+        let entry = EventEntry::new(&bus, &event.source, event.kind, SAMPLES[event.sample].detail(probe));
+        if event.is_a_services() {
+            aws.service_event(&event.account, event.at.region, &entry);
+        } else {
+            // Who may not put it has not put it.
+            let _ = aws.put_event(&Caller::root(&event.account), event.at.region, &entry);
+        }
+        let mut way = Way { buses: BTreeSet::from([bus]), rules: BTreeSet::new() };
+        for record in &aws.trace()[before..] {
+            way.rules.insert((record.bus_arn.clone(), record.rule.clone()));
+            if record.target_arn.contains(":event-bus/") {
+                way.buses.insert(record.target_arn.clone());
+            }
+        }
+        ways.insert(probe, way);
+    }
+    let mut found = BTreeMap::new();
+    for mailbox in boxes {
+        let queued = aws.messages(mailbox).iter().filter_map(|message| probe_of(&message.body));
+        let received = aws.received(mailbox).iter().filter_map(|event| event["detail"]["probe"].as_u64());
+        let received = received.filter_map(|probe| usize::try_from(probe).ok());
+        for probe in queued.chain(received) {
+            *found.entry((probe, mailbox.clone())).or_default() += 1;
+        }
+    }
+    (found, ways)
+}
+
+fn probe_of(body: &str) -> Option<usize> {
+    let (_, rest) = body.split_once("\"probe\":")?;
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
