@@ -36,6 +36,26 @@ pub struct Settings {
     pub http: HttpSettings,
     /// Who is told: `[alert.NAME]`.
     pub alerts: BTreeMap<String, ChannelSettings>,
+    /// What is taken over from another tool: `[release.NAME]`.
+    pub released: Released,
+}
+
+/// Buses and rules that another tool's tags are on and that may be taken over all the same, by ARN.
+pub type Released = BTreeMap<String, Tool>;
+
+/// A tool that keeps AWS resources and leaves its tags on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr, strum::Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Tool {
+    /// AWS CloudFormation, and what is made of it (CDK, SAM).
+    Cloudformation,
+    /// AWS Controllers for Kubernetes.
+    Ack,
+    /// Crossplane.
+    Crossplane,
+    /// Terraform or OpenTofu.
+    Terraform,
 }
 
 /// `[operator]`.
@@ -314,6 +334,7 @@ impl Default for Settings {
             state: StateSettings { folder: None, days_max: 90, mib_max: 512 },
             http: HttpSettings::default(),
             alerts: BTreeMap::new(),
+            released: Released::new(),
         }
     }
 }
