@@ -408,6 +408,7 @@ fn everything() -> Stack {
         ("StreamArns", arn("kinesis", "stream/s")),
         ("ApiArns", arn("execute-api", "a/prod/POST/events")),
         ("KmsKeyArns", KEY.into()),
+        ("AdoptedRuleArns", arn("events", "rule/org-events/OrdersToBilling")),
         ("DestinationKmsKeyArns", KEY.into()),
         ("AllowRetire", "yes".into()),
     ];

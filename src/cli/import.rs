@@ -24,7 +24,8 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &ImportArgs) -> any
         Ok(request) => request,
         Err(error) => return Ok(refused(screen, &format!("{error:#}"))),
     };
-    let target = (args.out != Path::new("-")).then(|| if args.out.as_os_str().is_empty() { folder } else { &args.out });
+    let out = args.out.as_deref().unwrap_or(folder);
+    let target = (out != Path::new("-")).then_some(out);
     if let Some(taken) = target.and_then(|target| topology_in(target)) {
         return Ok(refused(
             screen,
@@ -190,12 +191,12 @@ fn next_steps(screen: Screen, target: &Path, folder: &Path, imported: &Imported)
         screen.say(&format!("Put your {SETTINGS_PATH} beside it: copy {}.", folder.join(SETTINGS_PATH).display()));
     }
     screen.say(&format!("Read them, then: wheelwright{config} check, and wheelwright{config} plan."));
-    let foreign: BTreeSet<&str> = imported
+    let foreign: BTreeSet<String> = imported
         .taken
         .iter()
         .filter(|one| !one.is_ours && one.keeps.contains(&"rule"))
         .filter_map(|one| match &one.resource {
-            crate::model::resource::ResourceId::Rule(rule) => Some(rule.name.as_str()),
+            crate::model::resource::ResourceId::Rule(rule) => Some(rule.arn()),
             _ => None,
         })
         .collect();
@@ -203,10 +204,10 @@ fn next_steps(screen: Screen, target: &Path, folder: &Path, imported: &Imported)
         screen.say(&format!("What is not ours yet is taken over by: wheelwright{config} apply --allow adopt"));
     }
     if !foreign.is_empty() {
-        let names: Vec<&str> = foreign.into_iter().collect();
+        let arns: Vec<String> = foreign.into_iter().collect();
         screen.say(&format!(
-            "The operator's role may write rules named `ww.*` alone. Give it these as well (AdoptedRules in deploy/):\n  {}",
-            names.join(",")
+            "The operator's role may write rules named `ww.*` alone; let it write these as well, each in its account (AdoptedRuleArns in deploy/):\n  {}",
+            arns.join("\n  ")
         ));
     }
 }

@@ -242,8 +242,8 @@ struct ImportArgs {
     #[arg(long, value_name = "TEAM=ACCOUNT+…")]
     team: Vec<String>,
     /// The folder to write `topology/` into, which must have none; `-` prints the files. Default: the config folder.
-    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// How to print what was taken and what was left.
     #[arg(long, value_enum, default_value_t = ImportFormat::Text)]
     format: ImportFormat,

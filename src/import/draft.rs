@@ -145,6 +145,15 @@ impl Draft {
         self.teams.retain(|_, team| {
             !(team.spokes.is_empty() && team.publications.is_empty() && team.subscriptions.is_empty())
         });
+        // Who was only named by what is gone has no business in the roster.
+        let teams = self.teams.values();
+        let named: BTreeSet<AccountId> = teams
+            .flat_map(|team| {
+                let publishers = team.publications.values().flat_map(|found| found.hubs.values().flatten().copied());
+                team.spokes.values().map(|spoke| spoke.account_id).chain(publishers)
+            })
+            .collect();
+        self.accounts.retain(|_, account| account.is_managed || named.contains(&account.id));
         gone
     }
 }

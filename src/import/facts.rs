@@ -3,7 +3,7 @@
 use super::Request;
 use crate::eventbridge::policy::{BusPolicy, Principal, Scope as StatementScope, Statement};
 use crate::model::ids::{AccountId, Scope};
-use crate::model::mark::{OWNER_TAG, TEAM_TAG, statement_prefix};
+use crate::model::mark::{Mark, OWNER_TAG, TEAM_TAG, statement_prefix};
 use crate::model::resource::{BusId, Grantee, RuleId};
 use crate::model::settings::Settings;
 use crate::model::world::{LiveBus, LiveRule, World};
@@ -92,6 +92,13 @@ impl<'w> Facts<'w> {
             .then(|| tag(live.tags.as_ref(), TEAM_TAG))
     }
 
+    /// What a bus says of itself, without our mark. DescribeEventBus tells it as well as the listing.
+    pub(super) fn text_of(&self, bus: &BusId) -> &'w str {
+        let Some(live) = self.buses.get(bus) else { return "" };
+        let described = live.settings.as_ref().map_or("", |settings| settings.description.as_str());
+        Mark::read(if live.description.is_empty() { described } else { &live.description }).0
+    }
+
     /// Whether a rule bears a mark of ours.
     pub(super) fn is_marked(&self, rule: &RuleId, live: &LiveRule) -> bool {
         matches!(self.rule_owner(rule, live), Ownership::Marked(_) | Ownership::MarkLost)
@@ -163,7 +170,22 @@ impl<'w> Facts<'w> {
             .into
             .get(bus)
             .is_some_and(|into| into.iter().any(BusId::is_default) || into.len() > 1 && into.iter().all(only_here));
-        !bus.is_default() && (self.out.contains_key(bus) || self.reaching_out.contains(bus) || gathers)
+        !bus.is_default()
+            && (self.out.contains_key(bus)
+                || self.reaching_out.contains(bus)
+                || gathers
+                || self.lets_in_publishers(bus))
+    }
+
+    /// Whether a bus lets in somebody who does not deliver to it by a rule: who puts events there by calls.
+    fn lets_in_publishers(&self, bus: &BusId) -> bool {
+        let by_rule = |account: &AccountId| {
+            self.into.get(bus).into_iter().flatten().any(|feeder| feeder.scope.account == *account)
+        };
+        self.grants(bus).iter().any(|grant| {
+            let mut others = grant.accounts.iter().filter(|account| **account != bus.scope.account);
+            grant.is_for_everybody || others.any(|account| !by_rule(account))
+        })
     }
 
     /// Rules on one bus.

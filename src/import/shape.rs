@@ -9,8 +9,6 @@ use std::collections::BTreeSet;
 /// A rule of one source with one plain target.
 #[derive(Clone, Debug)]
 pub(super) struct Shape<'w> {
-    /// Its pattern, as it stands.
-    pub(super) text: &'w str,
     /// The accounts that it takes events of; none: any.
     pub(super) accounts: BTreeSet<AccountId>,
     pub(super) source: String,
@@ -80,17 +78,7 @@ impl<'w> Shape<'w> {
             ));
         };
         let (target_id, target) = one_target(live)?;
-        Ok(Self {
-            text: &pattern.text,
-            accounts,
-            source,
-            types,
-            filter,
-            ignores_replays,
-            target_id,
-            target,
-            is_enabled,
-        })
+        Ok(Self { accounts, source, types, filter, ignores_replays, target_id, target, is_enabled })
     }
 
     /// The bus that it delivers to, if it is one.

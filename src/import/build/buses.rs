@@ -86,17 +86,13 @@ impl Builder<'_> {
             let archives = view.archives.values().filter(|live| live.spec.source == *bus);
             archives.into_iter().find_map(|live| live.spec.description.strip_prefix("Archive of hub ")?.parse().ok())
         };
-        let own = || {
-            let live = self.facts.buses.get(bus)?;
-            Mark::read(&live.description).0.strip_prefix("Hub ")?.parse().ok()
-        };
+        let own = || self.facts.text_of(bus).strip_prefix("Hub ")?.parse().ok();
         forwards.map(|(_, hub)| hub).next().or_else(|| audits.into_iter().next()).or_else(archive).or_else(own)
     }
 
     fn add_hub(&mut self, bus: BusId, name: HubName) {
         let Some(account) = self.account_name(bus.scope.account) else { return };
-        let text =
-            self.facts.buses.get(&bus).map(|live| Mark::read(&live.description).0.to_owned()).unwrap_or_default();
+        let text = self.facts.text_of(&bus).to_owned();
         let description = (!text.is_empty() && text != format!("Hub {name}")).then_some(text);
         let mut options = self.options(&bus);
         let grants = self.facts.grants(&bus);
@@ -172,11 +168,11 @@ impl Builder<'_> {
     /// Spokes whose buses say of themselves what they are.
     pub(super) fn add_marked_spokes(&mut self) {
         let facts = self.facts;
-        for (bus, live) in &facts.buses {
+        for bus in facts.buses.keys() {
             let Some(Some(team)) = facts.marked_bus(bus) else { continue };
             let Ok(team) = team.parse::<TeamName>() else { continue };
             let told = || {
-                let rest = Mark::read(&live.description).0.strip_prefix(&format!("Events of {team} (spoke "))?;
+                let rest = facts.text_of(bus).strip_prefix(&format!("Events of {team} (spoke "))?;
                 let (spoke, hub) = rest.strip_suffix(')')?.split_once(" of hub ")?;
                 Some((spoke.parse::<SpokeName>().ok()?, hub.parse::<HubName>().ok()?))
             };

@@ -93,6 +93,15 @@ impl<'w> Builder<'w> {
             let granted = grants.iter().filter(|grant| grant.is_ours).flat_map(|grant| grant.accounts.clone());
             let mut accounts: BTreeSet<AccountId> = granted.chain(self.audited(&hub, &bus)).collect();
             accounts.retain(|account| !self.publishes(&hub, *account));
+            let others: BTreeSet<AccountId> =
+                self.request.accounts.values().copied().filter(|account| *account != bus.scope.account).collect();
+            let lets_organization_in = grants.iter().any(|grant| grant.is_ours && grant.organization.is_some());
+            if lets_organization_in
+                && !others.iter().any(|account| self.publishes(&hub, *account))
+                && accounts.is_empty()
+            {
+                accounts = others;
+            }
             if accounts.is_empty() {
                 continue;
             }

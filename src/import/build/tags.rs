@@ -24,7 +24,10 @@ impl Builder<'_> {
             if let (true, Some((_, to))) = (self.hubs.contains_key(&rule.bus), told_subscription(live)) {
                 by_team.entry(to.team).or_default().delivering.push(tags);
             } else if let Some((from, _)) = told_forward(live) {
-                by_team.entry(from.team).or_default().others.push(tags);
+                // What is collected from default buses bears the team's tags and no spoke's.
+                let things = by_team.entry(from.team).or_default();
+                let is_collected = rule.bus.is_default();
+                if is_collected { things.delivering.push(tags) } else { things.others.push(tags) }
             }
         }
         for (name, team) in &mut self.draft.teams {
@@ -49,7 +52,7 @@ impl Builder<'_> {
 /// The tags of a team's things.
 #[derive(Default)]
 struct Things {
-    /// Rules on hubs: the team's tags over the hub's.
+    /// Rules on hubs (the team's tags over the hub's) and on default buses: no spoke has a say in them.
     delivering: Vec<Tags>,
     /// Buses, and rules on them: the spoke's tags over the team's.
     others: Vec<Tags>,
