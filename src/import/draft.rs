@@ -101,6 +101,19 @@ pub(super) struct Subscription {
     pub(super) rule: ResourceId,
 }
 
+impl Team {
+    /// Whether it says nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.spokes.is_empty() && self.publications.is_empty() && self.subscriptions.is_empty()
+    }
+
+    /// What is taken over with it.
+    pub(super) fn rules(&self) -> Vec<ResourceId> {
+        let published = self.publications.values().flat_map(|found| found.rules.clone());
+        published.chain(self.subscriptions.values().map(|found| found.rule.clone())).collect()
+    }
+}
+
 impl Draft {
     /// The accounts of a team's spokes at a hub.
     pub(super) fn spoke_accounts(&self, team: &TeamName, hub: &HubName) -> BTreeSet<AccountId> {
@@ -142,9 +155,7 @@ impl Draft {
                 stays
             });
         }
-        self.teams.retain(|_, team| {
-            !(team.spokes.is_empty() && team.publications.is_empty() && team.subscriptions.is_empty())
-        });
+        self.teams.retain(|_, team| !team.is_empty());
         // Who was only named by what is gone has no business in the roster.
         let teams = self.teams.values();
         let named: BTreeSet<AccountId> = teams

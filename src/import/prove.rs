@@ -1,7 +1,7 @@
 //! The proof: the files are checked and planned against the world that they were made of, and what does not hold goes out.
 
 use super::build::Built;
-use super::draft::{Draft, Subscription};
+use super::draft::{Draft, Spoke, Team};
 use super::facts::Facts;
 use super::render::{HUBS, render, team_file};
 use super::{Imported, Left, Taken};
@@ -9,7 +9,7 @@ use crate::config::{self, SourceFiles};
 use crate::expand::expand;
 use crate::model::desired::{Desired, Revision};
 use crate::model::finding::Severity;
-use crate::model::ids::{Moment, TeamName};
+use crate::model::ids::{Moment, Scope, TeamName};
 use crate::model::mark::Mark;
 use crate::model::plan::{Action, Guard, Plan, PlanSettings, Seen, Step};
 use crate::model::resource::{BusId, ResourceId, RuleId};
@@ -121,66 +121,45 @@ fn entry_at(text: &str, line: u32) -> String {
 fn take_out(draft: &mut Draft, fault: &Fault, left: &mut Vec<Left>) -> bool {
     let Fault { file, entry, why } = fault;
     let (kind, name) = entry.split_once('.').unwrap_or((entry.as_str(), ""));
-    let mut gone: Vec<ResourceId> = Vec::new();
-    let mut done = false;
+    let mut gone: Option<Vec<ResourceId>> = None;
     if file == HUBS {
         let hub = draft.hubs.keys().find(|hub| kind == "hub" && hub.as_str() == name).cloned();
-        if let Some(hub) = hub.and_then(|hub| draft.hubs.remove(&hub)) {
-            gone.push(ResourceId::Bus(hub.bus));
-            done = true;
-        }
+        gone = hub.and_then(|hub| draft.hubs.remove(&hub)).map(|hub| vec![ResourceId::Bus(hub.bus)]);
     }
     let team = draft.teams.keys().find(|team| team_file(team) == *file).cloned();
     if let Some(team) = team.and_then(|team| draft.teams.get_mut(&team)) {
-        match kind {
-            "subscribe" | "stop" => {
-                let removed = team.subscriptions.remove(name);
-                done |= removed.is_some();
-                gone.extend(removed.map(|found: Subscription| found.rule));
-            }
-            "publish" | "collect" => {
-                let removed = team.publications.remove(name);
-                done |= removed.is_some();
-                gone.extend(removed.into_iter().flat_map(|found| found.rules));
-            }
-            "spoke" => {
-                let spoke = team.spokes.keys().find(|spoke| spoke.as_str() == name).cloned();
-                if let Some((spoke, removed)) =
-                    spoke.and_then(|spoke| Some((spoke.clone(), team.spokes.remove(&spoke)?)))
-                {
-                    done = true;
-                    let scope =
-                        crate::model::ids::Scope { account: removed.account_id, region: removed.region.clone() };
-                    let name = removed.bus.clone();
-                    gone.extend(name.map(|name| ResourceId::Bus(BusId { scope, name })));
-                    // What is forwarded from it is forwarded from all spokes or none.
-                    let forwarded = team
-                        .publications
-                        .iter()
-                        .filter(|(_, found)| found.is_forwarded && found.hubs.contains_key(&removed.hub));
-                    let names: Vec<String> = forwarded.map(|(name, _)| name.clone()).collect();
-                    for name in names {
-                        gone.extend(team.publications.remove(&name).into_iter().flat_map(|found| found.rules));
-                    }
-                    let of_it = |found: &Subscription| found.spoke == spoke;
-                    gone.extend(
-                        team.subscriptions.values().filter(|found| of_it(found)).map(|found| found.rule.clone()),
-                    );
-                    team.subscriptions.retain(|_, found| !of_it(found));
-                }
-            }
-            _ => {
-                done = !team.publications.is_empty() || !team.subscriptions.is_empty() || !team.spokes.is_empty();
-                gone.extend(team.publications.values().flat_map(|found| found.rules.clone()));
-                gone.extend(team.subscriptions.values().map(|found| found.rule.clone()));
-                *team = super::draft::Team::default();
-            }
-        }
+        gone = match kind {
+            "subscribe" | "stop" => team.subscriptions.remove(name).map(|found| vec![found.rule]),
+            "publish" | "collect" => team.publications.remove(name).map(|found| found.rules),
+            "spoke" => without_spoke(team, name),
+            _ => Some(std::mem::take(team)).filter(|team| !team.is_empty()).map(|team| team.rules()),
+        };
     }
-    gone.extend(draft.sweep());
+    let done = gone.is_some();
+    let gone = gone.into_iter().flatten().chain(draft.sweep());
     let what_to_do = "leave it as it is, or mend that and import again".to_owned();
-    left.extend(gone.into_iter().map(|resource| Left { resource, why: why.clone(), what_to_do: what_to_do.clone() }));
+    left.extend(gone.map(|resource| Left { resource, why: why.clone(), what_to_do: what_to_do.clone() }));
     done
+}
+
+/// Takes a spoke out of a team, with what is delivered to it and what is forwarded from it, which all of a team's spokes at a hub do or
+/// none.
+fn without_spoke(team: &mut Team, name: &str) -> Option<Vec<ResourceId>> {
+    let name = team.spokes.keys().find(|spoke| spoke.as_str() == name)?.clone();
+    let Spoke { hub, account_id: account, region, bus, .. } = team.spokes.remove(&name)?;
+    let scope = Scope { account, region };
+    let mut gone: Vec<ResourceId> = bus.map(|name| ResourceId::Bus(BusId { scope, name })).into_iter().collect();
+    team.publications.retain(|_, found| {
+        let goes = found.is_forwarded && found.hubs.contains_key(&hub);
+        gone.extend(goes.then(|| found.rules.clone()).into_iter().flatten());
+        !goes
+    });
+    team.subscriptions.retain(|_, found| {
+        let goes = found.spoke == name;
+        gone.extend(goes.then(|| found.rule.clone()));
+        !goes
+    });
+    Some(gone)
 }
 
 /// What bears our marks and no file asks for: a plan would take it away.

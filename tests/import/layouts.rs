@@ -64,7 +64,7 @@ pub(crate) fn central_bus(door: Door<'_>) {
     rule(door, PLATFORM, bus, "WebStoreToShipping", parcels, to(SHIPPING, "shipping-bus"));
     let invoices = json!({"account": [BILLING], "source": ["com.acme.billing"]});
     let queue = json!({
-        "Id": "invoices", "Arn": format!("arn:aws:sqs:{US}:{SHOP}:invoices"),
+        "Id": "invoices", "Arn": format!("arn:aws:sqs:{US}:{SHOP}:invoices"), "RoleArn": role(PLATFORM, "central-bus-invoke"),
         "RetryPolicy": {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600},
     });
     rule(door, PLATFORM, bus, "BillingToShop", invoices, queue);
@@ -92,6 +92,7 @@ pub(crate) fn bus_for_each(door: Door<'_>) {
     for (account, bus) in [(BILLING, "billing-bus"), (SHIPPING, "shipping-bus")] {
         let_in(door, account, bus, SHOP);
     }
+    let_in(door, SHOP, "orders-bus", BILLING);
     let to = |account: &str, bus: &str| {
         let queue = json!({"Arn": format!("arn:aws:sqs:{US}:{SHOP}:orders-dead-letters")});
         json!({"Id": "Target0", "Arn": bus_arn(account, bus), "RoleArn": role(SHOP, "OrdersBusRole"), "DeadLetterConfig": queue})
@@ -130,6 +131,7 @@ pub(crate) fn rules_by_subscribers(door: Door<'_>) {
     });
     rule(door, SHOP, bus, "shipping-heavy-goods", heavy, to(SHIPPING));
     door(SHOP, "DisableRule", json!({"Name": "shipping-heavy-goods", "EventBusName": bus}));
-    let both = json!([{"Id": "1", "Arn": format!("arn:aws:sqs:{US}:{SHIPPING}:a")}, {"Id": "2", "Arn": format!("arn:aws:sqs:{US}:{SHIPPING}:b")}]);
+    let queue = |id: &str| json!({"Id": id, "Arn": format!("arn:aws:sqs:{US}:{SHIPPING}:{id}"), "RoleArn": role(SHOP, "products-out")});
+    let both = json!([queue("light"), queue("heavy")]);
     rule(door, SHOP, bus, "shipping-two-queues", json!({"source": ["acme.products"]}), both);
 }

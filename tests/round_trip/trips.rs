@@ -185,9 +185,19 @@ pub(crate) const TRIPS: &[Trip] = &[
             "spoke = \"us\"\nkeeps.pattern = '{\"source\": [\"com.acme.payments\"]}'\ndetail-types",
         )],
     ),
+    // Only what is in the rule's own account may have none.
     trip(
         &["subscribe.keeps.role"],
-        &[(LEDGER, "spoke = \"us\"\ndetail-types", "spoke = \"us\"\nkeeps.role = \"none\"\ndetail-types")],
+        &[
+            (LEDGER, "queue = \"large-payments\"", "queue = \"arn:aws:sqs:us-east-1:111111111111:audit-log\""),
+            (
+                LEDGER,
+                "dead-letter = \"large-dead-letters\"\n",
+                "dead-letter = \"large-dead-letters\"\nkeeps.role = \"none\"\n",
+            ),
+        ],
+    ),
+        ],
     ),
     trip(
         &["subscribe.keeps.dead-letter"],
@@ -204,7 +214,6 @@ pub(crate) const TRIPS: &[Trip] = &[
             "via = \"spoke\"\nkeeps.pattern = '{\"source\": [\"com.acme.payments.cards\"]}'\n",
         )],
     ),
-    trip(&["publish.keeps.role"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.role = \"none\"\n")]),
     trip(
         &["publish.keeps.dead-letter"],
         &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.dead-letter = \"none\"\n")],
@@ -225,10 +234,6 @@ pub(crate) const TRIPS: &[Trip] = &[
             "regions = [\"us-east-1\"]\n",
             "regions = [\"us-east-1\"]\nkeeps.pattern = '{\"source\": [\"aws.guardduty\"]}'\n",
         )],
-    ),
-    trip(
-        &["collect.keeps.role"],
-        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.role = \"none\"\n")],
     ),
     trip(
         &["collect.keeps.dead-letter"],
@@ -290,6 +295,8 @@ const RELEASE: &[(&str, &str, &str)] = &[(
     "[guards]\n",
     "[release.hub]\nresource = \"arn:aws:events:us-east-1:111111111111:event-bus/org-events\"\nfrom = \"terraform\"\nreason = \"why not\"\n\n[guards]\n",
 )];
+const ROLE: &str =
+    "to a hub in another account a role is needed, and the operator may hand over the delivery role alone";
 const PACE: &str = "how we go about it, not what is asked for";
 const GUARD: &str = "what waits for a person, not what is asked for";
 const WHO: &str = "who asks: with another one we are somebody else, or nobody";
@@ -301,6 +308,16 @@ const ANOTHER: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) const WITHOUT_EFFECT: &[Told] = &[
+    told(
+        "publish.keeps.role",
+        ROLE,
+        &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.role = \"delivery\"\n")],
+    ),
+    told(
+        "collect.keeps.role",
+        ROLE,
+        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.role = \"delivery\"\n")],
+    ),
     told("hub.keeps.grants", KEPT, &[(BASE, "grant = \"accounts\"\n", "grant = \"accounts\"\nkeeps.grants = true\n")]),
     told("spoke.keeps.grants", KEPT, &[(LEDGER, "bus = \"ledger\"\n", "bus = \"ledger\"\nkeeps.grants = true\n")]),
     told("release.resource", RELEASED, RELEASE),

@@ -7,6 +7,7 @@ use crate::model::ids::{HubName, SpokeName, TeamName};
 use crate::model::mark::{Mark, archive_name};
 use crate::model::resource::{BusId, ResourceId};
 use crate::plan::Ownership;
+use std::collections::BTreeSet;
 
 impl Builder<'_> {
     pub(super) fn add_hubs(&mut self) {
@@ -23,7 +24,8 @@ impl Builder<'_> {
             }
         }
         // Names that live things tell come first, so that nothing else takes them.
-        let told: Vec<Option<HubName>> = hubs.iter().map(|bus| self.told_hub(bus)).collect();
+        let mut told: Vec<Option<HubName>> = hubs.iter().map(|bus| self.told_hub(bus)).collect();
+        self.by_elimination(&hubs, &mut told);
         for name in told.iter().flatten() {
             self.takes(Names::Hubs, name.as_str());
         }
@@ -87,7 +89,37 @@ impl Builder<'_> {
             archives.into_iter().find_map(|live| live.spec.description.strip_prefix("Archive of hub ")?.parse().ok())
         };
         let own = || self.facts.text_of(bus).strip_prefix("Hub ")?.parse().ok();
-        forwards.map(|(_, hub)| hub).next().or_else(|| audits.into_iter().next()).or_else(archive).or_else(own)
+        let subscribers = || {
+            let targets = self.facts.rules_on(bus).flat_map(|(_, live)| live.targets.iter().flatten());
+            let mut buses = targets.filter_map(|(_, target)| BusId::of_arn(&target.spec.arn));
+            buses.find_map(|bus| self.told_spoke(&bus)).map(|(_, _, hub)| hub)
+        };
+        let first = forwards.map(|(_, hub)| hub).next().or_else(|| audits.into_iter().next());
+        first.or_else(archive).or_else(own).or_else(subscribers)
+    }
+
+    /// Where one hub has no name and spokes speak of one that no hub has, that is its name.
+    fn by_elimination(&self, hubs: &BTreeSet<BusId>, told: &mut [Option<HubName>]) {
+        let known: BTreeSet<HubName> = told.iter().flatten().cloned().collect();
+        let spoken = self.facts.buses.keys().filter_map(|bus| self.told_spoke(bus)).map(|(_, _, hub)| hub);
+        let unknown: BTreeSet<HubName> = spoken.filter(|hub| !known.contains(hub)).collect();
+        let mut nameless: Vec<&mut Option<HubName>> = hubs
+            .iter()
+            .zip(told)
+            .filter(|(bus, name)| name.is_none() && self.facts.marked_bus(bus).is_some())
+            .map(|(_, name)| name)
+            .collect();
+        if let ([nameless], 1) = (nameless.as_mut_slice(), unknown.len()) {
+            **nameless = unknown.into_iter().next();
+        }
+    }
+
+    /// What a spoke's bus of ours says of itself: team, spoke and hub.
+    fn told_spoke(&self, bus: &BusId) -> Option<(TeamName, SpokeName, HubName)> {
+        let team: TeamName = self.facts.marked_bus(bus)??.parse().ok()?;
+        let rest = self.facts.text_of(bus).strip_prefix(&format!("Events of {team} (spoke "))?;
+        let (spoke, hub) = rest.strip_suffix(')')?.split_once(" of hub ")?;
+        Some((team, spoke.parse().ok()?, hub.parse().ok()?))
     }
 
     fn add_hub(&mut self, bus: BusId, name: HubName) {
@@ -169,14 +201,10 @@ impl Builder<'_> {
     pub(super) fn add_marked_spokes(&mut self) {
         let facts = self.facts;
         for bus in facts.buses.keys() {
-            let Some(Some(team)) = facts.marked_bus(bus) else { continue };
-            let Ok(team) = team.parse::<TeamName>() else { continue };
-            let told = || {
-                let rest = facts.text_of(bus).strip_prefix(&format!("Events of {team} (spoke "))?;
-                let (spoke, hub) = rest.strip_suffix(')')?.split_once(" of hub ")?;
-                Some((spoke.parse::<SpokeName>().ok()?, hub.parse::<HubName>().ok()?))
-            };
-            let Some((name, hub)) = told().filter(|(_, hub)| self.draft.hubs.contains_key(hub)) else { continue };
+            let Some((team, name, hub)) = self.told_spoke(bus) else { continue };
+            if !self.draft.hubs.contains_key(&hub) {
+                continue;
+            }
             let Some(account) = self.account_name(bus.scope.account) else { continue };
             let spoke = Spoke {
                 hub,

@@ -40,9 +40,11 @@ impl<'w> Builder<'w> {
 
     fn publishers(&self, bus: &BusId, source: &str, takers: &[&Wanted<'w>]) -> Publishers {
         let pins: Vec<&BTreeSet<AccountId>> = takers.iter().map(|found| &found.shape.accounts).collect();
-        if pins.iter().all(|accounts| !accounts.is_empty()) {
-            let accounts = pins.into_iter().flatten().copied().collect();
-            return Publishers { accounts, notes: Vec::new() };
+        let pinned: BTreeSet<AccountId> = pins.iter().copied().flatten().copied().collect();
+        if !pinned.is_empty() {
+            let is_open = pins.iter().any(|accounts| accounts.is_empty());
+            let note = "These accounts are pinned by a rule; others take it from whoever puts it there.".to_owned();
+            return Publishers { accounts: pinned, notes: is_open.then_some(note).into_iter().collect() };
         }
         let grants = self.facts.grants(bus);
         let named: BTreeSet<AccountId> = grants
