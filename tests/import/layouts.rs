@@ -77,7 +77,7 @@ pub(crate) fn central_bus(door: Door<'_>) {
     let desk = json!({"Id": "desk", "Arn": format!("arn:aws:sqs:{US}:{PLATFORM}:findings")});
     rule(door, PLATFORM, bus, "FindingsToDesk", findings, desk);
     // Something that Terraform keeps.
-    let kept = json!({"Id": "kept", "Arn": format!("arn:aws:sqs:{US}:{BILLING}:kept")});
+    let kept = json!({"Id": "kept", "Arn": format!("arn:aws:sqs:{US}:{PLATFORM}:kept")});
     rule(door, PLATFORM, bus, "KeptByTerraform", json!({"source": ["com.acme.webstore"]}), kept);
     let arn = format!("arn:aws:events:{US}:{PLATFORM}:rule/{bus}/KeptByTerraform");
     let tags = json!([{"Key": "managed-by", "Value": "terraform"}]);

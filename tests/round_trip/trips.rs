@@ -197,8 +197,6 @@ pub(crate) const TRIPS: &[Trip] = &[
             ),
         ],
     ),
-        ],
-    ),
     trip(
         &["subscribe.keeps.dead-letter"],
         &[(LEDGER, "dead-letter = \"large-dead-letters\"\n", "keeps.dead-letter = \"none\"\n")],
