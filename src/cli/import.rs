@@ -26,7 +26,7 @@ pub(super) async fn run(folder: &Path, screen: Screen, args: &ImportArgs) -> any
     };
     let out = args.out.as_deref().unwrap_or(folder);
     let target = (out != Path::new("-")).then_some(out);
-    if let Some(taken) = target.and_then(|target| topology_in(target)) {
+    if let Some(taken) = target.and_then(topology_in) {
         return Ok(refused(
             screen,
             &format!(
@@ -132,6 +132,7 @@ fn pair<'t>(text: &'t str, option: &str, expected: &str) -> anyhow::Result<(&'t 
 }
 
 /// The settings of the config folder, or the defaults where it has none.
+#[allow(clippy::disallowed_methods)] // The command line is an edge: the file that it is pointed at.
 fn settings(folder: &Path, screen: Screen) -> anyhow::Result<Option<Settings>> {
     let path = folder.join(SETTINGS_PATH);
     let text = match fs::read_to_string(&path) {
@@ -150,6 +151,7 @@ fn settings(folder: &Path, screen: Screen) -> anyhow::Result<Option<Settings>> {
 }
 
 /// A file that is in the way, if there is one.
+#[allow(clippy::disallowed_methods)] // The command line is an edge: whether anything would be written over.
 fn topology_in(target: &Path) -> Option<String> {
     let mut folders = vec![target.join("topology")];
     while let Some(folder) = folders.pop() {
@@ -165,6 +167,7 @@ fn topology_in(target: &Path) -> Option<String> {
     None
 }
 
+#[allow(clippy::disallowed_methods)] // The command line is an edge: writing these files is what was asked for.
 fn write(target: &Path, imported: &Imported) -> anyhow::Result<()> {
     for (path, text) in &imported.files {
         let path = target.join(path);

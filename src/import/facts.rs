@@ -179,13 +179,16 @@ impl<'w> Facts<'w> {
 
     /// Whether a bus lets in somebody who does not deliver to it by a rule: who puts events there by calls.
     fn lets_in_publishers(&self, bus: &BusId) -> bool {
-        let by_rule = |account: &AccountId| {
-            self.into.get(bus).into_iter().flatten().any(|feeder| feeder.scope.account == *account)
-        };
+        let feeders = self.feeders(bus);
         self.grants(bus).iter().any(|grant| {
             let mut others = grant.accounts.iter().filter(|account| **account != bus.scope.account);
-            grant.is_for_everybody || others.any(|account| !by_rule(account))
+            grant.is_for_everybody || others.any(|account| !feeders.contains(account))
         })
+    }
+
+    /// The accounts whose rules deliver to a bus: they are let in for that.
+    pub(super) fn feeders(&self, bus: &BusId) -> BTreeSet<AccountId> {
+        self.into.get(bus).into_iter().flatten().map(|feeder| feeder.scope.account).collect()
     }
 
     /// Rules on one bus.

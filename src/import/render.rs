@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) const ACCOUNTS: &str = "topology/accounts.toml";
 /// The hubs' file.
 pub(super) const HUBS: &str = "topology/hubs.toml";
-/// The date of a stop that nobody has given an end.
-const NO_END: &str = "9999-12-31T00:00:00Z";
+/// The end of a stop that nobody has given one.
+const NO_END: &str = "9999-01-01T00:00:00Z";
 
 /// The file of a team.
 pub(super) fn team_file(team: &TeamName) -> String {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 /// Lines of one reason that are shown before the rest is counted.
 const NAMES_SHOWN_MAX: usize = 12;
+/// The column of entries is so wide at most.
+const ENTRY_WIDTH_MAX: usize = 48;
 
 /// For a person: what was taken, and what was left with the reason.
 pub fn text(imported: &Imported, names: &AccountNames, style: Style) -> String {
@@ -20,10 +22,11 @@ pub fn text(imported: &Imported, names: &AccountNames, style: Style) -> String {
     if taken.is_empty() {
         text.push_str("  nothing: no bus was found that events go on from\n");
     }
+    let width = taken.iter().map(|one| one.entry.len()).max().unwrap_or_default().min(ENTRY_WIDTH_MAX);
     for Taken { entry, resource, is_ours, keeps } in taken {
         let of_ours = if *is_ours { "  (ours already)" } else { "" };
         let kept = if keeps.is_empty() { String::new() } else { format!("  keeps {}", keeps.join(", ")) };
-        text.push_str(&format!("  {entry:<32} {}{of_ours}{kept}\n", what(resource, names)));
+        text.push_str(&format!("  {entry:<width$}  {}{of_ours}{kept}\n", what(resource, names)));
     }
     if !left.is_empty() {
         text.push_str(&format!("\n{}\n", style.strong("Left as it is")));

@@ -6,7 +6,7 @@ use crate::eventbridge::DEFAULT_BUS;
 use crate::import::draft::Publication;
 use crate::import::names::name_of;
 use crate::import::shape::Shape;
-use crate::model::ids::{AccountId, HubName, PublicationId, Region, TeamName};
+use crate::model::ids::{AccountId, HubName, PublicationId, Region, SpokeName, TeamName};
 use crate::model::mark::rule_name;
 use crate::model::resource::{ResourceId, RuleId};
 use crate::model::topology::Keeps;
@@ -171,7 +171,7 @@ impl<'w> Builder<'w> {
                     )
                 }
             };
-            let own = self.forward_keeps(found, &team, &name, spoke.as_ref().map(|spoke| spoke.as_str()))?;
+            let own = self.forward_keeps(found, &team, &name, spoke.as_ref().map(SpokeName::as_str))?;
             if keeps.get_or_insert_with(|| own.clone()) != &own {
                 return Err(format!(
                     "rules that forward `{}` differ in name, target, pattern or role",
@@ -327,7 +327,7 @@ impl<'w> Builder<'w> {
             let is_forwarded = self.draft.teams.get(&team).is_some_and(|team| team.publications.contains_key(&name));
             if !is_forwarded {
                 self.takes(Names::Publications(team.clone()), &name);
-                self.published(team, name, &takers, Vec::new());
+                self.published(&team, name, &takers, Vec::new());
             }
         }
         for ((hub, source), takers) in by_source {

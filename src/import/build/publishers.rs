@@ -31,7 +31,7 @@ impl<'w> Builder<'w> {
         let Some(team) = self.team_of(owner) else { return };
         let name = self.publication_name(&team, hub, source);
         self.by_source.insert((hub.clone(), source.to_owned()), (team.clone(), name.clone()));
-        self.published(team.clone(), name.clone(), takers, notes);
+        self.published(&team, name.clone(), takers, notes);
         let found = self.draft.teams.get_mut(&team).and_then(|team| team.publications.get_mut(&name));
         if let Some(publication) = found {
             publication.hubs.insert(hub.clone(), accounts);
@@ -58,9 +58,10 @@ impl<'w> Builder<'w> {
             return Publishers { accounts: named, notes };
         }
         let open = grants.iter().any(|grant| grant.is_for_everybody && grant.sources.is_empty());
-        let let_in: BTreeSet<AccountId> =
-            grants.iter().filter(|grant| grant.sources.is_empty()).flat_map(|grant| grant.accounts.clone()).collect();
-        // Whoever takes events from here is let in for another reason, if at all.
+        // Whose rules deliver here is let in for that.
+        let feeders = self.facts.feeders(bus);
+        let named = grants.iter().filter(|grant| grant.sources.is_empty()).flat_map(|grant| grant.accounts.clone());
+        let let_in: BTreeSet<AccountId> = named.filter(|account| !feeders.contains(account)).collect();
         let (accounts, who) = match (open, let_in.len()) {
             (false, 0) => return Publishers { accounts: [bus.scope.account].into(), notes: Vec::new() },
             (false, 1) => return Publishers { accounts: let_in, notes: Vec::new() },
@@ -75,7 +76,7 @@ impl<'w> Builder<'w> {
     }
 
     /// Adds a publication that `takers` take.
-    pub(super) fn published(&mut self, team: TeamName, name: String, takers: &[&Wanted<'w>], notes: Vec<String>) {
+    pub(super) fn published(&mut self, team: &TeamName, name: String, takers: &[&Wanted<'w>], notes: Vec<String>) {
         let Some(first) = takers.first() else { return };
         let mut publication = Publication { source: first.shape.source.clone(), notes, ..Publication::default() };
         if takers.iter().all(|found| !found.shape.types.is_empty()) {
@@ -84,7 +85,7 @@ impl<'w> Builder<'w> {
         for found in takers {
             publication.hubs.entry(found.hub.clone()).or_default().extend(found.shape.accounts.iter().copied());
         }
-        self.team(&team).publications.insert(name, publication);
+        self.team(team).publications.insert(name, publication);
     }
 
     /// Accounts that statements of ours let in, or that an audit of ours takes events of, and of which nothing tells what they publish.

@@ -144,7 +144,7 @@ impl<'w> Builder<'w> {
                     self.team(&found.team).subscriptions.insert(name, subscription);
                 }
                 Err(why) => {
-                    self.leave(rule, why, "leave it with whoever keeps it, or write a subscription in its place")
+                    self.leave(rule, why, "leave it with whoever keeps it, or write a subscription in its place");
                 }
             }
         }
