@@ -20,7 +20,7 @@ use wheelwright::sim::{Caller, EventEntry, SimulatedAws, key_policy};
 const WORLDS: u64 = 120;
 
 fn count() -> u64 {
-    #[allow(clippy::disallowed_methods)] // How many worlds to try comes from the environment.
+    // How many worlds to try comes from the environment.
     std::env::var("WHEELWRIGHT_IMPORTS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS)
 }
 

@@ -8,6 +8,7 @@
     missing_docs,
     unreachable_pub
 )]
+#![allow(clippy::disallowed_methods)] // It starts servers in other processes and waits for them.
 #![allow(dead_code)] // Of the generator only a part is needed here.
 
 #[path = "../emulators/mod.rs"]
