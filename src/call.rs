@@ -27,30 +27,107 @@ pub const PAGE_ENTRIES_MAX: i32 = 100;
 #[strum_discriminants(allow(missing_docs))]
 #[allow(missing_docs)] // The fields are AWS's parameters of the same names.
 pub enum Call {
-    ListEventBuses { next_token: Option<String> },
-    ListRules { bus: String, next_token: Option<String> },
-    DescribeRule { bus: String, rule: String },
-    ListTargetsByRule { bus: String, rule: String, next_token: Option<String> },
-    ListArchives { name_prefix: String, next_token: Option<String> },
-    DescribeArchive { archive: String },
-    ListTagsForResource { arn: String },
-    DescribeEventBus { bus: String },
-    GetRole { role: String },
-    GetQueueAttributes { queue: String },
-    CreateEventBus { bus: String, settings: BusSettings, tags: Tags },
-    UpdateEventBus { bus: String, settings: BusSettings },
-    DeleteEventBus { bus: String },
-    PutPermission { bus: String, statement_id: String, grantee: Grantee },
-    RemovePermission { bus: String, statement_id: String },
-    PutRule { bus: String, rule: String, description: String, pattern: String, state: RuleState, tags: Tags },
-    PutTargets { bus: String, rule: String, targets: Vec<(String, TargetSpec)> },
-    RemoveTargets { bus: String, rule: String, target_ids: Vec<String> },
-    DeleteRule { bus: String, rule: String },
-    TagResource { arn: String, tags: Tags },
-    UntagResource { arn: String, keys: Vec<String> },
-    CreateArchive { archive: String, source_arn: String, description: String, retention_days: u32 },
-    UpdateArchive { archive: String, description: String, retention_days: u32 },
-    DeleteArchive { archive: String },
+    ListEventBuses {
+        next_token: Option<String>,
+    },
+    ListRules {
+        bus: String,
+        next_token: Option<String>,
+    },
+    DescribeRule {
+        bus: String,
+        rule: String,
+    },
+    ListTargetsByRule {
+        bus: String,
+        rule: String,
+        next_token: Option<String>,
+    },
+    /// An empty prefix asks for all.
+    ListArchives {
+        name_prefix: String,
+        next_token: Option<String>,
+    },
+    DescribeArchive {
+        archive: String,
+    },
+    ListTagsForResource {
+        arn: String,
+    },
+    DescribeEventBus {
+        bus: String,
+    },
+    GetRole {
+        role: String,
+    },
+    GetQueueAttributes {
+        queue: String,
+    },
+    CreateEventBus {
+        bus: String,
+        settings: BusSettings,
+        tags: Tags,
+    },
+    UpdateEventBus {
+        bus: String,
+        settings: BusSettings,
+    },
+    DeleteEventBus {
+        bus: String,
+    },
+    PutPermission {
+        bus: String,
+        statement_id: String,
+        grantee: Grantee,
+    },
+    RemovePermission {
+        bus: String,
+        statement_id: String,
+    },
+    PutRule {
+        bus: String,
+        rule: String,
+        description: String,
+        pattern: String,
+        state: RuleState,
+        tags: Tags,
+    },
+    PutTargets {
+        bus: String,
+        rule: String,
+        targets: Vec<(String, TargetSpec)>,
+    },
+    RemoveTargets {
+        bus: String,
+        rule: String,
+        target_ids: Vec<String>,
+    },
+    DeleteRule {
+        bus: String,
+        rule: String,
+    },
+    TagResource {
+        arn: String,
+        tags: Tags,
+    },
+    UntagResource {
+        arn: String,
+        keys: Vec<String>,
+    },
+    CreateArchive {
+        archive: String,
+        source_arn: String,
+        description: String,
+        retention_days: u32,
+    },
+    UpdateArchive {
+        archive: String,
+        description: String,
+        retention_days: u32,
+    },
+    DeleteArchive {
+        archive: String,
+    },
 }
 
 // The patterns are written as those of `Call`, so that a variant is added to both in the same way.

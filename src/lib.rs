@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod eventbridge;
 pub mod expand;
 pub mod http;
+pub mod import;
 pub mod model;
 pub mod notify;
 pub mod plan;

@@ -247,6 +247,15 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
             ledger(FROM, &format!("{FROM}deliver = {{ queue = \"arn:aws:sqs:eu-west-1:333333333333:large\" }}\n"))
         }
         Code::RetryOnBus => ledger(FROM, &format!("{FROM}retry = {{ attempts-max = 5 }}\n")),
+        Code::BadKeeps => ledger(FROM, &format!("{FROM}keeps.pattern = '{{\"source\": [\"com.acme.orders\"]}}'\n")),
+        Code::BadRelease => added(
+            "wheelwright",
+            "[release.all]\nresource = \"arn:aws:events:us-east-1:111111111111:rule/*\"\nfrom = \"terraform\"\nreason = \"its state was lost\"\n",
+        ),
+        Code::UnusedRelease => added(
+            "wheelwright",
+            "[release.old]\nresource = \"arn:aws:events:us-east-1:111111111111:event-bus/old\"\nfrom = \"terraform\"\nreason = \"its state was lost\"\n",
+        ),
         Code::BadExpect => ledger(
             FROM,
             &format!(

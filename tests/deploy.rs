@@ -258,7 +258,9 @@ fn eventbridge_delivers_and_leaves_dead_letters_for_our_rules_alone() {
     }
     let elsewhere = queue[0].whole["Condition"]["ArnLike"]["aws:SourceArn"][0].as_str().unwrap().to_owned();
     assert!(!glob(&elsewhere, &rule_arn(ACCOUNT, "eu-west-1", "org-events", "ww.a.b.c")), "another Region's rule");
-    assert_eq!((trust.len(), queue.len()), (1, 2));
+    assert_eq!((trust.len(), queue.len()), (2, 2));
+    let adopted = trust[1].whole["Condition"]["ArnLike"]["aws:SourceArn"].clone();
+    assert_eq!(adopted, json!([rule_arn(ACCOUNT, US, "org-events", "OrdersToBilling")]), "rules of before, by name");
     assert_eq!(queue[1].effect, "Deny");
     assert_eq!(queue[1].whole["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
 }
@@ -408,6 +410,7 @@ fn everything() -> Stack {
         ("StreamArns", arn("kinesis", "stream/s")),
         ("ApiArns", arn("execute-api", "a/prod/POST/events")),
         ("KmsKeyArns", KEY.into()),
+        ("AdoptedRuleArns", arn("events", "rule/org-events/OrdersToBilling")),
         ("DestinationKmsKeyArns", KEY.into()),
         ("AllowRetire", "yes".into()),
     ];

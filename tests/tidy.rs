@@ -19,6 +19,8 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("plan", 2, &["eventbridge", "model", "config", "expand"]),
     ("report", 2, &["eventbridge", "model", "config", "expand", "plan"]),
     ("watch", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),
+    // It proves what it writes: by the checker, and by a plan.
+    ("import", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),
     ("call", 3, &["eventbridge", "model"]),
     ("port", 3, &["eventbridge", "model", "call"]),
     ("telemetry", 3, &["eventbridge", "model", "call", "port"]),

@@ -10,6 +10,7 @@ mod context;
 mod demo;
 mod doctor;
 mod format;
+mod import;
 mod init;
 mod offline;
 mod plan;
@@ -70,6 +71,9 @@ enum Command {
     /// Look whether every account has what others bring: roles, permissions, queues, quotas, the clock; and print what owners
     /// of destinations and partners have to add. Writes nothing.
     Doctor(DoctorArgs),
+    /// Write topology files from what is live: hubs, spokes, publications and subscriptions that are there already, so that
+    /// their plan is empty or takes over what is there as it is. Tells what is left, and why. Writes nothing at AWS.
+    Import(ImportArgs),
     /// List the buses and archives of ours that nobody needs any more, which no plan takes away; or take one of them away.
     Retire(RetireArgs),
     /// Explain a code of a mistake, a finding or a guard: what it means, why, what to do.
@@ -261,6 +265,43 @@ struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: wheelwright import --accounts platform=111111111111,ledger-prod=333333333333 \
+--regions us-east-1 --out imported
+
+Role name, external id, delivery role and releases are those of wheelwright.toml in the config folder, if it is there. \
+Each account is taken for a team's of its own, unless --team or a tag (wheelwright:team, team) of a bus says otherwise.")]
+struct ImportArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// The accounts to look at, each with the name that it gets in the roster.
+    #[arg(long, value_name = "NAME=ID,…", value_delimiter = ',', required = true)]
+    accounts: Vec<String>,
+    /// The Regions to look at.
+    #[arg(long, value_name = "REGION,…", value_delimiter = ',', required = true)]
+    regions: Vec<String>,
+    /// A bus that is a hub, and its name. Others that events go on from are taken for hubs as well. May be given more than once.
+    #[arg(long, value_name = "NAME=ARN")]
+    hub: Vec<String>,
+    /// A team and its accounts, by their names, with `+` between them. May be given more than once.
+    #[arg(long, value_name = "TEAM=ACCOUNT+…")]
+    team: Vec<String>,
+    /// The folder to write `topology/` into, which must have none; `-` prints the files. Default: the config folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How to print what was taken and what was left.
+    #[arg(long, value_enum, default_value_t = ImportFormat::Text)]
+    format: ImportFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ImportFormat {
+    /// For a terminal.
+    Text,
+    /// For programs; with the files in it.
+    Json,
+}
+
+#[derive(Debug, Args)]
 struct RetireArgs {
     #[command(flatten)]
     aws: AwsArgs,
@@ -394,6 +435,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Run(args) => run::run(&cli.config, screen, args).await,
         Command::Remote(command) => remote::run(screen, command).await,
         Command::Doctor(args) => doctor::run(&cli.config, screen, args).await,
+        Command::Import(args) => import::run(&cli.config, screen, args).await,
         Command::Retire(args) => retire::run(&cli.config, screen, args).await,
         Command::Demo { once } => demo::run(screen, *once).await,
         Command::Sim { listen, latency_ms } => simulate::run(&cli.config, screen, *listen, *latency_ms).await,

@@ -157,6 +157,12 @@ pub enum DiagnosticCode {
     MovedStillThere,
     /// Two renames of one thing, or to one thing, or in a circle.
     MovedTwice,
+    /// Something that a rule of before cannot keep.
+    BadKeeps,
+    /// A release of something that is no bus and no rule.
+    BadRelease,
+    /// A release of something that nothing asks for.
+    UnusedRelease,
     /// A unit test that does not describe an event that can be published.
     BadExpect,
     /// A unit test of the routes that does not hold.

@@ -413,6 +413,24 @@ See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html.
 right:  [organization]
         id = \"o-a1b2c3d4e5\"";
 
+    BadKeeps => "`keeps` says what a rule that was there before wheelwright keeps of its own, so that it is taken over in place: its name, its target's Id, a pattern that takes more, the target's role and dead-letter queue. Each line can be taken out by itself; the rule then gets what the topology asks for.
+A kept pattern takes at least what the entry asks for, since routes and expectations go by that. A rule is kept by one entry. A publication whose publishers put events on the hub has no rule.
+
+wrong:  detail-types = [\"Placed\", \"Paid\"]
+        keeps.pattern = '{\"source\": [\"com.acme.orders\"], \"detail-type\": [\"Placed\"]}'
+right:  detail-types = [\"Placed\"]
+        keeps.pattern = '{\"source\": [\"com.acme.orders\"], \"detail-type\": [\"Placed\"]}'";
+
+    BadRelease => "A release names one thing that another tool keeps and that may be taken over: the ARN of a bus or of a rule, whole. Patterns and stars are not taken, so that nothing is released that nobody looked at.
+
+wrong:  resource = \"arn:aws:events:us-east-1:111111111111:rule/*\"
+right:  resource = \"arn:aws:events:us-east-1:111111111111:rule/org-events/OrdersToBilling\"";
+
+    UnusedRelease => "The topology asks for no bus and no rule with this ARN, so there is nothing to take over. Releases may be taken out once the thing bears our marks.
+
+wrong:  [release.orders] of a rule that no `keeps.rule` names
+right:  take the entry out, or write `keeps.rule` into the subscription";
+
     BadExpect => "The expectation describes an event that its publication does not publish, so it would prove nothing.
 
 wrong:  event = { detail-type = \"OrderPlaced\" }

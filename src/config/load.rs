@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::{Context, Fields};
+use super::keeps;
 use super::load_shared;
 use super::load_team;
 use super::owner;
@@ -44,6 +45,7 @@ pub(super) const HUB_KEYS: &[&str] = &[
     "tags",
     "quotas",
     "calls-per-second-max",
+    "keeps",
 ];
 /// The keys of a bus's `log`.
 pub(super) const LOG_KEYS: &[&str] = &["level", "detail"];
@@ -249,6 +251,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
     let calls_per_second_max = fields.number("calls-per-second-max", 1..=50);
     let bus_options = load_shared::bus_options(fields);
     let tags = values::tags(fields, "tags");
+    let keeps_grants = keeps::of_bus(fields);
     Some(RawHub {
         account: account?,
         region: region?,
@@ -259,6 +262,7 @@ fn hub(fields: &Fields<'_>) -> Option<RawHub> {
         audit_queue,
         bus_options,
         tags,
+        keeps_grants,
         rules_max: rules_max.and_then(|max| usize::try_from(max).ok()),
         policy_characters_max: policy_characters_max.and_then(|max| usize::try_from(max).ok()),
         pattern_characters_max: pattern_characters_max.and_then(|max| usize::try_from(max).ok()),

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::fields::Fields;
+use super::keeps;
 use super::load::read_entries;
 use super::load_shared;
 use super::raw::{
@@ -20,14 +21,15 @@ use toml::de::DeValue;
 pub(super) const TEAM_KEYS: &[&str] = &["name", "contact", "tags"];
 /// The keys of a spoke.
 pub(super) const SPOKE_KEYS: &[&str] =
-    &["hub", "account", "region", "bus", "kms-key", "bus-dead-letter", "log", "tags"];
+    &["hub", "account", "region", "bus", "kms-key", "bus-dead-letter", "log", "tags", "keeps"];
 /// The keys of a publication.
-pub(super) const PUBLISH_KEYS: &[&str] = &["source", "detail-types", "subscribers", "via", "at", "accounts"];
+pub(super) const PUBLISH_KEYS: &[&str] = &["source", "detail-types", "subscribers", "via", "at", "accounts", "keeps"];
 /// The keys of a collection.
-pub(super) const COLLECT_KEYS: &[&str] = &["source", "detail-types", "subscribers", "at", "accounts", "regions"];
+pub(super) const COLLECT_KEYS: &[&str] =
+    &["source", "detail-types", "subscribers", "at", "accounts", "regions", "keeps"];
 /// The keys of a subscription.
 pub(super) const SUBSCRIBE_KEYS: &[&str] =
-    &["from", "at", "spoke", "detail-types", "where", "deliver", "replays", "dead-letter", "retry"];
+    &["from", "at", "spoke", "detail-types", "where", "deliver", "replays", "dead-letter", "retry", "keeps"];
 /// The keys of a subscription's `retry`.
 pub(super) const RETRY_KEYS: &[&str] = &["attempts-max", "event-age-secs-max"];
 /// The keys of an expectation.
@@ -110,7 +112,8 @@ fn spoke(fields: &Fields<'_>) -> Option<RawSpoke> {
     let bus = values::bus(fields, "bus");
     let bus_options = load_shared::bus_options(fields);
     let tags = values::tags(fields, "tags");
-    Some(RawSpoke { hub: hub?, account: account?, region, bus, bus_options, tags })
+    let keeps_grants = keeps::of_bus(fields);
+    Some(RawSpoke { hub: hub?, account: account?, region, bus, bus_options, tags, keeps_grants })
 }
 
 fn publication(fields: &Fields<'_>) -> Option<RawPublication> {
@@ -122,8 +125,17 @@ fn publication(fields: &Fields<'_>) -> Option<RawPublication> {
         .unwrap_or_else(|| Written { value: Via::Hub, place: fields.place().clone() });
     let at = fields.texts("at").map(|list| parse_all(fields, &list.value));
     let accounts = fields.texts("accounts").map(|list| parse_all(fields, &list.value)).unwrap_or_default();
-    let collect = None;
-    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts, collect })
+    Some(RawPublication {
+        source: source?,
+        detail_types,
+        subscribers,
+        subscribers_place,
+        via,
+        at,
+        accounts,
+        collect: None,
+        keeps: keeps::of_rule(fields),
+    })
 }
 
 /// AWS services' own events: a publication that comes by the accounts' default buses.
@@ -148,8 +160,17 @@ fn collection(fields: &Fields<'_>) -> Option<RawPublication> {
     };
     let regions = values::regions(fields, "regions");
     let via = Written { value: Via::Spoke, place: fields.place().clone() };
-    let collect = Some(regions);
-    Some(RawPublication { source: source?, detail_types, subscribers, subscribers_place, via, at, accounts, collect })
+    Some(RawPublication {
+        source: source?,
+        detail_types,
+        subscribers,
+        subscribers_place,
+        via,
+        at,
+        accounts,
+        collect: Some(regions),
+        keeps: keeps::of_rule(fields),
+    })
 }
 
 /// Who may subscribe (none: every team), and where that was written.
@@ -194,6 +215,7 @@ fn subscription(fields: &Fields<'_>) -> Option<RawSubscription> {
         replays,
         dead_letter,
         retry,
+        keeps: keeps::of_rule(fields),
     })
 }
 

@@ -118,6 +118,7 @@ fn hub(
         bus_options,
         tags: raw.tags.clone(),
         quotas,
+        keeps_grants: raw.keeps_grants,
         origin: place.origin(&format!("hub.{name}")),
         scope,
     })

@@ -93,6 +93,7 @@ fn spoke(
         bus,
         bus_options,
         tags: raw.tags.clone(),
+        keeps_grants: raw.keeps_grants,
         origin: place.origin(&format!("spoke.{name}")),
     })
 }
@@ -201,6 +202,7 @@ impl<'a> Lowering<'a> {
                 .as_ref()
                 .map(|regions| Collect { regions: regions.iter().map(|region| region.value.clone()).collect() }),
             rule_identity: self.renames.publication(&id),
+            keeps: raw.keeps.keeps.clone(),
             origin: entry.place.origin(&format!("{kind}.{name}")),
         };
         sound.then_some((id, publication))
@@ -363,6 +365,7 @@ impl<'a> Lowering<'a> {
             retry: raw.retry.as_ref().map(|retry| retry.value),
             stop: self.stops.get(&id).cloned(),
             rule_identity: self.renames.subscription(&id),
+            keeps: raw.keeps.keeps.clone(),
             origin: entry.place.origin(&format!("subscribe.{name}")),
         };
         Some((id, subscription))

@@ -32,6 +32,7 @@ mod expect;
 mod explain;
 mod fields;
 mod index;
+mod keeps;
 mod kept;
 mod load;
 mod load_shared;
@@ -41,6 +42,7 @@ mod lower_shared;
 mod lower_team;
 mod owner;
 mod raw;
+mod releases;
 mod render;
 mod schema;
 mod schema_daemon;
@@ -92,6 +94,13 @@ pub fn load_source(file: &SourceFile) -> (Option<GitSettings>, Vec<Diagnostic>) 
     (settings.filter(|_| is_sound), diagnostics)
 }
 
+/// The settings of `files` alone, with what is wrong with them; of a topology nothing is looked at.
+pub fn load_settings(files: &SourceFiles) -> (Settings, Vec<Diagnostic>) {
+    let sink = diagnostic::Sink::default();
+    let (settings, _) = load::settings(files, &sink);
+    (settings, sink.sorted(|_| None))
+}
+
 /// Reads, resolves and checks `files`.
 pub fn load(files: &SourceFiles) -> Loaded {
     let sink = diagnostic::Sink::default();
@@ -101,6 +110,7 @@ pub fn load(files: &SourceFiles) -> Loaded {
     settings_daemon::check_names(&names_used, &index, &sink);
     check::reach(&raw, &settings, &sink);
     let topology = lower::lower(&index, &sink);
+    releases::check(&names_used, &topology, &settings, &sink);
     let told = || sink.sorted(|path| index.team_of(path));
     let topology = check::check(&topology, &index, &settings, &sink)
         .then(|| kept::sound_part(&topology, &index, &told()))

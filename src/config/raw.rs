@@ -2,6 +2,7 @@
 //!
 //! A broken entry keeps its name and loses its body, so that whoever refers to it is not told that it is missing.
 
+use super::keeps::RawKeeps;
 use super::source::{Place, Written};
 use crate::model::ids::{
     AccountId, AccountName, HubName, Moment, PublicationId, PublicationName, Region, SpokeName, SubscriptionId,
@@ -115,6 +116,7 @@ pub(super) struct RawHub {
     pub(super) audit_queue: Option<Written<String>>,
     pub(super) bus_options: RawBusOptions,
     pub(super) tags: Tags,
+    pub(super) keeps_grants: bool,
     pub(super) rules_max: Option<usize>,
     pub(super) policy_characters_max: Option<usize>,
     pub(super) pattern_characters_max: Option<usize>,
@@ -143,6 +145,7 @@ pub(super) struct RawSpoke {
     pub(super) bus: Option<Written<String>>,
     pub(super) bus_options: RawBusOptions,
     pub(super) tags: Tags,
+    pub(super) keeps_grants: bool,
 }
 
 /// `[publish.name]`, or `[collect.name]`.
@@ -159,6 +162,7 @@ pub(super) struct RawPublication {
     pub(super) accounts: Vec<Written<AccountName>>,
     /// The Regions of a collection; none for a publication.
     pub(super) collect: Option<Vec<Written<Region>>>,
+    pub(super) keeps: RawKeeps,
 }
 
 /// `[subscribe.name]`.
@@ -177,6 +181,7 @@ pub(super) struct RawSubscription {
     pub(super) replays: Replays,
     pub(super) dead_letter: Option<Written<String>>,
     pub(super) retry: Option<Written<Retry>>,
+    pub(super) keeps: RawKeeps,
 }
 
 /// `deliver`.

@@ -34,6 +34,7 @@ pub fn schema() -> Value {
         ("state", schema_daemon::state()),
         ("http", schema_daemon::http()),
         ("alert", named(schema_daemon::alert(), "Who is told of drift.")),
+        ("release", named(release(), "What another tool keeps and may be taken over all the same.")),
     ]);
     if let Some(members) = schema.as_object_mut() {
         members.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
@@ -92,6 +93,7 @@ fn hub() -> Value {
             ("tags", tags()),
             ("quotas", about("What AWS allows here, where a quota was raised.", quotas)),
             ("calls-per-second-max", number("Control-plane calls a second that we allow ourselves here.", 1, 50)),
+            ("keeps", bus_keeps()),
         ]),
     )
 }
@@ -108,6 +110,34 @@ fn log() -> Value {
     let level = choice("Default: `error`.", &["off", "error", "info", "trace"]);
     let detail = json!({ "type": "boolean", "description": "Whether the events' details are in it. Default: false." });
     about("What the bus logs. Default: nothing.", table(&[("level", level), ("detail", detail)]))
+}
+
+fn release() -> Value {
+    let keys = [
+        ("resource", text("The ARN of a bus or a rule.")),
+        ("from", choice("Whose tags are on it.", &["cloudformation", "ack", "crossplane", "terraform"])),
+        ("reason", text("Why, for whoever wonders.")),
+    ];
+    needs(&["resource", "from", "reason"], table(&keys))
+}
+
+fn keeps() -> Value {
+    let keys = [
+        ("rule", text("The rule's name.")),
+        ("target", text("The Id of its target.")),
+        ("pattern", text("Its pattern, as JSON, which takes at least what is asked for.")),
+        ("role", text("The name of the role that its target is delivered with, or `none`.")),
+        ("dead-letter", text("Its target's dead-letter queue, by name or ARN, or `none`.")),
+    ];
+    about("What a rule that was there before keeps of its own, until the line goes.", table(&keys))
+}
+
+fn bus_keeps() -> Value {
+    let grants = json!({
+        "type": "boolean",
+        "description": "Whoever others' statements let in counts as let in: ours are put only where none of theirs does.",
+    });
+    about("What a bus that was there before keeps of its own.", table(&[("grants", grants)]))
 }
 
 fn stop() -> Value {
@@ -139,6 +169,7 @@ fn collect() -> Value {
             ("at", texts("Hubs. Default: every hub where the team has a spoke.")),
             ("accounts", texts("Accounts of the roster whose default buses forward.")),
             ("regions", texts("Their Regions. Default: the hub's.")),
+            ("keeps", keeps()),
         ]),
     )
 }
@@ -160,6 +191,7 @@ fn spoke() -> Value {
             ("bus-dead-letter", bus_dead_letter()),
             ("log", log()),
             ("tags", tags()),
+            ("keeps", bus_keeps()),
         ]),
     )
 }
@@ -180,6 +212,7 @@ fn publish() -> Value {
             ),
             ("at", texts("Hubs. Default: every hub where the team has a spoke.")),
             ("accounts", texts("Further accounts that publish it.")),
+            ("keeps", keeps()),
         ]),
     )
 }
@@ -214,6 +247,7 @@ fn subscribe() -> Value {
             ("replays", choice("Whether replayed events come too. Default: `ignore`.", &["ignore", "deliver"])),
             ("dead-letter", text("Queue in the hub's account and Region, or ARN. Default: the delivery settings'.")),
             ("retry", about("How long EventBridge tries; not on buses.", retry)),
+            ("keeps", keeps()),
         ]),
     )
 }
@@ -334,7 +368,7 @@ fn tags() -> Value {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::config::{load, load_shared, load_team, settings, settings_daemon};
+    use crate::config::{keeps, load, load_shared, load_team, releases, settings, settings_daemon};
     use std::collections::BTreeSet;
 
     fn keys(table: &Value) -> BTreeSet<String> {
@@ -368,6 +402,13 @@ mod tests {
         ];
         expected.push((entry("freeze"), settings_daemon::FREEZE_KEYS));
         expected.push((entry("alert"), settings_daemon::ALERT_KEYS));
+        expected.push((entry("release"), releases::RELEASE_KEYS));
+        for of_a_rule in ["subscribe", "publish", "collect"] {
+            expected.push((inner(of_a_rule, "keeps"), keeps::KEEPS_KEYS));
+        }
+        for of_a_bus in ["hub", "spoke"] {
+            expected.push((inner(of_a_bus, "keeps"), keeps::BUS_KEEPS_KEYS));
+        }
         expected.extend(settings::TABLES.iter().map(|(name, keys)| (own(name), *keys)));
         for (table, read) in expected {
             assert_eq!(keys(&table), read.iter().map(ToString::to_string).collect());

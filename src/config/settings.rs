@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Diagnostic, DiagnosticCode};
 use super::fields::Fields;
-use super::{settings_daemon, settings_paths, values};
+use super::{releases, settings_daemon, settings_paths, values};
 use crate::eventbridge::quota;
 use crate::model::plan::PlanSettings;
 use crate::model::settings::{DeliverySettings, OperatorSettings, PaceSettings, Settings};
@@ -35,7 +35,7 @@ pub(super) const TABLES: [(&str, &[&str]); 9] = [
     ("http", &["listen", "token-env", "token-file"]),
 ];
 /// The tables of `wheelwright.toml` whose entries people name.
-pub(super) const MAPS: [&str; 4] = ["on-drift", "freeze", "alert", "path"];
+pub(super) const MAPS: [&str; 5] = ["on-drift", "freeze", "alert", "path", "release"];
 
 /// The settings in `file`; what is not there, or not right, has its default. `used` gets the names of the topology that they use.
 pub(super) fn read(file: &Fields<'_>, used: &mut settings_daemon::NamesUsed) -> Settings {
@@ -59,6 +59,7 @@ pub(super) fn read(file: &Fields<'_>, used: &mut settings_daemon::NamesUsed) -> 
     settings.freezes = settings_daemon::freezes(file);
     settings.alerts = settings_daemon::alerts(file, used);
     settings.paths = settings_paths::paths(file);
+    settings.released = releases::read(file, used);
     settings
 }
 

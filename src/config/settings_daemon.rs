@@ -4,6 +4,7 @@
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::Fields;
 use super::index::Index;
+use super::releases;
 use super::settings::set;
 use super::source::Written;
 use crate::eventbridge::Arn;
@@ -66,7 +67,8 @@ pub(super) fn sweep(fields: &Fields<'_>, sweep: &mut SweepTimes) {
     sweep.full_at = cron(fields, "full-at").or(sweep.full_at.take());
 }
 
-/// Names of the topology that the settings use, each with the kind of thing that it names: `hub`, `team` or `spoke`.
+/// Names of the topology that the settings use, each with the kind of thing that it names: `hub`, `team`
+/// or `spoke`; and ARNs that are released.
 pub(super) type NamesUsed = Vec<(&'static str, Written<String>)>;
 
 pub(super) fn modes(fields: &Fields<'_>, modes: &mut Modes, used: &mut NamesUsed) {
@@ -351,7 +353,7 @@ fn cron(fields: &Fields<'_>, key: &str) -> Option<CronTimes> {
 /// Tells of names that nothing in the topology has: what is said of them has no effect, and a slip of the pen would leave a team in
 /// another mode than was meant. A warning, as a team may go before the settings do.
 pub(super) fn check_names(used: &NamesUsed, index: &Index<'_>, sink: &Sink) {
-    for (kind, name) in used {
+    for (kind, name) in used.iter().filter(|(kind, _)| *kind != releases::KIND) {
         let (code, known): (_, Vec<&str>) = match *kind {
             "hub" => (DiagnosticCode::UnknownHub, index.hubs.keys().map(String::as_str).collect()),
             "team" => (DiagnosticCode::UnknownTeam, index.teams.keys().map(String::as_str).collect()),

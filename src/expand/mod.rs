@@ -47,6 +47,8 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now:
         quotas: BTreeMap::new(),
         stops: Vec::new(),
         kept: topology.kept.clone(),
+        kept_grants: kept_grants(topology),
+        released: settings.released.clone(),
     };
     let context = Context { topology, settings, owner: &owner, now };
     // Rules first: they make the routes, which buses and grants then say that they serve.
@@ -63,6 +65,13 @@ pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now:
     grants::add(&context, &mut desired);
     grants::add_publishers(&context, &mut desired);
     desired
+}
+
+/// The buses on which others' statements count.
+fn kept_grants(topology: &Topology) -> BTreeSet<BusId> {
+    let hubs = topology.hubs.values().filter(|hub| hub.keeps_grants).map(Context::hub_bus);
+    let spokes = topology.teams.values().flat_map(|team| team.spokes.values()).filter(|spoke| spoke.keeps_grants);
+    hubs.chain(spokes.filter_map(Context::spoke_bus)).collect()
 }
 
 /// The accounts that publish `publication` at `hub`.

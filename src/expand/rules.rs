@@ -4,10 +4,10 @@ use super::{Context, accounts_at, pattern, publishing_accounts};
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, StoppedRoute, Wanted};
 use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
-use crate::model::mark::{rule_name, target_id};
+use crate::model::mark::{TARGET_TAG, rule_name, target_id};
 use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::route::{Consumer, Route, RouteId};
-use crate::model::topology::{Destination, Hub, Publication, Spoke, Subscription, Tags, Team, Via};
+use crate::model::topology::{Destination, Hub, Keeps, KeptName, Publication, Spoke, Subscription, Tags, Team, Via};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +48,8 @@ fn add_forwards(
         let Some(hub) = context.topology.hubs.get(hub_name) else { continue };
         for from in forwarders(team, publication, spokes, hub) {
             let Some(pattern) = parse(&pattern::forward(from.bus.scope.account, publication)) else { continue };
+            let keeps = &publication.keeps;
+            let pattern = keeps.pattern.clone().unwrap_or(pattern);
             // A renamed publication keeps the rules that it first had.
             let PublicationId { team: rule_team, name: rule_id } = &publication.rule_identity;
             let identity = [
@@ -58,14 +60,15 @@ fn add_forwards(
                 rule_id.as_str(),
                 if publication.collect.is_some() { "collect" } else { "forward" },
             ];
-            let target = target_spec(context, &from.bus.scope, Context::hub_bus(hub).arn(), None);
-            let rule = RuleId { bus: from.bus, name: rule_name(rule_team.as_str(), rule_id.as_str(), &identity) };
+            let target = target_spec(context, &from.bus.scope, Context::hub_bus(hub).arn(), None, keeps);
+            let name = rule_name(rule_team.as_str(), rule_id.as_str(), &identity);
+            let rule = RuleId { bus: from.bus, name: keeps.rule.clone().unwrap_or(name) };
             let spec = RuleSpec {
                 description: format!("{id} to hub {hub_name}"),
                 pattern,
                 state: RuleState::Enabled,
-                tags: context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())]),
-                targets: [(target_id(context.owner, &target), target)].into(),
+                tags: kept_tags(keeps, context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())])),
+                targets: [(id_of(context, &target, keeps), target)].into(),
             };
             let wanted = Wanted {
                 spec,
@@ -131,6 +134,8 @@ fn add_subscription(
     let Some(publication) = publisher.publications.get(&subscription.from) else { return };
     let accounts = publishing_accounts(publisher, publication, &subscription.hub);
     let Some(pattern) = parse(&pattern::subscription(&accounts, publication, subscription)) else { return };
+    let keeps = &subscription.keeps;
+    let pattern = keeps.pattern.clone().unwrap_or(pattern);
     let Some((destination_bus, target)) = delivery(context, hub, spoke, subscription) else { return };
     // A renamed subscription keeps the rule that it first had.
     let SubscriptionId { team: rule_team, name: rule_id } = &subscription.rule_identity;
@@ -143,8 +148,8 @@ fn add_subscription(
         "deliver",
     ];
     let name = rule_name(rule_team.as_str(), rule_id.as_str(), &identity);
-    let rule = RuleId { bus: Context::hub_bus(hub), name };
-    let target_id = target_id(context.owner, &target);
+    let rule = RuleId { bus: Context::hub_bus(hub), name: keeps.rule.clone().unwrap_or(name) };
+    let target_id = id_of(context, &target, keeps);
     let route_id =
         RouteId { consumer: Consumer::Subscription(id.clone()), publication: Some(subscription.from.clone()) };
     let route = Route {
@@ -177,7 +182,7 @@ fn add_subscription(
         description: format!("{} to {id}", subscription.from),
         pattern,
         state: if is_stopped { RuleState::Disabled } else { RuleState::Enabled },
-        tags: context.tags(Some(team_name), &[&hub.tags, &team.tags]),
+        tags: kept_tags(keeps, context.tags(Some(team_name), &[&hub.tags, &team.tags])),
         targets: [(target_id, target)].into(),
     };
     let origin = subscription.origin.clone();
@@ -197,7 +202,7 @@ fn delivery(
     match &subscription.deliver {
         Destination::Bus => {
             let bus = Context::spoke_bus(spoke)?;
-            let target = target_spec(context, &hub.scope, bus.arn(), dead_letter);
+            let target = target_spec(context, &hub.scope, bus.arn(), dead_letter, &subscription.keeps);
             Some((Some(bus), target))
         }
         Destination::Queue(arn)
@@ -205,7 +210,7 @@ fn delivery(
         | Destination::Topic(arn)
         | Destination::Stream(arn)
         | Destination::Api(arn) => {
-            let target = target_spec(context, &hub.scope, arn.clone(), dead_letter);
+            let target = target_spec(context, &hub.scope, arn.clone(), dead_letter, &subscription.keeps);
             Some((None, TargetSpec { retry: subscription.retry, ..target }))
         }
     }
@@ -220,7 +225,7 @@ fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwar
     let Some(pattern) = parse(&pattern::audit(&accounts, hub.quotas.pattern_characters_max)) else { return };
     let identity = [context.owner.as_str(), name.as_str(), "hub", "", "audit", "audit"];
     let rule = RuleId { bus: Context::hub_bus(hub), name: rule_name("hub", "audit", &identity) };
-    let target = target_spec(context, &hub.scope, queue.clone(), None);
+    let target = target_spec(context, &hub.scope, queue.clone(), None, &Keeps::default());
     let target_id = target_id(context.owner, &target);
     let route_id = RouteId { consumer: Consumer::Audit(name.clone()), publication: None };
     let forward_rules =
@@ -262,17 +267,45 @@ fn name_forwarded_routes(desired: &mut Desired) {
 }
 
 /// A target of a rule in `scope`, with that account's delivery role and, unless one is named, its dead-letter queue.
-fn target_spec(context: &Context<'_>, scope: &Scope, arn: String, dead_letter: Option<String>) -> TargetSpec {
+fn target_spec(
+    context: &Context<'_>,
+    scope: &Scope,
+    arn: String,
+    dead_letter: Option<String>,
+    keeps: &Keeps,
+) -> TargetSpec {
     let delivery = &context.settings.delivery;
     let Scope { account, region } = scope;
     let account = account.to_string();
-    let usual = || Arn::queue(region.as_str(), &account, &delivery.dead_letter_queue).to_string();
+    let role = |name: &str| Some(Arn::role(region.partition(), &account, name).to_string());
+    let queue = |name: &str| Some(Arn::queue(region.as_str(), &account, name).to_string());
     TargetSpec {
         arn,
-        role_arn: Some(Arn::role(region.partition(), &account, &delivery.role_name).to_string()),
-        dead_letter_arn: Some(dead_letter.unwrap_or_else(usual)),
+        role_arn: match &keeps.role {
+            None => role(&delivery.role_name),
+            Some(KeptName::Nothing) => None,
+            Some(KeptName::Named(name)) => role(name),
+        },
+        dead_letter_arn: match (dead_letter, &keeps.dead_letter) {
+            (Some(named), _) => Some(named),
+            (None, None) => queue(&delivery.dead_letter_queue),
+            (None, Some(KeptName::Nothing)) => None,
+            (None, Some(KeptName::Named(arn))) if arn.starts_with("arn:") => Some(arn.clone()),
+            (None, Some(KeptName::Named(name))) => queue(name),
+        },
         retry: None,
     }
+}
+
+/// A target's Id: ours, or the one that it had before.
+fn id_of(context: &Context<'_>, target: &TargetSpec, keeps: &Keeps) -> String {
+    keeps.target.clone().unwrap_or_else(|| target_id(context.owner, target))
+}
+
+/// A rule's tags; one of them says which target became ours under an Id of before.
+fn kept_tags(keeps: &Keeps, mut tags: Tags) -> Tags {
+    tags.extend(keeps.target.clone().map(|id| (TARGET_TAG.to_owned(), id)));
+    tags
 }
 
 fn parse(value: &Value) -> Option<Pattern> {

@@ -4,6 +4,7 @@ use super::ids::{AccountId, AccountName, Owner, Scope, TeamName};
 use super::mark::Digest;
 use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, Grantee, ResourceId, RuleId, RuleSpec};
 use super::route::{Route, RouteId};
+use super::settings::Released;
 use super::topology::{Kept, Origin, Stop};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,10 @@ pub struct Desired {
     pub stops: Vec<StoppedRoute>,
     /// What stays as it is because a file has errors (promise 3).
     pub kept: Kept,
+    /// Buses on which whoever others' statements let in counts as let in.
+    pub kept_grants: BTreeSet<BusId>,
+    /// What another tool keeps and may be taken over all the same.
+    pub released: Released,
 }
 
 /// What an account puts on a hub's bus itself.

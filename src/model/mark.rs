@@ -43,6 +43,8 @@ const OWN_TAGS: &str = "wheelwright:";
 pub const PEOPLES_TAGS_MAX: usize = 36;
 /// The tag that names the team that a resource is for.
 pub const TEAM_TAG: &str = "wheelwright:team";
+/// The tag of a rule that says which of its targets became ours under an Id that it had before.
+pub const TARGET_TAG: &str = "wheelwright:target";
 /// Longest description that AWS takes, in characters
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
 const DESCRIPTION_CHARACTERS_MAX: usize = 512;
@@ -247,6 +249,13 @@ pub fn target_prefix(owner: &Owner) -> String {
     format!("ww_{owner}_")
 }
 
+/// Whether the target of this Id is ours, on a rule of ours with these tags: by its Id, or because the rule was taken over
+/// with it.
+pub fn is_our_target(owner: &Owner, tags: Option<&Tags>, id: &str) -> bool {
+    id.starts_with(&target_prefix(owner))
+        || tags.is_some_and(|tags| tags.get(TARGET_TAG).is_some_and(|kept| kept == id))
+}
+
 /// What the names of all archives of `owner` begin with; archives bear no tags.
 pub fn archive_prefix(owner: &Owner) -> String {
     format!("ww_{}_", Digest::of(&["archive-owner", owner.as_str()]))
@@ -292,6 +301,14 @@ fn key_digits(key: &str) -> String {
 pub fn rule_stem(name: &str) -> Option<&str> {
     name.strip_prefix("ww.")?;
     name.rsplit_once('.').map(|(stem, _)| stem)
+}
+
+/// Whether two rules' names are of one subscription: the same, or with the same stem.
+pub fn is_same_stem(one: &str, other: &str) -> bool {
+    match (rule_stem(one), rule_stem(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
 }
 
 #[cfg(test)]

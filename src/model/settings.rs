@@ -38,6 +38,8 @@ pub struct Settings {
     pub alerts: BTreeMap<String, ChannelSettings>,
     /// Which file may speak for whom: `[path."…"]`, by file or folder of the config folder. Empty: every file for everybody.
     pub paths: BTreeMap<String, PathReach>,
+    /// What is taken over from another tool: `[release.NAME]`.
+    pub released: Released,
 }
 
 /// `[path."…"]`: what a file of the topology, or those of a folder, may declare.
@@ -66,6 +68,24 @@ impl Claims {
             None => claim == name,
         })
     }
+}
+
+/// Buses and rules that another tool's tags are on and that may be taken over all the same, by ARN.
+pub type Released = BTreeMap<String, Tool>;
+
+/// A tool that keeps AWS resources and leaves its tags on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr, strum::Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Tool {
+    /// AWS CloudFormation, and what is made of it (CDK, SAM).
+    Cloudformation,
+    /// AWS Controllers for Kubernetes.
+    Ack,
+    /// Crossplane.
+    Crossplane,
+    /// Terraform or OpenTofu.
+    Terraform,
 }
 
 /// `[operator]`.
@@ -345,6 +365,7 @@ impl Default for Settings {
             http: HttpSettings::default(),
             alerts: BTreeMap::new(),
             paths: BTreeMap::new(),
+            released: Released::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::ids::{
     AccountId, AccountName, HubName, Moment, PublicationId, Region, Scope, SpokeName, SubscriptionId, TeamName,
 };
 use super::resource::BusLog;
+use crate::eventbridge::Pattern;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,8 @@ pub struct Hub {
     pub tags: Tags,
     /// What AWS allows here.
     pub quotas: HubQuotas,
+    /// Whether accounts that others' statements let in count as let in.
+    pub keeps_grants: bool,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -186,6 +189,8 @@ pub struct Spoke {
     pub bus_options: BusOptions,
     /// Tags on what is made for the spoke.
     pub tags: Tags,
+    /// Whether a hub that others' statements let in counts as let in.
+    pub keeps_grants: bool,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -210,6 +215,8 @@ pub struct Publication {
     pub collect: Option<Collect>,
     /// The name that its forward rules have: the one that it first had, if it was renamed.
     pub rule_identity: PublicationId,
+    /// What its forward rules keep of before.
+    pub keeps: Keeps,
     /// Where it was written.
     pub origin: Origin,
 }
@@ -276,8 +283,35 @@ pub struct Subscription {
     pub stop: Option<Stop>,
     /// The name that its rule has: the one that it first had, if it was renamed.
     pub rule_identity: SubscriptionId,
+    /// What its rule keeps of before.
+    pub keeps: Keeps,
     /// Where it was written.
     pub origin: Origin,
+}
+
+/// What a rule that was there before wheelwright keeps: each part that the topology would make otherwise, until the line that
+/// says so goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keeps {
+    /// The rule's name.
+    pub rule: Option<String>,
+    /// The Id of its target.
+    pub target: Option<String>,
+    /// Its pattern, which takes at least what the topology asks for.
+    pub pattern: Option<Pattern>,
+    /// The role that its target is delivered with, if not the delivery role.
+    pub role: Option<KeptName>,
+    /// Where its target's dead letters go, if not to the usual queue.
+    pub dead_letter: Option<KeptName>,
+}
+
+/// The name of a role or a queue that is kept, or that there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptName {
+    /// None is set.
+    Nothing,
+    /// One in the rule's account (of a queue: and Region), or a queue's ARN.
+    Named(String),
 }
 
 /// A subscription held off until a time: its rule is disabled, its target and its grant stay. Events that it would have

@@ -23,7 +23,7 @@ pub(super) fn bus(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>) ->
     let Some(live) = view.buses.get(&bus.name) else {
         return if view.buses_read { create(diff, bus, wanted, &resource, &asked) } else { Footing::None };
     };
-    match own::of_bus(&diff.desired.owner, bus, live) {
+    match own::of_bus(diff.desired, bus, live) {
         // The tag alone is enough for a bus: plans never take one away.
         Ownership::Marked(_) | Ownership::MarkLost => {
             compare(diff, bus, wanted, live, &asked);

@@ -320,7 +320,7 @@ impl Diff<'_> {
                 if desired.buses.contains_key(&bus) {
                     continue;
                 }
-                match own::of_bus(&desired.owner, &bus, live) {
+                match own::of_bus(desired, &bus, live) {
                     Ownership::Marked(_) => self.orphan(ResourceId::Bus(bus)),
                     Ownership::Copied => self.copied(ResourceId::Bus(bus)),
                     _ => {}

@@ -3,7 +3,7 @@
 use super::diff::{Asked, Change, Diff, Footing};
 use super::narrow;
 use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as StatementScope, Statement};
-use crate::eventbridge::quota;
+use crate::eventbridge::{Arn, quota};
 use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::{AccountId, Scope};
@@ -87,6 +87,7 @@ fn wanted_grant(
     let content = statement(bus, sid, &wanted.spec);
     let (seen, cause, codes, detail) = match policy.and_then(|policy| policy.statement(sid)) {
         Some(live) if *live == content => return,
+        None if is_kept(diff, bus, policy, &wanted.spec) => return,
         Some(live) => {
             let detail = format!("it lets {} put events; asked for is {}", who(live), wanted.spec);
             diff.find(resource, FindingCode::GrantChanged, Outcome::Mend, detail.clone(), &asked);
@@ -102,6 +103,32 @@ fn wanted_grant(
     let held_by = if seen == Seen::Absent { no_room(diff, bus, policy, &content, added) } else { None };
     let action = Action::PutGrant { bus: bus.clone(), statement_id: sid.to_owned(), grantee: wanted.spec.clone() };
     diff.make(Change { action, seen, cause, codes, held_by, detail }, &asked);
+}
+
+/// Whether the bus keeps the statements that others wrote, and one of those lets `grantee` in: then ours has nothing to add.
+/// One that lets a single role of the account in counts as well: who of the account may, is for whoever wrote it.
+fn is_kept(diff: &Diff<'_>, bus: &BusId, policy: Option<&BusPolicy>, grantee: &Grantee) -> bool {
+    let Some(policy) = policy.filter(|_| diff.desired.kept_grants.contains(bus)) else { return false };
+    policy.statements.iter().any(|statement| lets_in(statement, grantee))
+}
+
+/// Whether a statement lets `grantee` put events, or somebody in it.
+pub fn lets_in(statement: &Statement, grantee: &Grantee) -> bool {
+    let StatementScope::Only(principals) = &statement.principals else { return false };
+    let StatementScope::Only(actions) = &statement.actions else { return false };
+    let members = statement.conditions.values().find_map(|keys| keys.get("aws:PrincipalOrgID"));
+    let is_meant = |principal: &Principal| match (principal, grantee) {
+        (Principal::Everyone, Grantee::Account(_)) => true,
+        (Principal::Everyone, Grantee::Organization(id)) => members.is_none_or(|members| members.contains(id)),
+        (Principal::Account { account, .. }, Grantee::Account(granted)) => *account == granted.to_string(),
+        (Principal::Arn(arn), Grantee::Account(granted)) => {
+            arn.parse::<Arn>().is_ok_and(|arn| arn.account == granted.to_string())
+        }
+        _ => false,
+    };
+    statement.effect == Effect::Allow
+        && actions.iter().any(|action| covers_put_events(action))
+        && principals.iter().any(is_meant)
 }
 
 /// Whom a statement speaks of.

@@ -3,7 +3,7 @@
 use super::own;
 use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
-use crate::model::mark::{statement_prefix, target_prefix};
+use crate::model::mark::{is_our_target, statement_prefix};
 use crate::model::plan::{Action, Guard, Hold, PlanSettings, RulePart, Seen, Step};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleState};
 use crate::model::world::World;
@@ -174,7 +174,7 @@ fn changes(step: &Step) -> usize {
 
 /// What bears our marks, by scope.
 fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, Owned> {
-    let (statements, targets) = (statement_prefix(owner), target_prefix(owner));
+    let statements = statement_prefix(owner);
     let mut by_scope = BTreeMap::new();
     for scope in world.scopes.keys() {
         let Some(view) = world.view(scope) else { continue };
@@ -197,7 +197,7 @@ fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, Owned> {
             });
             for (_, rule) in marked {
                 let ids = rule.targets.iter().flat_map(BTreeMap::keys);
-                owned.parts += 1 + ids.filter(|id| id.starts_with(&targets)).count();
+                owned.parts += 1 + ids.filter(|id| is_our_target(owner, rule.tags.as_ref(), id)).count();
                 owned.things += 1;
             }
         }

@@ -23,7 +23,10 @@ pub(super) fn why(desired: &Desired, rule: &RuleId, live: &LiveRule) -> Option<S
     if brings_to_hub(desired, live) {
         return Some("a team whose file has errors may take what this brings to a hub".to_owned());
     }
-    let stem = rule_stem(&rule.name).unwrap_or(&rule.name);
+    let Some(stem) = rule_stem(&rule.name) else {
+        // Its name is its own, and does not tell whose it is.
+        return Some("it was taken over with a name of its own, and a file that has errors may ask for it".to_owned());
+    };
     if let Some(team) = team_by_name(kept, stem) {
         return Some(format!("the file of team `{team}` has errors, and it may ask for this"));
     }

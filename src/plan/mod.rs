@@ -28,8 +28,9 @@ mod tags;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
-pub use grants::{publisher_policy, statement};
+pub use grants::{lets_in, publisher_policy, statement};
 pub use guard::reason as guard_reason;
+pub use own::{Ownership, bus_ownership, rule_ownership, tools};
 pub use restrain::{Frozen, Places, Restraints, mode_at, restrain};
 
 use crate::model::desired::Desired;

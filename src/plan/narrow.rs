@@ -221,7 +221,7 @@ fn common_and_or(one: &Value, two: &Value) -> Option<Value> {
 }
 
 /// Whether publishers of a route that stays are cut off: accounts that `before` takes the same sources from are none that
-/// `after` does. An audit follows the others: it is held where one of them is, or where an account came in place of another.
+/// `after` does, or `before` takes anybody's (a pattern that a rule kept of before). An audit follows the others: it is held where one of them is, or where an account came in place of another.
 fn cuts_publishers(
     diff: &Diff<'_>,
     rule: &RuleId,
@@ -234,10 +234,14 @@ fn cuts_publishers(
     let gone: BTreeSet<String> = old.difference(&new).cloned().collect();
     let (old_sources, new_sources) = (texts(before, "source"), texts(after, "source"));
     let by_aws = !old_sources.is_empty() && old_sources.iter().all(|source| source.starts_with("aws."));
-    if gone.is_empty() || new.is_empty() || by_aws || old_sources.is_disjoint(&new_sources) {
+    let was_open = old.is_empty();
+    if (gone.is_empty() && !was_open) || new.is_empty() || by_aws || old_sources.is_disjoint(&new_sources) {
         return false;
     }
     let audit = asked.routes.iter().all(|id| matches!(id.consumer, Consumer::Audit(_)));
+    if was_open {
+        return !audit;
+    }
     let moved = halfway == Halfway::Moved || !new.is_subset(&old);
     !audit || moved || staying_rule_takes(diff, rule, &gone)
 }

@@ -4,13 +4,14 @@ use crate::model::desired::Desired;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{Mark, OWNER_TAG};
 use crate::model::resource::{BusId, ResourceId, RuleId};
+use crate::model::settings::{Released, Tool};
 use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, World};
 use std::collections::BTreeSet;
 
 /// Whose a live bus or rule is, from its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ownership {
+pub enum Ownership {
     /// Ours: the description says so.
     Marked(Mark),
     /// Ours: the tag says so, the description does not any more.
@@ -27,20 +28,41 @@ pub(super) enum Ownership {
     Unknown,
 }
 
-/// Whose `rule` is, for operator `owner`.
-pub(super) fn of_rule(owner: &Owner, id: &RuleId, rule: &LiveRule) -> Ownership {
+/// Whose `rule` is, for the operator of `desired`.
+pub(super) fn of_rule(desired: &Desired, id: &RuleId, rule: &LiveRule) -> Ownership {
+    let Desired { owner, released, .. } = desired;
+    rule_ownership(owner, released, id, rule)
+}
+
+/// Whose `bus` is, for the operator of `desired`.
+pub(super) fn of_bus(desired: &Desired, id: &BusId, bus: &LiveBus) -> Ownership {
+    let Desired { owner, released, .. } = desired;
+    bus_ownership(owner, released, id, bus)
+}
+
+/// Whose `rule` is, for operator `owner`, which may take over what is `released`.
+pub fn rule_ownership(owner: &Owner, released: &Released, id: &RuleId, rule: &LiveRule) -> Ownership {
     match &rule.managed_by {
         Some(service) => Ownership::Managed(service.clone()),
-        None => of_marks(owner, &ResourceId::Rule(id.clone()), &rule.description, rule.tags.as_ref()),
+        None => {
+            let resource = ResourceId::Rule(id.clone());
+            of_marks(owner, released.get(&id.arn()), &resource, &rule.description, rule.tags.as_ref())
+        }
     }
 }
 
-/// Whose `bus` is, for operator `owner`.
-pub(super) fn of_bus(owner: &Owner, id: &BusId, bus: &LiveBus) -> Ownership {
-    of_marks(owner, &ResourceId::Bus(id.clone()), &bus.description, bus.tags.as_ref())
+/// Whose `bus` is, for operator `owner`, which may take over what is `released`.
+pub fn bus_ownership(owner: &Owner, released: &Released, id: &BusId, bus: &LiveBus) -> Ownership {
+    of_marks(owner, released.get(&id.arn()), &ResourceId::Bus(id.clone()), &bus.description, bus.tags.as_ref())
 }
 
-fn of_marks(owner: &Owner, resource: &ResourceId, description: &str, tags: Option<&Tags>) -> Ownership {
+fn of_marks(
+    owner: &Owner,
+    released: Option<&Tool>,
+    resource: &ResourceId,
+    description: &str,
+    tags: Option<&Tags>,
+) -> Ownership {
     let (_, mark) = Mark::read(description);
     let (mark, copied) = match mark {
         Some(mark) if mark.is_of(resource) => (Some(mark), false),
@@ -49,39 +71,41 @@ fn of_marks(owner: &Owner, resource: &ResourceId, description: &str, tags: Optio
     match (mark, tags) {
         (Some(mark), _) if mark.owner == *owner => Ownership::Marked(mark),
         (Some(mark), _) => Ownership::Other(format!("operator `{}`", mark.owner)),
-        (None, Some(tags)) => match (tags.get(OWNER_TAG), other_tool(tags)) {
-            // What was copied with all its tags bears ours too.
-            (Some(tagged), _) if tagged == owner.as_str() => Ownership::MarkLost,
-            (Some(tagged), _) => Ownership::Other(format!("operator `{tagged}`")),
-            (None, Some(tool)) => Ownership::Other(tool),
-            (None, None) if copied => Ownership::Copied,
-            (None, None) => Ownership::Unmarked,
-        },
+        (None, Some(tags)) => {
+            let kept = tools(tags).into_iter().find(|(tool, _)| Some(tool) != released);
+            match (tags.get(OWNER_TAG), kept) {
+                // What was copied with all its tags bears ours too.
+                (Some(tagged), _) if tagged == owner.as_str() => Ownership::MarkLost,
+                (Some(tagged), _) => Ownership::Other(format!("operator `{tagged}`")),
+                (None, Some((_, who))) => Ownership::Other(who),
+                (None, None) if copied => Ownership::Copied,
+                (None, None) => Ownership::Unmarked,
+            }
+        }
         (None, None) if copied => Ownership::Copied,
         (None, None) => Ownership::Unknown,
     }
 }
 
-/// Another tool that keeps a thing with these tags, by the tags that such tools set:
+/// Other tools that keep a thing with these tags, each with its name for the thing, by the tags that such tools set:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html>,
 /// <https://docs.aws.amazon.com/eks/latest/userguide/ack-concepts.html>, crossplane-runtime's external tags, and what
 /// Terraform users usually set for all their resources.
-fn other_tool(tags: &Tags) -> Option<String> {
-    let named = |tool: &str, key: &str| tags.get(key).map(|value| format!("{tool} `{value}`"));
-    named("CloudFormation stack", "aws:cloudformation:stack-name")
-        .or_else(|| named("ACK controller", "services.k8s.aws/controller-version"))
-        .or_else(|| named("ACK capability", "eks:eks-capability-arn"))
-        .or_else(|| named("ACK controller", "eks:controller-version"))
-        .or_else(|| named("Crossplane resource", "crossplane-name"))
-        .or_else(|| {
-            let by_terraform = |(key, value): (&String, &String)| {
-                let key = key.to_ascii_lowercase().replace(['-', '_'], "");
-                (key == "managedby" || key == "createdby" || key == "provisioner")
-                    && ["terraform", "opentofu"].contains(&value.to_ascii_lowercase().as_str())
-            };
-            let (key, value) = tags.iter().find(|pair| by_terraform(*pair))?;
-            Some(format!("{value} (tag `{key}`)"))
-        })
+pub fn tools(tags: &Tags) -> Vec<(Tool, String)> {
+    const KEYS: [(Tool, &str, &str); 5] = [
+        (Tool::Cloudformation, "CloudFormation stack", "aws:cloudformation:stack-name"),
+        (Tool::Ack, "ACK controller", "services.k8s.aws/controller-version"),
+        (Tool::Ack, "ACK capability", "eks:eks-capability-arn"),
+        (Tool::Ack, "ACK controller", "eks:controller-version"),
+        (Tool::Crossplane, "Crossplane resource", "crossplane-name"),
+    ];
+    let named = KEYS.iter().filter_map(|(tool, what, key)| Some((*tool, format!("{what} `{}`", tags.get(*key)?))));
+    let by_terraform = tags.iter().filter(|(key, value)| {
+        let key = key.to_ascii_lowercase().replace(['-', '_'], "");
+        (key == "managedby" || key == "createdby" || key == "provisioner")
+            && ["terraform", "opentofu"].contains(&value.to_ascii_lowercase().as_str())
+    });
+    named.chain(by_terraform.map(|(key, value)| (Tool::Terraform, format!("{value} (tag `{key}`)")))).collect()
 }
 
 /// Whether the tags bear the second mark of `owner`: what taking something away needs beside the first.
@@ -101,8 +125,8 @@ pub(super) fn hub_scopes(desired: &Desired) -> BTreeSet<&Scope> {
     hubs.map(|(bus, _)| &bus.scope).collect()
 }
 
-/// The highest sequence among the live marks of `owner` in one scope: on custom buses and on rules that are named as
-/// ours are.
+/// The highest sequence among the live marks of `owner` in one scope: on custom buses and on rules there, those that were
+/// taken over under another name too.
 pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Option<u64> {
     let buses = world.view(scope)?.buses.iter().filter(|(name, _)| *name != "default");
     buses
@@ -114,8 +138,8 @@ pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Op
                 .as_ref()
                 .and_then(|settings| Mark::on(&settings.description, &ResourceId::Bus(id.clone())));
             let own = [bus.mark(&id), settings];
-            let rules = bus.rules.iter().filter(|(name, _)| name.starts_with("ww."));
-            let marks = rules.map(move |(name, rule)| rule.mark(&RuleId { bus: id.clone(), name: name.clone() }));
+            let marks =
+                bus.rules.iter().map(move |(name, rule)| rule.mark(&RuleId { bus: id.clone(), name: name.clone() }));
             own.into_iter().chain(marks)
         })
         .flatten()

@@ -66,7 +66,7 @@ pub fn retirable(desired: &Desired, world: &World) -> Vec<Retirable> {
     for (scope, view) in views {
         for (name, live) in &view.buses {
             let bus = BusId { scope: scope.clone(), name: name.clone() };
-            let is_ours = matches!(own::of_bus(&desired.owner, &bus, live), Ownership::Marked(_));
+            let is_ours = matches!(own::of_bus(desired, &bus, live), Ownership::Marked(_));
             if is_ours && !desired.buses.contains_key(&bus) {
                 found.push(Retirable::Bus(bus));
             }
@@ -172,7 +172,7 @@ fn against_bus(desired: &Desired, bus: &BusId, view: &ScopeView, delivering: &BT
 
 /// Both marks have to say that it is ours: the description's, written on this very bus, and the tag.
 fn not_marked(desired: &Desired, bus: &BusId, live: &LiveBus) -> Option<String> {
-    match own::of_bus(&desired.owner, bus, live) {
+    match own::of_bus(desired, bus, live) {
         Ownership::Marked(_) => match own::tagged(&desired.owner, live.tags.as_ref()) {
             Some(true) => None,
             Some(false) => Some("its description bears our mark and its tags do not: it is not surely ours".to_owned()),

@@ -4,7 +4,7 @@ use super::wheel::Wheel;
 use crate::eventbridge::{Arn, Pattern};
 use crate::model::desired::Desired;
 use crate::model::ids::AccountId;
-use crate::model::mark::rule_stem;
+use crate::model::mark::{is_same_stem, rule_stem};
 use crate::model::plan::{Action, Cause, Guard, RouteChange, RouteEffect, Seen, Step};
 use crate::model::resource::{BusId, RuleId};
 use crate::model::route::{Route, RouteId};
@@ -106,7 +106,7 @@ fn left(desired: &Desired, route: &Route, steps: &[&Step]) -> String {
 fn takes_route_away(step: &Step, route: &Route) -> bool {
     match &step.action {
         Action::RemoveTargets { rule, .. } | Action::DeleteRule { rule } => {
-            rule_stem(&rule.name) == rule_stem(&route.rule.name) || rule.bus == route.hub_bus
+            is_same_stem(&rule.name, &route.rule.name) || rule.bus == route.hub_bus
         }
         _ => false,
     }

@@ -8,7 +8,7 @@ use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, kept_text, rule_stem, target_prefix};
+use crate::model::mark::{Mark, OWNER_TAG, is_our_target, is_same_stem, kept_text};
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::world::{LiveBus, LiveRule, LiveTarget};
@@ -57,7 +57,7 @@ fn wanted_rule(
         }
         return;
     };
-    match own::of_rule(&diff.desired.owner, rule, live) {
+    match own::of_rule(diff.desired, rule, live) {
         Ownership::Marked(_) | Ownership::MarkLost => {
             compare(diff, rule, wanted, live, &unready, &asked, None);
         }
@@ -332,9 +332,12 @@ impl Targets {
     /// None where they were not read.
     fn of(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, live: &LiveRule) -> Option<Self> {
         let targets = live.targets.as_ref()?;
-        let prefix = target_prefix(&diff.desired.owner);
+        // One that is asked for by the Id that it had before is ours to judge, whatever the tags say, or where they were not read.
+        let is_ours = |id: &str| {
+            wanted.spec.targets.contains_key(id) || is_our_target(&diff.desired.owner, live.tags.as_ref(), id)
+        };
         let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            targets.clone().into_iter().partition(|(id, _)| id.starts_with(&prefix));
+            targets.clone().into_iter().partition(|(id, _)| is_ours(id));
         let surplus: BTreeMap<_, _> =
             ours.into_iter().filter(|(id, _)| !wanted.spec.targets.contains_key(id)).collect();
         let mut puts = BTreeMap::new();
@@ -422,7 +425,7 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         .routes
         .iter()
         .filter_map(|id| diff.desired.routes.get(id))
-        .any(|route| route.hub_bus != rule.bus && rule_stem(&route.rule.name) == rule_stem(&rule.name));
+        .any(|route| route.hub_bus != rule.bus && is_same_stem(&route.rule.name, &rule.name));
     let change = Change {
         action: Action::RemoveTargets { rule: rule.clone(), target_ids: surplus.keys().cloned().collect() },
         detail: surplus.values().map(|target| format!("no longer to {}", target.spec.arn)).collect(),
@@ -457,7 +460,7 @@ fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBus) {
             continue;
         }
         let resource = ResourceId::Rule(rule.clone());
-        match own::of_rule(&desired.owner, &rule, live) {
+        match own::of_rule(desired, &rule, live) {
             Ownership::Copied => diff.copied(resource),
             Ownership::Marked(_) => surplus_rule(diff, &rule, live, resource),
             Ownership::Managed(service) if ours_to_judge && !name.starts_with("Events-Archive-") => {
@@ -499,9 +502,9 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     let Some(targets) = &live.targets else {
         return diff.find(resource, code, Outcome::Waiting, "its targets were not read".into(), &asked);
     };
-    let prefix = target_prefix(&diff.desired.owner);
+    let is_ours = |id: &str| is_our_target(&diff.desired.owner, live.tags.as_ref(), id);
     let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        targets.clone().into_iter().partition(|(id, _)| id.starts_with(&prefix));
+        targets.clone().into_iter().partition(|(id, _)| is_ours(id));
     if !ours.is_empty() {
         remove_targets(diff, rule, ours, &asked);
     }

@@ -96,7 +96,7 @@ fn some_bus(desired: &Desired, world: &World, written: &BTreeSet<ResourceId>) ->
             && !written.contains(&ResourceId::Bus((*bus).clone()))
     });
     hubs.filter_map(|(bus, wanted)| Some((bus, wanted, world.bus(bus)?))).find_map(|(bus, wanted, live)| {
-        let is_ours = matches!(own::of_bus(&desired.owner, bus, live), Ownership::Marked(_));
+        let is_ours = matches!(own::of_bus(desired, bus, live), Ownership::Marked(_));
         let (action, seen) = is_ours.then(|| buses::as_it_is(desired, bus, wanted, live)).flatten()?;
         Some(Bearer { action, seen, team: wanted.team.clone(), origin: wanted.origin.clone() })
     })
@@ -115,10 +115,10 @@ fn bearer<'a>(desired: &Desired, world: &'a World, rule: &RuleId) -> Option<&'a 
     // Marks count on hubs alone, and there not those that a widening leaves as they are.
     let on_hub = desired.buses.get(&rule.bus).is_some_and(|wanted| wanted.team.is_none());
     let live = world.rule(rule).filter(|_| on_hub && !desired.no_access.contains(&rule.bus.scope))?;
-    let bus = own::of_bus(&desired.owner, &rule.bus, world.bus(&rule.bus)?);
+    let bus = own::of_bus(desired, &rule.bus, world.bus(&rule.bus)?);
     let bus_is_ours = matches!(bus, Ownership::Marked(_) | Ownership::MarkLost);
     let wanted = &desired.rules.get(rule)?.spec;
     let as_asked = rules::differences(wanted, &rules::mark_of(desired, rule, wanted), live).is_empty();
-    let is_ours = matches!(own::of_rule(&desired.owner, rule, live), Ownership::Marked(_));
+    let is_ours = matches!(own::of_rule(desired, rule, live), Ownership::Marked(_));
     (bus_is_ours && as_asked && is_ours).then_some(live)
 }

@@ -4,7 +4,7 @@ use crate::eventbridge::Pattern;
 use crate::eventbridge::policy::{ArnOrAccount, BusPolicy, PutEventsRequest};
 use crate::model::desired::Desired;
 use crate::model::ids::{AccountId, Scope};
-use crate::model::mark::rule_stem;
+use crate::model::mark::is_same_stem;
 use crate::model::plan::Action;
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleState};
 use crate::model::route::Route;
@@ -165,10 +165,9 @@ impl Wheel {
     }
 
     fn leaves_hub(&self, route: &Route, desired: &Desired, only_as_asked: bool) -> bool {
-        let stem = rule_stem(&route.rule.name);
         let wanted = desired.rules.get(&route.rule).map(|wanted| &wanted.spec.pattern);
         self.rules.iter().any(|(id, rule)| {
-            let own = rule_stem(&id.name) == stem;
+            let own = is_same_stem(&id.name, &route.rule.name);
             let here = id.bus == route.hub_bus;
             let near = if only_as_asked { here } else { own || here };
             let takes = || match (&rule.pattern, wanted) {

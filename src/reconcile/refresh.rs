@@ -27,6 +27,9 @@ pub enum Depth {
     /// All that we set: also buses' encryption, dead letters and logging (DescribeEventBus), archives, and the tags of
     /// everything that is ours; and who made the rules on hubs that are not.
     Full,
+    /// Everything that there is, whosever it is: all rules with their targets and tags, all buses, all archives. For a person who
+    /// wants to bring it in (`wheelwright import`), and far too many calls for a sweep.
+    Whole,
 }
 
 /// How fast we ask, and for how much.
@@ -56,7 +59,7 @@ pub async fn refresh<F: Fleet, C: Clock>(
 ) -> World {
     let wanted = Wanted {
         desired,
-        archive_prefix: archive_prefix(&desired.owner),
+        archive_prefix: prefix_of(settings.depth, desired),
         depth: settings.depth,
         default_bus_is_idle: false,
     };
@@ -103,7 +106,7 @@ pub async fn read_scope<F: Fleet, C: Clock>(
     look: Look,
 ) -> Observation {
     let Look { depth, default_bus_is_idle, deadline_ms } = look;
-    let wanted = Wanted { desired, archive_prefix: archive_prefix(&desired.owner), depth, default_bus_is_idle };
+    let wanted = Wanted { desired, archive_prefix: prefix_of(depth, desired), depth, default_bus_is_idle };
     observe(fleet, clock, &wanted, scope, deadline_ms).await
 }
 
@@ -115,6 +118,11 @@ pub fn default_bus_is_idle(observation: &Observation) -> bool {
     let is_plain =
         |(name, rule): (&String, &LiveRule)| !is_named_as_ours(name) && Mark::read(&rule.description).1.is_none();
     view.buses.get(DEFAULT_BUS).is_some_and(|bus| bus.rules_read && bus.rules.iter().all(is_plain))
+}
+
+/// What the names begin with of the archives that are read: ours, or any.
+fn prefix_of(depth: Depth, desired: &Desired) -> String {
+    if depth == Depth::Whole { String::new() } else { archive_prefix(&desired.owner) }
 }
 
 /// Whether a rule has a name as we give them, whoever gave it.
@@ -134,7 +142,8 @@ impl Wanted<'_> {
     /// Whether the rules on a bus are worth reading: it is wanted, ours, or the default bus, where rules that forward
     /// for teams without a bus are, and could be left over.
     fn matters(&self, bus: &BusId, live: &LiveBus) -> bool {
-        bus.is_default() && !self.may_skip_default()
+        self.depth == Depth::Whole
+            || bus.is_default() && !self.may_skip_default()
             || self.desired.buses.contains_key(bus)
             || self.wants_rules_on(bus)
             || self.ours(live.mark(bus))
@@ -162,6 +171,7 @@ impl Wanted<'_> {
     fn wants_tags(&self, id: &RuleId, live: &LiveRule) -> bool {
         let mark = live.mark(id).filter(|mark| mark.owner == self.desired.owner);
         match (self.desired.rules.get(id), mark) {
+            _ if self.depth == Depth::Whole => true,
             (Some(_), Some(_)) if self.depth == Depth::Full => true,
             (Some(wanted), Some(mark)) => mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone())),
             (Some(_), None) | (None, Some(_)) => true,
@@ -267,7 +277,7 @@ impl<F: Fleet> Reading<'_, F> {
                 self.bus(&id, bus, &mut gaps).await;
             }
         }
-        if self.wanted.depth == Depth::Full {
+        if self.wanted.depth >= Depth::Full {
             self.archives(&mut view, &mut gaps).await;
         }
         Ok((view, gaps))
@@ -276,7 +286,11 @@ impl<F: Fleet> Reading<'_, F> {
     async fn bus(&self, id: &BusId, bus: &mut LiveBus, gaps: &mut Vec<Gap>) {
         let is_wanted = self.wanted.desired.buses.contains_key(id);
         let is_ours = self.wanted.ours(bus.mark(id));
-        let in_full = self.wanted.depth == Depth::Full && (is_wanted || is_ours);
+        let in_full = match self.wanted.depth {
+            Depth::Fast => false,
+            Depth::Full => is_wanted || is_ours,
+            Depth::Whole => true,
+        };
         if !id.is_default() && (in_full || is_wanted && !is_ours) {
             bus.tags = self.tags(id.arn(), gaps).await;
         }
@@ -315,7 +329,8 @@ impl<F: Fleet> Reading<'_, F> {
         let mut gaps = Vec::new();
         let is_wanted = self.wanted.desired.rules.contains_key(&id);
         let is_marked = self.wanted.ours(rule.mark(&id));
-        if rule.managed_by.is_none() && (is_wanted || is_marked) {
+        let is_read = is_wanted || is_marked || self.wanted.depth == Depth::Whole;
+        if rule.managed_by.is_none() && is_read {
             let list =
                 |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
             let (targets, cut) = self.pages(list, as_targets).await;
@@ -327,8 +342,11 @@ impl<F: Fleet> Reading<'_, F> {
         if rule.managed_by.is_none() && self.wanted.wants_tags(&id, &rule) {
             rule.tags = self.tags(id.arn(), &mut gaps).await;
         }
+        let on_any = self.wanted.depth == Depth::Whole && rule.managed_by.is_none();
         let on_hub = self.wanted.desired.buses.get(&id.bus).is_some_and(|wanted| wanted.team.is_none());
-        if self.wanted.depth == Depth::Full && on_hub && !is_wanted && !is_marked && rule.managed_by.is_none() {
+        let unasked =
+            self.wanted.depth == Depth::Full && on_hub && !is_wanted && !is_marked && rule.managed_by.is_none();
+        if on_any || unasked {
             match rule_summary(self.fleet, &id).await {
                 Ok(summary) => rule.created_by = summary.and_then(|summary| summary.created_by),
                 Err(error) => gaps.push(gap(&error)),

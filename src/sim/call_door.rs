@@ -170,7 +170,7 @@ fn request_of(call: &Call) -> (&'static str, Value) {
             ("ListTargetsByRule", json!({"EventBusName": bus, "Rule": rule, "NextToken": next_token}))
         }
         Call::ListArchives { name_prefix, next_token } => {
-            ("ListArchives", json!({"NamePrefix": name_prefix, "NextToken": next_token}))
+            ("ListArchives", json!({"NamePrefix": text(name_prefix), "NextToken": next_token}))
         }
         Call::DescribeArchive { archive } => ("DescribeArchive", json!({"ArchiveName": archive})),
         Call::ListTagsForResource { arn } => ("ListTagsForResource", json!({"ResourceARN": arn})),

@@ -166,6 +166,77 @@ pub(crate) const TRIPS: &[Trip] = &[
         &["subscribe.retry.attempts-max", "subscribe.retry.event-age-secs-max"],
         &[(LEDGER, "retry = { attempts-max = 20, event-age-secs-max = 3600 }\n", "")],
     ),
+    // What was there before.
+    trip(
+        &["subscribe.keeps.rule"],
+        &[(LEDGER, "spoke = \"us\"\ndetail-types", "spoke = \"us\"\nkeeps.rule = \"LargePayments\"\ndetail-types")],
+    ),
+    // The tag that says so stays with the rule: it does no harm, and taking it away would be one more write for ever.
+    trip(
+        &["subscribe.keeps.target"],
+        &[(LEDGER, "spoke = \"us\"\ndetail-types", "spoke = \"us\"\nkeeps.target = \"Target0\"\ndetail-types")],
+    )
+    .stays(&["111111111111/us-east-1/rule/org-events/ww.ledger.large."]),
+    trip(
+        &["subscribe.keeps.pattern"],
+        &[(
+            LEDGER,
+            "spoke = \"us\"\ndetail-types",
+            "spoke = \"us\"\nkeeps.pattern = '{\"source\": [\"com.acme.payments\"]}'\ndetail-types",
+        )],
+    ),
+    // Only what is in the rule's own account may have none.
+    trip(
+        &["subscribe.keeps.role"],
+        &[
+            (LEDGER, "queue = \"large-payments\"", "queue = \"arn:aws:sqs:us-east-1:111111111111:audit-log\""),
+            (
+                LEDGER,
+                "dead-letter = \"large-dead-letters\"\n",
+                "dead-letter = \"large-dead-letters\"\nkeeps.role = \"none\"\n",
+            ),
+        ],
+    ),
+    trip(
+        &["subscribe.keeps.dead-letter"],
+        &[(LEDGER, "dead-letter = \"large-dead-letters\"\n", "keeps.dead-letter = \"none\"\n")],
+    ),
+    trip(&["publish.keeps.rule"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.rule = \"CardsToHub\"\n")]),
+    trip(&["publish.keeps.target"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.target = \"hub\"\n")])
+        .stays(&["222222222222/us-east-1/rule/payments/ww.payments.cards."]),
+    trip(
+        &["publish.keeps.pattern"],
+        &[(
+            PAYMENTS,
+            "via = \"spoke\"\n",
+            "via = \"spoke\"\nkeeps.pattern = '{\"source\": [\"com.acme.payments.cards\"]}'\n",
+        )],
+    ),
+    trip(
+        &["publish.keeps.dead-letter"],
+        &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.dead-letter = \"none\"\n")],
+    ),
+    trip(
+        &["collect.keeps.rule"],
+        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.rule = \"Findings\"\n")],
+    ),
+    trip(
+        &["collect.keeps.target"],
+        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.target = \"hub\"\n")],
+    )
+    .stays(&["222222222222/us-east-1/rule/default/ww.payments.findings."]),
+    trip(
+        &["collect.keeps.pattern"],
+        &[(
+            PAYMENTS,
+            "regions = [\"us-east-1\"]\n",
+            "regions = [\"us-east-1\"]\nkeeps.pattern = '{\"source\": [\"aws.guardduty\"]}'\n",
+        )],
+    ),
+    trip(
+        &["collect.keeps.dead-letter"],
+        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.dead-letter = \"none\"\n")],
+    ),
     // Stops and renames.
     trip(&["stop.until"], &[(LEDGER, "until = 2020-01-01T00:00:00Z", "until = 2099-01-01T00:00:00Z")]),
     trip(
@@ -215,6 +286,15 @@ const fn told(
     Told { key, why, edits }
 }
 
+const KEPT: &str = "there is no statement of others here, and none of ours is taken away for it";
+const RELEASED: &str = "what bears our marks is ours already";
+const RELEASE: &[(&str, &str, &str)] = &[(
+    SETTINGS,
+    "[guards]\n",
+    "[release.hub]\nresource = \"arn:aws:events:us-east-1:111111111111:event-bus/org-events\"\nfrom = \"terraform\"\nreason = \"why not\"\n\n[guards]\n",
+)];
+const ROLE: &str =
+    "to a hub in another account a role is needed, and the operator may hand over the delivery role alone";
 const PACE: &str = "how we go about it, not what is asked for";
 const GUARD: &str = "what waits for a person, not what is asked for";
 const WHO: &str = "who asks: with another one we are somebody else, or nobody";
@@ -226,6 +306,21 @@ const ANOTHER: &[(&str, &str, &str)] = &[
 ];
 
 pub(crate) const WITHOUT_EFFECT: &[Told] = &[
+    told(
+        "publish.keeps.role",
+        ROLE,
+        &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.role = \"delivery\"\n")],
+    ),
+    told(
+        "collect.keeps.role",
+        ROLE,
+        &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.role = \"delivery\"\n")],
+    ),
+    told("hub.keeps.grants", KEPT, &[(BASE, "grant = \"accounts\"\n", "grant = \"accounts\"\nkeeps.grants = true\n")]),
+    told("spoke.keeps.grants", KEPT, &[(LEDGER, "bus = \"ledger\"\n", "bus = \"ledger\"\nkeeps.grants = true\n")]),
+    told("release.resource", RELEASED, RELEASE),
+    told("release.from", RELEASED, RELEASE),
+    told("release.reason", "it is for people", RELEASE),
     told("team.contact", "whom to ask is for people", &[(PAYMENTS, "#payments-oncall", "#money")]),
     told(
         "publish.subscribers",

@@ -1,10 +1,12 @@
 //! Checks of a topology whose names are resolved: what EventBridge would deploy happily and then drop, and what it
 //! would refuse half-way through.
 //!
-//! Split by subject: [`names`] (whose is it), [`reach`] (may this file say so), [`routes`] (does it arrive), [`forwards`] (does it come once), [`patterns`] (does it match), [`quotas`]
+//! Split by subject: [`names`] (whose is it), [`reach`] (may this file say so), [`routes`] (does it arrive), [`forwards`] (does it come
+//! once), [`keeps`] (is it what there was), [`patterns`] (does it match), [`quotas`]
 //! (does it fit). The last ones look at what the topology expands to, so that they count what will be written.
 
 mod forwards;
+mod keeps;
 mod names;
 mod patterns;
 mod quotas;
@@ -35,7 +37,9 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings,
     routes::check(&understood, index, sink);
     forwards::check(&understood, index, sink);
     patterns::check(&understood, index, sink);
-    quotas::check(&understood, &expanded(&understood, settings), index, sink);
+    let desired = expanded(&understood, settings);
+    keeps::check(&understood, &desired, index, sink);
+    quotas::check(&understood, &desired, index, sink);
     expect::check_names(&understood, index, sink);
     true
 }

@@ -171,6 +171,8 @@ fn unread(accounts: std::ops::Range<u64>, action: &str, class: &str) -> Vec<Conc
         quotas: BTreeMap::new(),
         stops: Vec::new(),
         kept: Kept::default(),
+        kept_grants: BTreeSet::new(),
+        released: BTreeMap::new(),
     };
     let found = plan(&desired, &world, &PlanSettings::default(), Moment(START)).findings;
     assert_eq!(found.len() as u64, accounts.end - accounts.start);
