@@ -118,6 +118,11 @@ fn broken(code: DiagnosticCode) -> Vec<(&'static str, String)> {
         Code::BadTimes => {
             added("wheelwright", "[freeze.weekend]\nfrom = \"fridays at 18\"\nhours = 60\nreason = \"weekend\"\n")
         }
+        Code::OutOfReach => added(
+            "wheelwright",
+            "[path.\"topology/accounts.toml\"]\nplatform = true\n[path.\"topology/hubs.toml\"]\nplatform = true\n\
+             [path.\"topology/teams\"]\nteams = [\"*\"]\nsources = [\"*\"]\naccounts = [\"ledger-*\"]\n",
+        ),
         Code::EmptyTopology => added("hubs", "# nothing here\n"),
         Code::BadName => ledger("[subscribe.large]", "[subscribe.Large_Payments]"),
         Code::BadAccountId => accounts("222222222222", "2222-2222-2222"),

@@ -108,7 +108,7 @@ pub fn load(files: &SourceFiles) -> Loaded {
     let raw = load::topology(files, &sink);
     let index = index::Index::new(&raw, &sink);
     settings_daemon::check_names(&names_used, &index, &sink);
-    check::reach(&raw, &settings, &sink);
+    check::reach(&raw, files, &settings, &sink);
     let topology = lower::lower(&index, &sink);
     releases::check(&names_used, &topology, &settings, &sink);
     let told = || sink.sorted(|path| index.team_of(path));

@@ -34,6 +34,7 @@ pub fn schema() -> Value {
         ("state", schema_daemon::state()),
         ("http", schema_daemon::http()),
         ("alert", named(schema_daemon::alert(), "Who is told of drift.")),
+        ("path", schema_daemon::path()),
         ("release", named(release(), "What another tool keeps and may be taken over all the same.")),
     ]);
     if let Some(members) = schema.as_object_mut() {
@@ -368,7 +369,7 @@ fn tags() -> Value {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
-    use crate::config::{keeps, load, load_shared, load_team, releases, settings, settings_daemon};
+    use crate::config::{keeps, load, load_shared, load_team, releases, settings, settings_daemon, settings_paths};
     use std::collections::BTreeSet;
 
     fn keys(table: &Value) -> BTreeSet<String> {
@@ -402,6 +403,7 @@ mod tests {
         ];
         expected.push((entry("freeze"), settings_daemon::FREEZE_KEYS));
         expected.push((entry("alert"), settings_daemon::ALERT_KEYS));
+        expected.push((entry("path"), settings_paths::PATH_KEYS));
         expected.push((entry("release"), releases::RELEASE_KEYS));
         for of_a_rule in ["subscribe", "publish", "collect"] {
             expected.push((inner(of_a_rule, "keeps"), keeps::KEEPS_KEYS));

@@ -3,7 +3,7 @@
 use super::schema::{choice, named, needs, number, table, text, texts};
 use super::settings_daemon::{ALERT_KINDS, HOLDS_CHOICES, MODE_CHOICES, ON_DRIFT_CHOICES, SEVERITY_CHOICES};
 use crate::model::finding::FindingCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::IntoEnumIterator as _;
 
 fn words<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
@@ -58,6 +58,20 @@ pub(super) fn freeze() -> Value {
             ("holds", choice("Everything, or only what is asked for anew. Default: `all`.", &words(&HOLDS_CHOICES))),
         ]),
     )
+}
+
+pub(super) fn path() -> Value {
+    let entry = table(&[
+        ("teams", texts("The teams that may be declared there: names, or beginnings with a `*`.")),
+        ("accounts", texts("The accounts that may be a spoke's, a publisher's or a destination's.")),
+        ("sources", texts("The sources that may be published under.")),
+        (
+            "platform",
+            json!({ "type": "boolean", "description": "Whether accounts, hubs and the organisation may be declared there." }),
+        ),
+    ]);
+    let description = "Which file may speak for whom, by file or folder below the config folder.";
+    json!({ "type": "object", "additionalProperties": entry, "description": description })
 }
 
 pub(super) fn breaker() -> Value {

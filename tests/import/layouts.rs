@@ -36,6 +36,7 @@ fn let_in(door: Door<'_>, owner: &str, bus: &str, account: &str) {
     door(owner, "PutPermission", input);
 }
 
+#[allow(clippy::needless_pass_by_value)] // They are written where they are passed.
 fn rule(door: Door<'_>, owner: &str, bus: &str, name: &str, pattern: Value, target: Value) {
     let input = json!({"Name": name, "EventBusName": bus, "EventPattern": pattern.to_string()});
     door(owner, "PutRule", input);

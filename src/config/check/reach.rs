@@ -5,18 +5,18 @@
 
 use crate::config::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use crate::config::raw::{RawDestination, RawTeam, RawTopology};
-use crate::config::source::{Lines, Place};
+use crate::config::source::{Lines, Place, SourceFiles};
 use crate::eventbridge::arn::Arn;
 use crate::model::settings::{Claims, PathReach, Settings};
 use std::collections::BTreeMap;
 
 /// Reports everything that a file declares and may not. Without a `[path]` every file may declare everything.
-pub(in crate::config) fn check(raw: &RawTopology, settings: &Settings, sink: &Sink) {
+pub(in crate::config) fn check(raw: &RawTopology, files: &SourceFiles, settings: &Settings, sink: &Sink) {
     if settings.paths.is_empty() {
         return;
     }
-    for path in raw.owners.keys().filter(|path| covering(&settings.paths, path).is_none()) {
-        let place = Lines::none(path).place(0..0);
+    for file in files.topology().filter(|file| covering(&settings.paths, &file.path).is_none()) {
+        let (path, place) = (&file.path, Lines::new(file).place(0..0));
         sink.push(
             Diagnostic::error(DiagnosticCode::OutOfReach, &place, format!("no `[path]` of the settings covers `{path}`"))
                 .help("where there is one `[path]`, each file needs one that covers it: give the file's path or its folder's to a team"),
@@ -38,7 +38,9 @@ pub(in crate::config) fn check(raw: &RawTopology, settings: &Settings, sink: &Si
         checked.claim(Kind::Team, id.value.team.as_str(), &id.place);
     }
     for entry in &raw.teams {
-        checked.team_of_platform(&entry.place);
+        if checked.is_team_of_platform(&entry.place) {
+            continue;
+        }
         checked.claim(Kind::Team, &entry.text, &entry.place);
         if let Some(team) = &entry.body {
             checked.team(team);
@@ -117,11 +119,11 @@ impl Checked<'_> {
     }
 
     /// A file of a team that nobody named, in a folder that is the platform's, would have the platform's reach.
-    fn team_of_platform(&self, place: &Place) {
+    fn is_team_of_platform(&self, place: &Place) -> bool {
         let Some((path, _)) =
             covering(self.paths, &place.file).filter(|(path, reach)| reach.platform && *path != &*place.file)
         else {
-            return;
+            return false;
         };
         self.sink.push(
             Diagnostic::error(
@@ -135,6 +137,7 @@ impl Checked<'_> {
                 place.file
             )),
         );
+        true
     }
 
     fn claim(&self, kind: Kind, name: &str, place: &Place) {

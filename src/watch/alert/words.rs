@@ -126,6 +126,9 @@ pub(super) fn advice(kind: AlertKind, code: FindingCode, incidents: &[&Incident]
         FindingCode::TopologyRefused | FindingCode::TeamKept => {
             "`wheelwright check` tells each mistake with its place; the next sweep takes what is mended."
         }
+        FindingCode::SourceUnreachable => {
+            "What the remote answered is above; each look tries again, and SIGHUP makes the daemon look now."
+        }
         FindingCode::Unread | FindingCode::UnreadIdle => {
             "Each line says what to mend there; a later sweep reads it again by itself."
         }
@@ -208,7 +211,7 @@ fn words(code: FindingCode) -> Words {
         C::PartnerMustAdd => (THING, "is for a partner to add", "The route does not deliver until they have added it."),
         C::PlanHeld => (("the plan", "plans"), "is held", "What it would mend stays as it is until it is let go."),
         C::TopologyRefused => (("the topology", "topologies"), "is refused", "The last good one stands: drift is mended, new wishes wait."),
-        C::SourceUnreachable => (("the topology's source", "sources"), "does not answer", "The newest topology that came stands: drift is mended, new wishes wait."),
+        C::SourceUnreachable => (("the topology's source", "sources"), "is not reached", "The newest topology that came stands: drift is mended, new wishes wait."),
         C::StateLost => (("the daemon's state", "states"), "is lost", "Nothing is written, so drift is not mended, until a person has looked."),
         C::SecondWriter => (THING, "is taken back again and again by another writer", "It is left alone, so it stays as the other writer has it: look at its other incidents for what is lost."),
         C::StopUnready => (("route", "routes"), "is not held off though a person ordered it", "The route goes on delivering, though somebody ordered it to be held off."),
