@@ -65,6 +65,23 @@ fn commits_are_in_order_whatever_their_dates_and_a_copy_stays_small() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     assert!(last < now + 1_000, "a date in the future is no reason to be there: {last}, and it is {now}");
 
+    // What a fetch that was killed left is in nobody's way, and a copy that a power cut damaged is made anew.
+    drop(git);
+    let lock = folder.join("refs/wheelwright/seen.lock");
+    std::fs::write(&lock, "").unwrap();
+    std::fs::write(folder.join("objects/pack/.tmpABC"), "half of a pack").unwrap();
+    let git = open(&repository, &web, &folder, &runtime);
+    repository.change(BOOKS, &books(&["after-a-kill"]));
+    last = used(&git).revision.sequence;
+    assert!(!lock.exists() && !folder.join("objects/pack/.tmpABC").exists());
+    drop(git);
+    for entry in std::fs::read_dir(folder.join("objects/pack")).unwrap() {
+        std::fs::write(entry.unwrap().path(), "").unwrap();
+    }
+    let git = open(&repository, &web, &folder, &runtime);
+    assert!(git.last_good().is_none(), "nothing can be read of it");
+    assert_eq!(used(&git).revision.sequence, last);
+
     // Another copy, from nothing, sees the same files; and this one, opened again without the remote, what was used.
     let other = open(&repository, &web, &state.path().join("other.git"), &runtime);
     assert_eq!(used(&other).files, used(&git).files);

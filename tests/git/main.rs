@@ -21,7 +21,7 @@ mod support;
 use hmac::hmac_sha256;
 use hook::Hook;
 use remote::{Repository, SshServer, Web, run};
-use site::{BOOKS, Site, books, files};
+use site::{BOOKS, Site, books, files, until};
 use std::process::Command;
 
 /// A repository with the small topology, and a site that its daemon will look after.
@@ -71,6 +71,13 @@ fn commits_are_applied_bad_ones_refused_and_a_remote_that_is_away_is_waited_for(
     site.wait_for(&third);
     site.wait_told("resolved", "source-unreachable");
     site.wait_rules(&["first", "second", "third"]);
+
+    // One that takes connections and says nothing keeps nobody from starting who knows a good commit.
+    site.kill();
+    let _silent = web.hang();
+    site.start();
+    site.wait_for(&third);
+    site.drift_is_mended("third");
 }
 
 #[test]
@@ -103,6 +110,14 @@ fn a_history_that_was_rewritten_is_held_until_a_person_has_said_that_it_is_meant
     site.wait_for(&first);
     site.wait_rules(&["first"]);
     site.wait_told("resolved", "topology-refused");
+
+    // It counts once: somebody could go back to it later.
+    let third = repository.change(BOOKS, &books(&["first", "third"]));
+    site.wait_for(&third);
+    repository.git(&["reset", "--quiet", "--hard", &first]);
+    repository.push();
+    until("it is refused", || site.status()["topology-refused"].to_string().contains(&third).then_some(()));
+    site.drift_is_mended("third");
 }
 
 #[test]

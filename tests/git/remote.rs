@@ -149,6 +149,12 @@ impl Web {
         self.serving = Some((is_over, thread));
     }
 
+    /// Somebody else listens at its address, and never says a word.
+    pub(crate) fn hang(&mut self) -> TcpListener {
+        self.close();
+        TcpListener::bind(self.address).unwrap()
+    }
+
     /// Nobody listens at its address from now on.
     pub(crate) fn close(&mut self) {
         let Some((is_over, thread)) = self.serving.take() else { return };

@@ -75,6 +75,34 @@ fn a_commit_that_nobody_who_may_has_signed_is_refused() {
 }
 
 #[test]
+fn what_was_in_use_before_signatures_were_asked_for_needs_one_too() {
+    let (repository, mut site) = begin();
+    let keys = tempfile::tempdir().unwrap();
+    let key = keys.path().join("ann");
+    make_key(&key);
+    let signers = format!("ann@example.com {}", fs::read_to_string(key.with_extension("pub")).unwrap());
+    fs::write(keys.path().join("signers"), signers).unwrap();
+    let web = Web::serve(&repository, None);
+    let source = format!("url = \"{}\"\npoll-secs = 1\n", web.url());
+    site.source(&source);
+    site.start();
+    site.wait_for(&repository.head());
+    site.kill();
+    let signers = keys.path().join("signers");
+    site.source(&format!("{source}require-signed-commits = true\nssh-signers-file = \"{}\"\n", signers.display()));
+    let said = site.refused();
+    assert!(said.contains("it is not signed") && said.contains("nothing to go on with"), "{said}");
+    let signed = commit_by(&repository, &key, &books(&["first", "second"]));
+    site.start();
+    site.wait_for(&signed);
+    // What was signed when it came is in use without its signer's word from then on.
+    fs::write(&signers, "").unwrap();
+    site.kill();
+    site.start();
+    site.wait_for(&signed);
+}
+
+#[test]
 fn an_openpgp_signature_counts_where_its_key_is_in_the_keyring() {
     if Command::new("gpg").arg("--version").output().is_err() {
         let required = std::env::var("WHEELWRIGHT_REQUIRE_GPG").is_ok_and(|value| value == "1");

@@ -106,7 +106,7 @@ fn first_context(git: &Git, screen: Screen) -> Result<Context, Exit> {
         Err(why) => screen.say(&format!("{} {why}", screen.talk.bad("error:"))),
     }
     let Some(good) = Source::last_good(git) else {
-        screen.say("No commit was ever used here, so there is none to go on with.");
+        screen.say("There is no commit that was used before and may be: there is nothing to go on with.");
         return Err(Exit::UserCanMend);
     };
     screen.say(&format!("Goes on with commit {}, which was used last.", good.revision.id));

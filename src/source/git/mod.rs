@@ -295,7 +295,12 @@ impl Git {
     fn look_beyond(&self, kept: Option<&Kept>) -> Result<Commit, Trouble> {
         let _looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
         let first = self.fetch_and_judge(kept);
-        let Err(Trouble::Unreadable(why)) = &first else { return first };
+        let why = match &first {
+            Err(Trouble::Unreadable(why)) => why,
+            // A fetch reads what is there to say what is not, so a damaged copy shows as one that fails.
+            Err(Trouble::Unreachable(why)) if self.is_damaged(kept) => why,
+            _ => return first,
+        };
         let renewed = copy::renew(&self.folder, None, &self.settings, &*self.secrets, &self.runtime);
         match renewed {
             Ok(()) => {
@@ -304,6 +309,14 @@ impl Git {
             }
             Err(_) => first,
         }
+    }
+
+    /// Whether what is in use cannot be read any more.
+    fn is_damaged(&self, kept: Option<&Kept>) -> bool {
+        let Ok(repository) = copy::open(&self.folder) else { return true };
+        kept.is_some_and(|kept| {
+            matches!(tree::files(&repository, kept.commit, &self.settings.path), Err(TreeError::Git(_)))
+        })
     }
 
     fn fetch_and_judge(&self, kept: Option<&Kept>) -> Result<Commit, Trouble> {
