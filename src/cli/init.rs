@@ -36,16 +36,24 @@ pub(super) fn team(folder: &Path, screen: Screen, asked: &InitTeam) -> anyhow::R
     let text = format::formatted(&answers.text(&asked.name))?;
     let with_it = files.iter().cloned().chain([SourceFile::of_bytes(path.as_str(), text.clone().into_bytes())]);
     let with_it = SourceFiles::of(with_it);
-    let wrong: Vec<_> =
-        config::load(&with_it).diagnostics.into_iter().filter(|diagnostic| *diagnostic.primary.file == *path).collect();
+    let before = config::load(&files).diagnostics;
+    let new = config::load(&with_it).diagnostics.into_iter().filter(|diagnostic| !before.contains(diagnostic));
+    let (wrong, elsewhere): (Vec<_>, Vec<_>) = new.partition(|diagnostic| *diagnostic.primary.file == *path);
+    let tell = |diagnostics: &[config::Diagnostic]| {
+        screen.say(config::render(diagnostics, &with_it, diagnostic_style(screen.talk)).trim_end());
+    };
     if !wrong.is_empty() {
-        screen.say(config::render(&wrong, &with_it, diagnostic_style(screen.talk)).trim_end());
+        tell(&wrong);
         return refused(&format!("{path} is not written: it would not be right"));
     }
     let whole = folder.join(&path);
     make_folder(whole.parent().unwrap_or(folder))?;
     format::write(&whole, &text)?;
     screen.print(&text)?;
+    if !elsewhere.is_empty() {
+        tell(&elsewhere);
+        screen.say("These lines of others do not know of it yet: change them in the same commit.");
+    }
     screen.say(&format!(
         "{} wrote {path}. `wheelwright plan --base HEAD` shows what it would do.",
         screen.talk.good("ok")

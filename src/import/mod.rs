@@ -5,7 +5,7 @@
 //! there as it is, is taken out again and told with the reason. So the plan of what is left is empty or adopts, by construction.
 //!
 //! The way through: `facts` (who delivers to whom, who is let in) → `build` (a draft: hubs, spokes, publications,
-//! subscriptions; `shape` is what of a rule can be said) → `render` (TOML) → [`prove`].
+//! subscriptions; `shape` is what of a rule can be said) → `render` (TOML) → `prove`.
 
 mod build;
 mod draft;
