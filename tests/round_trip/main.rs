@@ -84,8 +84,8 @@ fn every_key_of_the_language_has_its_edit_or_its_reason() {
 }
 
 /// Tables that say when the daemon looks, where it writes, what it remembers and whom it tells: no resource comes of them. What they
-/// do is tried in `tests/daemon/` and `tests/notify/`.
-const OF_THE_DAEMON: &[&str] = &["alert", "breaker", "freeze", "http", "mode", "on-drift", "state", "sweep"];
+/// do is tried in `tests/daemon/` and `tests/notify/`. And the one that says who may write what (`tests/corpus/path-*`).
+const OF_THE_DAEMON: &[&str] = &["alert", "breaker", "freeze", "http", "mode", "on-drift", "path", "state", "sweep"];
 
 /// The keys that can be set, as `hub.archive.retention-days`: names of entries are left out.
 fn leaves(schema: &Value, path: &str, keys: &mut BTreeSet<String>) {
