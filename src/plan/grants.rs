@@ -109,13 +109,23 @@ fn wanted_grant(
 /// One that lets a single role of the account in counts as well: who of the account may, is for whoever wrote it.
 fn is_kept(diff: &Diff<'_>, bus: &BusId, policy: Option<&BusPolicy>, grantee: &Grantee) -> bool {
     let Some(policy) = policy.filter(|_| diff.desired.kept_grants.contains(bus)) else { return false };
-    policy.statements.iter().any(|statement| lets_in(statement, grantee))
+    // Ours do not count: one that goes with this plan would be taken for what makes the next one superfluous.
+    let prefix = statement_prefix(&diff.desired.owner);
+    let is_others = |statement: &Statement| !statement.sid.as_deref().is_some_and(|sid| sid.starts_with(&prefix));
+    policy.statements.iter().any(|statement| is_others(statement) && lets_in(statement, grantee))
 }
 
 /// Whether a statement lets `grantee` put events, or somebody in it.
 pub fn lets_in(statement: &Statement, grantee: &Grantee) -> bool {
     let StatementScope::Only(principals) = &statement.principals else { return false };
     let StatementScope::Only(actions) = &statement.actions else { return false };
+    // Of conditions only one is understood: who asks is of this organisation. Whatever else is asked may keep somebody out.
+    let understood = |(operator, keys): (&String, &BTreeMap<String, _>)| {
+        operator == "StringEquals" && keys.keys().all(|key| key.eq_ignore_ascii_case("aws:PrincipalOrgID"))
+    };
+    if !statement.conditions.iter().all(understood) {
+        return false;
+    }
     let members = statement.conditions.values().find_map(|keys| keys.get("aws:PrincipalOrgID"));
     let is_meant = |principal: &Principal| match (principal, grantee) {
         (Principal::Everyone, Grantee::Account(_)) => true,

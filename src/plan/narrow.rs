@@ -222,7 +222,7 @@ fn common_and_or(one: &Value, two: &Value) -> Option<Value> {
 
 /// Whether publishers of a route that stays are cut off: accounts that `before` takes the same sources from are none that
 /// `after` does, or `before` takes anybody's (a pattern that a rule kept of before). An audit follows the others: it is held where one of them is, or where an account came in place of another.
-fn cuts_publishers(
+pub(super) fn cuts_publishers(
     diff: &Diff<'_>,
     rule: &RuleId,
     before: &Pattern,
@@ -232,10 +232,10 @@ fn cuts_publishers(
 ) -> bool {
     let (old, new) = (texts(before, "account"), texts(after, "account"));
     let gone: BTreeSet<String> = old.difference(&new).cloned().collect();
-    let (old_sources, new_sources) = (texts(before, "source"), texts(after, "source"));
+    let old_sources = texts(before, "source");
     let by_aws = !old_sources.is_empty() && old_sources.iter().all(|source| source.starts_with("aws."));
     let was_open = old.is_empty();
-    if (gone.is_empty() && !was_open) || new.is_empty() || by_aws || old_sources.is_disjoint(&new_sources) {
+    if (gone.is_empty() && !was_open) || new.is_empty() || by_aws || !before.may_overlap(after) {
         return false;
     }
     let audit = asked.routes.iter().all(|id| matches!(id.consumer, Consumer::Audit(_)));

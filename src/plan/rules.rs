@@ -8,7 +8,7 @@ use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, is_our_target, is_same_stem, kept_text};
+use crate::model::mark::{Mark, OWNER_TAG, TEAM_TAG, is_our_target, is_same_stem, kept_text, target_prefix};
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::world::{LiveBus, LiveRule, LiveTarget};
@@ -172,6 +172,13 @@ fn put_targets(
     diff.make(Change { action, seen, cause, codes, held_by, detail }, asked);
 }
 
+/// Whether a live rule that bears no name of ours is tagged as another team's than the one that asks for it.
+fn is_of_another_team(rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule) -> bool {
+    let team = live.tags.as_ref().and_then(|tags| tags.get(TEAM_TAG));
+    let other = team.zip(wanted.team.as_ref()).is_some_and(|(live, wanted)| live != wanted.as_str());
+    !rule.name.starts_with("ww.") && live.mark(rule).is_some() && other
+}
+
 /// A live rule of ours (or one to be taken over) against what is wanted.
 fn compare(
     diff: &mut Diff<'_>,
@@ -182,10 +189,20 @@ fn compare(
     asked: &Asked,
     held_by: Option<Guard>,
 ) {
+    // A rule with a name of its own that is another team's: a file of that team may be the one that asks for it.
+    let held_by = held_by.or_else(|| is_of_another_team(rule, wanted, live).then_some(Guard::Adopt));
     let ours = mark_of(diff.desired, rule, &wanted.spec);
     let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
     let halfway = Halfway::of(rule, &wanted.spec, live, ours.digest);
     let on_the_way = halfway != Halfway::No;
+    let is_adopted = held_by == Some(Guard::Adopt);
+    let cuts = |before: &Pattern| narrow::cuts_publishers(diff, rule, before, &wanted.spec.pattern, Halfway::No, asked);
+    if is_adopted && live_pattern.is_some_and(|before| !wanted.spec.pattern.covers(before) && cuts(before)) {
+        let detail = "taking it over would cut off accounts that publish to it today: write its pattern as `keeps.pattern`, take it \
+             over, and take that line out afterwards";
+        diff.find(ResourceId::Rule(rule.clone()), FindingCode::Adopt, Outcome::Waiting, detail.to_owned(), asked);
+        return;
+    }
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
     let live_mark = live.mark(rule);
     let cause = match &live_mark {
@@ -377,6 +394,13 @@ impl Targets {
             specs.insert(id, spec);
         }
         if !specs.is_empty() {
+            // A target of before, by an Id that is none of ours, that would deliver elsewhere: it may be somebody else's, and nothing
+            // takes over before it goes.
+            let prefix = target_prefix(&diff.desired.owner);
+            let moves = |(id, live): (&String, &LiveTarget)| {
+                !id.starts_with(&prefix) && specs.get(id).is_some_and(|spec| spec.arn != live.spec.arn)
+            };
+            let held_by = held_by.or_else(|| seen.iter().any(moves).then_some(Guard::Adopt));
             let held_by = if room { held_by } else { Some(Guard::NoRoom) };
             let cause = if codes.is_empty() { Cause::Intent } else { Cause::Drift };
             put_targets(diff, rule, specs, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
@@ -426,13 +450,23 @@ fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, 
         .iter()
         .filter_map(|id| diff.desired.routes.get(id))
         .any(|route| route.hub_bus != rule.bus && is_same_stem(&route.rule.name, &rule.name));
+    // One that takes anybody's events, where what takes over is pinned to accounts: nobody but a person knows who publishes.
+    let live = diff.world.rule(rule).and_then(|live| live.pattern.as_ref()?.parsed.as_ref());
+    let is_wanted = diff.desired.rules.contains_key(rule);
+    let cuts = |wanted: &Wanted<RuleSpec>| {
+        let cut = |live| narrow::cuts_publishers(diff, rule, live, &wanted.spec.pattern, Halfway::No, asked);
+        live.is_some_and(cut)
+    };
+    let replaced =
+        asked.routes.iter().filter_map(|id| diff.desired.routes.get(id)).filter(|route| route.hub_bus == rule.bus);
+    let narrows = !is_wanted && replaced.filter_map(|route| diff.desired.rules.get(&route.rule)).any(cuts);
     let change = Change {
         action: Action::RemoveTargets { rule: rule.clone(), target_ids: surplus.keys().cloned().collect() },
         detail: surplus.values().map(|target| format!("no longer to {}", target.spec.arn)).collect(),
         seen: Seen::Targets { targets: surplus },
         cause: Cause::Intent,
         codes: BTreeSet::from([FindingCode::TargetSurplus]),
-        held_by: (to_hub || by_people && leaves_bus).then_some(Guard::PublishersMove),
+        held_by: (to_hub || narrows || by_people && leaves_bus).then_some(Guard::PublishersMove),
     };
     diff.take_away(change, asked);
 }

@@ -38,7 +38,7 @@ pub(super) fn check(topology: &Topology, index: &Index<'_>, settings: &Settings,
     forwards::check(&understood, index, sink);
     patterns::check(&understood, index, sink);
     let desired = expanded(&understood, settings);
-    keeps::check(&understood, &desired, index, sink);
+    keeps::check(&understood, index, sink);
     quotas::check(&understood, &desired, index, sink);
     expect::check_names(&understood, index, sink);
     true
