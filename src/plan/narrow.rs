@@ -221,7 +221,8 @@ fn common_and_or(one: &Value, two: &Value) -> Option<Value> {
 }
 
 /// Whether publishers of a route that stays are cut off: accounts that `before` takes the same sources from are none that
-/// `after` does, or `before` takes anybody's (a pattern that a rule kept of before). An audit follows the others: it is held where one of them is, or where an account came in place of another.
+/// `after` does, or `before` takes anybody's (a pattern that a rule kept of before). An audit follows the others: it is held where
+/// one of them is, or where an account came in place of another.
 pub(super) fn cuts_publishers(
     diff: &Diff<'_>,
     rule: &RuleId,

@@ -218,11 +218,6 @@ impl Git {
         self.bell.notify_all();
     }
 
-    /// What a forge proves itself with.
-    pub fn hook_secret(&self) -> Option<&Secret> {
-        self.settings.hook_secret.as_ref()
-    }
-
     /// Looks at the remote now and for ever, on a thread of its own: a remote that hangs holds nobody up. What is returned ends with the
     /// first look.
     ///
