@@ -1,6 +1,7 @@
 //! How much a sweep may take away and change without a person, counted from the simulated AWS and its log (promise 5).
 
 use crate::oracle::{STATEMENTS, is_ours, items};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::model::plan::PlanSettings;
 use wheelwright::sim::{LogEntry, SimulatedAws, SnapshotKind};
@@ -26,21 +27,30 @@ pub struct Bounds {
     parts: BTreeMap<Scope, usize>,
     /// Rules, statements and buses.
     things: BTreeMap<Scope, usize>,
+    /// What buses are set to, but for the sequence in their marks: writing a newer one changes nothing.
+    settings_of: BTreeMap<String, [String; 4]>,
 }
 
 impl Bounds {
     pub fn of(aws: &SimulatedAws, settings: &PlanSettings) -> Self {
-        let mut bounds = Self { settings: settings.clone(), parts: BTreeMap::new(), things: BTreeMap::new() };
+        let mut bounds = Self {
+            settings: settings.clone(),
+            parts: BTreeMap::new(),
+            things: BTreeMap::new(),
+            settings_of: BTreeMap::new(),
+        };
         let found = items(aws, |item| match item.kind {
             SnapshotKind::Rule | SnapshotKind::Bus => is_ours(item.value),
             SnapshotKind::Statement => item.name.starts_with(STATEMENTS),
             SnapshotKind::Target => item.name.starts_with(STATEMENTS),
             SnapshotKind::Archive | SnapshotKind::Queue => false,
         });
-        for path in found.keys() {
+        for (path, value) in &found {
             let parts: Vec<&str> = path.splitn(4, '/').collect();
             let scope = (parts[0].to_owned(), parts[1].to_owned());
-            if parts[2] != "bus" {
+            if parts[2] == "bus" {
+                bounds.settings_of.insert(path.clone(), bus_settings(value));
+            } else {
                 *bounds.parts.entry(scope.clone()).or_default() += 1;
             }
             if parts[2] != "target" {
@@ -49,6 +59,28 @@ impl Bounds {
         }
         bounds
     }
+
+    /// Whether this writes a newer sequence into a bus's mark, and nothing else.
+    fn is_stamp(&self, entry: &LogEntry) -> bool {
+        let name = entry.input["Name"].as_str().unwrap_or_default();
+        let path = format!("{}/{}/bus/{name}", entry.account, entry.region);
+        self.settings_of.get(&path) == Some(&bus_settings(&entry.input))
+    }
+}
+
+/// What a bus is set to, with its mark's sequence left out.
+fn bus_settings(value: &Value) -> [String; 4] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let description = text(&value["Description"]);
+    let (words, mark) = description.rsplit_once(" [ww1:").unwrap_or((&description, ""));
+    let mark: Vec<&str> = mark.split(':').collect();
+    let log = &value["LogConfig"];
+    [
+        format!("{words} {:?} {:?}", mark.first(), mark.get(2)),
+        text(&value["KmsKeyIdentifier"]),
+        text(&value["DeadLetterConfig"]["Arn"]),
+        format!("{} {}", log["Level"].as_str().unwrap_or("OFF"), log["IncludeDetail"].as_str().unwrap_or("NONE")),
+    ]
 }
 
 /// What a sweep did so far.
@@ -61,13 +93,14 @@ pub struct Count {
 }
 
 impl Count {
-    pub fn add(&mut self, entry: &LogEntry) {
+    pub fn add(&mut self, entry: &LogEntry, bounds: &Bounds) {
         let scope = (entry.account.clone(), entry.region.clone());
         let input = &entry.input;
         let len = |field: &str| input[field].as_array().map_or(0, Vec::len);
         match entry.operation.as_str() {
             "RemoveTargets" => *self.taken.entry(scope).or_default() += len("Ids"),
             "DeleteRule" | "RemovePermission" => *self.taken.entry(scope).or_default() += 1,
+            "UpdateEventBus" if bounds.is_stamp(entry) => {}
             "UpdateEventBus" | "UpdateArchive" => {
                 self.changed.entry(scope).or_default().insert(format!("{}{}", input["Name"], input["ArchiveName"]));
             }

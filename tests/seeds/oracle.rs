@@ -273,8 +273,8 @@ impl Oracle {
             }
             state.operator_writes += 1;
             state.judge(entry);
-            if let Some((_, count)) = &mut state.bounds {
-                count.add(entry);
+            if let Some((bounds, count)) = &mut state.bounds {
+                count.add(entry, bounds);
             }
             state.furnish(aws, entry);
         }

@@ -86,6 +86,8 @@ impl Routes {
         for lens in &mut self.lenses {
             lens.met = vec![false; self.obligations.len()];
             lens.ways = vec![Way::default(); self.probes.len()];
+            // Of probes that are no more.
+            lens.stale.clear();
         }
         self.ask_all(aws, outage);
         if self.doubted.is_some() {
