@@ -27,4 +27,5 @@ pub mod source;
 pub mod stage;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod watch;

@@ -17,7 +17,8 @@ const MODULES: &[(&str, u8, &[&str])] = &[
     ("config", 1, &["eventbridge", "model", "expand"]),
     ("expand", 1, &["eventbridge", "model"]),
     ("plan", 2, &["eventbridge", "model", "config", "expand"]),
-    ("report", 2, &["eventbridge", "model", "config", "expand", "plan"]),
+    ("report", 2, &["eventbridge", "model", "config", "expand", "plan", "trace"]),
+    ("trace", 2, &["eventbridge", "model", "expand", "plan"]),
     ("watch", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),
     // It proves what it writes: by the checker, and by a plan.
     ("import", 2, &["eventbridge", "model", "config", "expand", "plan", "report"]),

@@ -20,6 +20,7 @@ mod remote;
 mod retire;
 mod run;
 mod simulate;
+mod trace;
 
 use crate::model::plan::Guard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -100,6 +101,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
         format: GraphFormat,
     },
+    /// Say where an event would go: the routes that take it, and for each that does not, what keeps it. Needs no AWS, but with
+    /// --live also says where the accounts do something else than the topology asks for.
+    Trace(TraceArgs),
     /// See it all on a simulated AWS, without an account: plan, apply, an event, drift, mending; then the daemon, until Ctrl-C.
     Demo {
         /// Run to the end without pauses; exit 0 only if every edit was found and mended, and everything foreign left.
@@ -169,6 +173,40 @@ struct PlanArgs {
     /// Exit with 3 if the plan is not empty.
     #[arg(long)]
     expect_no_changes: bool,
+}
+
+#[derive(Debug, Args)]
+struct TraceArgs {
+    #[command(flatten)]
+    aws: AwsArgs,
+    /// The event, as JSON: as a target gets it (`source`, `detail-type`, `detail`), or an entry of PutEvents; `-` is standard
+    /// input.
+    #[arg(long, value_name = "FILE")]
+    event: PathBuf,
+    /// Who publishes it: a publication, or an account by its name in the roster or its id (then with --bus). Default: the
+    /// one publication with the event's source and detail-type.
+    #[arg(long, value_name = "TEAM.PUBLICATION|ACCOUNT")]
+    published_by: Option<String>,
+    /// The bus that it is put on, as the publisher gives it to PutEvents: an ARN or a name. Default: the publication's.
+    #[arg(long, value_name = "BUS")]
+    bus: Option<String>,
+    /// Look into the accounts too.
+    #[arg(long)]
+    live: bool,
+    /// Say for every route why it does not take the event.
+    #[arg(long)]
+    all: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    format: TraceFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TraceFormat {
+    /// For a terminal.
+    Text,
+    /// For programs.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -437,6 +475,7 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(&cli.config, screen, args).await,
         Command::Import(args) => import::run(&cli.config, screen, args).await,
         Command::Retire(args) => retire::run(&cli.config, screen, args).await,
+        Command::Trace(args) => trace::run(&cli.config, screen, args).await,
         Command::Demo { once } => demo::run(screen, *once).await,
         Command::Sim { listen, latency_ms } => simulate::run(&cli.config, screen, *listen, *latency_ms).await,
     }

@@ -17,7 +17,7 @@ pub mod policy;
 pub mod quota;
 
 pub use arn::{Arn, ArnError, DEFAULT_BUS, partition_of_region};
-pub use pattern::{Pattern, PatternError};
+pub use pattern::{FieldMismatch, Mismatch, Pattern, PatternError};
 pub use policy::{
     ArnOrAccount, BusPolicy, Conditions, Decision, Effect, PolicyError, Principal, PutEventsRequest, Scope,
     ServiceRequest, Statement,

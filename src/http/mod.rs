@@ -18,6 +18,7 @@ mod problem;
 mod reads;
 mod routes;
 mod serve;
+mod trace;
 mod view;
 mod why;
 
@@ -111,6 +112,7 @@ fn operations() -> Vec<(&'static str, &'static str, MethodRouter<Shared>)> {
         ("get", "/api/v1/routes", get(routes::routes)),
         ("get", "/api/v1/orders", get(reads::orders)),
         ("get", "/api/v1/why", get(why::why)),
+        ("post", trace::PATH, post(trace::traced)),
         ("post", "/api/v1/sweep", post(orders::sweep)),
         ("post", "/api/v1/pauses", post(orders::pause)),
         ("post", "/api/v1/resume", post(orders::resume)),

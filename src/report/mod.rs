@@ -8,6 +8,7 @@ pub mod graph;
 pub mod markdown;
 mod style;
 pub mod text;
+pub mod trace;
 
 pub use style::Style;
 

@@ -18,6 +18,7 @@ type Place = Vec<(usize, usize)>;
 /// A value with the place it lies in.
 struct Found<'a> {
     leaf: Leaf<'a>,
+    value: &'a Value,
     place: Arc<Place>,
 }
 
@@ -84,12 +85,17 @@ impl<'a> Values<'a> {
                         continue;
                     };
                     if wanted.contains(path.as_ref()) {
-                        values.entry(path).or_default().push(Found { leaf, place });
+                        values.entry(path).or_default().push(Found { leaf, value, place });
                     }
                 }
             }
         }
         Self(values)
+    }
+
+    /// What the event has at a path, wherever in its arrays.
+    pub(super) fn at(&self, path: &str) -> Vec<(Leaf<'a>, &'a Value)> {
+        self.0.get(path).into_iter().flatten().map(|found| (found.leaf, found.value)).collect()
     }
 
     /// Whether one choice of elements lets every field of the branch match.

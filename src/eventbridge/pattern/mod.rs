@@ -22,8 +22,11 @@ mod complexity;
 mod json;
 mod matcher;
 mod matching;
+mod mismatch;
 mod number;
 mod parse;
+
+pub use mismatch::{FieldMismatch, Mismatch};
 
 use matcher::Matcher;
 use serde_json::{Map, Value};
