@@ -73,26 +73,58 @@ fn section(out: &mut String, title: &str, routes: &[&TracedRoute], style: Style)
         return;
     }
     _ = writeln!(out, "\n{title} {}", count(routes.len(), "route"));
+    let mut by_reason: Vec<(String, Vec<&TracedRoute>)> = Vec::new();
     for route in routes {
-        let sign = match stands(route) {
-            Verdict::Taken => style.good("+"),
-            Verdict::Missed { .. } => style.bad("-"),
-            Verdict::Unknown { .. } => style.warn("?"),
-        };
-        _ = writeln!(out, "  {sign} {}", route.route);
-        match stands(route) {
-            Verdict::Taken => _ = writeln!(out, "      to {}", route.destination_arn),
-            missed => _ = writeln!(out, "      {missed}"),
+        let reason = reason(route);
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, same)) => same.push(route),
+            None => by_reason.push((reason, vec![route])),
         }
-        if route.differs() {
-            let asked = match &route.wanted {
-                Verdict::Taken => "it is to be taken".to_owned(),
-                missed => format!("it is not to be taken: {missed}"),
-            };
-            _ = writeln!(out, "      {}", style.warn(&format!("otherwise than asked for: {asked}")));
-        }
-        _ = writeln!(out, "      {}", style.dim(&format!("{} {}", route.origin, route.origin.entry)));
     }
+    for (reason, routes) in &by_reason {
+        // What keeps many routes from it, a policy say, is said once.
+        let is_common = routes.len() >= SAME_REASON_MIN;
+        if is_common {
+            _ = writeln!(out, "  {reason}:");
+        }
+        for route in routes {
+            one_route(out, route, is_common, style);
+        }
+    }
+}
+
+/// Routes that share a reason from which on it is said once.
+const SAME_REASON_MIN: usize = 3;
+
+/// What becomes of the event on a route, and what should.
+fn reason(route: &TracedRoute) -> String {
+    let stands = match stands(route) {
+        Verdict::Taken => format!("to {}", route.destination_arn),
+        missed => missed.to_string(),
+    };
+    match &route.wanted {
+        _ if !route.differs() => stands,
+        Verdict::Taken => format!("{stands} (otherwise than asked for: it is to be taken)"),
+        missed => format!("{stands} (otherwise than asked for: {missed})"),
+    }
+}
+
+fn one_route(out: &mut String, route: &TracedRoute, is_told: bool, style: Style) {
+    let sign = match stands(route) {
+        Verdict::Taken => style.good("+"),
+        Verdict::Missed { .. } => style.bad("-"),
+        Verdict::Unknown { .. } => style.warn("?"),
+    };
+    let from = style.dim(&format!("{} {}", route.origin, route.origin.entry));
+    if is_told {
+        _ = writeln!(out, "  {sign} {} ({from})", route.route);
+        return;
+    }
+    _ = writeln!(out, "  {sign} {}", route.route);
+    let reason = reason(route);
+    let reason = if route.differs() { style.warn(&reason) } else { reason };
+    _ = writeln!(out, "      {reason}");
+    _ = writeln!(out, "      {from}");
 }
 
 fn others(out: &mut String, trace: &Trace, style: Style) {

@@ -108,7 +108,8 @@ impl Landscape<'_> {
         journey.arrived.push(id.clone());
         let Bus::There(live) = self.bus(id) else { return };
         for (name, rule) in &live.rules {
-            if !matches(rule, &journey.event) {
+            // Rules that an AWS service made are its own business: an archive's, say.
+            if rule.managed_by.is_some() || !matches(rule, &journey.event) {
                 continue;
             }
             let rule_id = RuleId { bus: id.clone(), name: name.clone() };

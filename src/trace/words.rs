@@ -8,6 +8,8 @@ impl fmt::Display for Verdict {
         match self {
             Self::Taken => f.write_str("taken"),
             Self::Missed { at, why: Why::PutElsewhere } => write!(f, "the event does not come to {at}"),
+            // It names the bus itself.
+            Self::Missed { why: why @ Why::NotPut(_), .. } => write!(f, "{why}"),
             Self::Missed { at, why } => write!(f, "{at}: {why}"),
             Self::Unknown { at, why } => write!(f, "not known at {at}: {why}"),
         }

@@ -1,6 +1,7 @@
 //! What is answered, as people read it, and what is obeyed.
 
 use crate::served::serve;
+use crate::wire::raw;
 use serde_json::{Value, json};
 
 /// What differs from run to run.
@@ -171,5 +172,36 @@ async fn a_daemon_that_has_ended_is_not_alive_and_obeys_nobody() {
     assert_eq!(dead, "503 not-alive: the daemon's task has ended; start the program again");
     let order = served.post("/api/v1/sweep", &json!({})).await.problem();
     assert_eq!(order, "409 refused: the daemon is ending");
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trace_says_where_an_event_goes_and_where_the_accounts_differ() {
+    let event = json!({"source": "com.acme.payments", "detail-type": "PaymentSettled",
+                       "detail": {"amount": 20_000, "currency": "EUR"}});
+    let question = json!({"event": event});
+    let large = |trace: &Value| {
+        let routes = trace["routes"].as_array().unwrap();
+        routes.iter().find(|route| route["route"] == "payments.settlements -> ledger.large").unwrap().clone()
+    };
+    let served = serve("[on-drift]\nrule-disabled = \"hold\"\n", None).await;
+    served.in_step().await;
+    let in_step = served.post("/api/v1/trace", &question).await.json();
+    assert_eq!(large(&in_step)["live"]["is"], "taken");
+    assert_eq!(in_step["publication"], "payments.settlements");
+    served.by_hand(&served.rule("ledger.large"), "DisableRule");
+    served.another_sweep().await;
+    let drifted = served.post("/api/v1/trace", &question).await.json();
+    assert_eq!(large(&drifted)["live"]["why"], "the rule is disabled");
+    assert_eq!(large(&drifted)["wanted"]["is"], "taken");
+    assert_eq!(large(&drifted)["differs"], true);
+    let text = served.post("/api/v1/trace", &json!({"event": event, "published-by": "nobody"})).await.problem();
+    assert!(text.starts_with("400 bad-body: `nobody` is neither a publication"), "{text}");
+    // A question changes nothing, so on this machine it needs no token; elsewhere everything does (refusals.rs).
+    let body = question.to_string();
+    let head =
+        "POST /api/v1/trace HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n";
+    let asked = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    assert_eq!(raw(served.address, asked.as_bytes()).await.unwrap().status, 200);
     served.end().await;
 }

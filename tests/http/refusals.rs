@@ -166,6 +166,13 @@ async fn who_is_not_on_this_machine_needs_the_token() {
         let wrong = raw(served.address, ask(path, "Authorization: Bearer wrong\r\n").as_bytes()).await.unwrap();
         assert_eq!(wrong.status, 401, "{path}");
     }
+    let question =
+        "POST /api/v1/trace HTTP/1.1\r\nHost: wheelwright.internal\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        raw(served.address, question.as_bytes()).await.unwrap().status,
+        401,
+        "questions are answered here with the token"
+    );
     let unknown = raw(served.address, ask("/nothing", "").as_bytes()).await.unwrap();
     assert_eq!(unknown.status, 401, "what there is, is not told either");
     let right = ask("/api/v1/status", &format!("Authorization: Bearer {TOKEN}\r\n"));
