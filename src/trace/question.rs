@@ -225,7 +225,7 @@ fn puts_of(
                     account: bus.scope.account,
                     bus,
                     by_aws: false,
-                }))
+                }));
             }
         }
     }

@@ -19,6 +19,7 @@ const EVENTS_OF_A_WORLD: usize = 60;
 /// Misses of a world whose reasons are tried out.
 const TRIED: usize = 3;
 
+#[allow(clippy::disallowed_methods)] // How many to trace comes from the environment.
 fn wanted() -> usize {
     std::env::var("WHEELWRIGHT_TRACES").ok().and_then(|text| text.parse().ok()).unwrap_or(EVENTS)
 }

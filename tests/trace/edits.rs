@@ -45,9 +45,12 @@ fn by_hand(aws: &mut SimulatedAws, item: &Item, operation: &str, input: &Value) 
     call(aws, &item.account, &item.region, operation, input)
 }
 
+/// An edit; whether AWS took it.
+type HandEdit = fn(&mut Rng, &mut SimulatedAws) -> bool;
+
 /// Some edits; the names of those that AWS took.
 pub(crate) fn some(rng: &mut Rng, aws: &mut SimulatedAws) -> Vec<&'static str> {
-    let edits: [(&str, fn(&mut Rng, &mut SimulatedAws) -> bool); 13] = [
+    let edits: [(&str, HandEdit); 13] = [
         ("rule disabled", |rng, aws| {
             on_rule(rng, aws, |aws, rule| {
                 let input = json!({"Name": rule.rule, "EventBusName": rule.bus});
@@ -56,18 +59,22 @@ pub(crate) fn some(rng: &mut Rng, aws: &mut SimulatedAws) -> Vec<&'static str> {
         }),
         ("other pattern", |rng, aws| {
             on_rule(rng, aws, |aws, rule| {
-                put_rule(aws, rule, json!({"source": ["com.example.edited"], "detail": {"amount": [{"exists": true}]}}))
+                put_rule(
+                    aws,
+                    rule,
+                    &json!({"source": ["com.example.edited"], "detail": {"amount": [{"exists": true}]}}),
+                )
             })
         }),
         ("narrower pattern", |rng, aws| {
             on_rule(rng, aws, |aws, rule| {
                 let mut pattern = pattern(rule);
                 pattern["detail"]["amount"] = json!([{"numeric": ["<", 6]}]);
-                put_rule(aws, rule, pattern)
+                put_rule(aws, rule, &pattern)
             })
         }),
         ("wider pattern", |rng, aws| {
-            on_rule(rng, aws, |aws, rule| put_rule(aws, rule, json!({"source": [{"prefix": ""}]})))
+            on_rule(rng, aws, |aws, rule| put_rule(aws, rule, &json!({"source": [{"prefix": ""}]})))
         }),
         ("targets removed", |rng, aws| on_rule(rng, aws, remove_targets)),
         ("rule deleted", |rng, aws| {
@@ -80,7 +87,7 @@ pub(crate) fn some(rng: &mut Rng, aws: &mut SimulatedAws) -> Vec<&'static str> {
             on_target(rng, aws, |_, aws, target| {
                 let queue = format!("arn:aws:sqs:{}:{}:somebodys-own", target.region, target.account);
                 create_queue(aws, &queue);
-                put_target(aws, target, json!({"Id": target.name, "Arn": queue}))
+                put_target(aws, target, &json!({"Id": target.name, "Arn": queue}))
             })
         }),
         ("target to another bus", |rng, aws| {
@@ -88,7 +95,7 @@ pub(crate) fn some(rng: &mut Rng, aws: &mut SimulatedAws) -> Vec<&'static str> {
                 let buses = items(aws, SnapshotKind::Bus);
                 let bus = rng.pick(&buses).clone();
                 let arn = Arn::bus(&bus.region, &bus.account, &bus.name).to_string();
-                put_target(aws, target, json!({"Id": target.name, "Arn": arn, "RoleArn": target.value["RoleArn"]}))
+                put_target(aws, target, &json!({"Id": target.name, "Arn": arn, "RoleArn": target.value["RoleArn"]}))
             })
         }),
         ("statement removed", |rng, aws| {
@@ -122,14 +129,14 @@ pub(crate) fn some(rng: &mut Rng, aws: &mut SimulatedAws) -> Vec<&'static str> {
             let queue = format!("arn:aws:sqs:{}:{}:people-tap", bus.region, bus.account);
             create_queue(aws, &queue);
             let rule = Item { rule: "people-tap".to_owned(), bus: bus.name.clone(), ..bus };
-            put_rule(aws, &rule, json!({"source": [{"prefix": "com."}]}))
-                && put_target(aws, &rule, json!({"Id": "tap", "Arn": queue}))
+            put_rule(aws, &rule, &json!({"source": [{"prefix": "com."}]}))
+                && put_target(aws, &rule, &json!({"Id": "tap", "Arn": queue}))
         }),
         ("target on our rule", |rng, aws| {
             on_rule(rng, aws, |aws, rule| {
                 let queue = format!("arn:aws:sqs:{}:{}:people-tap", rule.region, rule.account);
                 create_queue(aws, &queue);
-                put_target(aws, rule, json!({"Id": "tap", "Arn": queue}))
+                put_target(aws, rule, &json!({"Id": "tap", "Arn": queue}))
             })
         }),
         ("bus deleted", |rng, aws| {
@@ -180,7 +187,7 @@ pub(crate) fn pattern(rule: &Item) -> Value {
 }
 
 /// The rule with another pattern, and everything else as it is.
-pub(crate) fn put_rule(aws: &mut SimulatedAws, rule: &Item, pattern: Value) -> bool {
+pub(crate) fn put_rule(aws: &mut SimulatedAws, rule: &Item, pattern: &Value) -> bool {
     let input = json!({
         "Name": rule.rule, "EventBusName": rule.bus, "EventPattern": pattern.to_string(),
         "State": rule.value["State"].as_str().unwrap_or("ENABLED"),
@@ -189,7 +196,7 @@ pub(crate) fn put_rule(aws: &mut SimulatedAws, rule: &Item, pattern: Value) -> b
     by_hand(aws, rule, "PutRule", &input)
 }
 
-pub(crate) fn put_target(aws: &mut SimulatedAws, rule: &Item, target: Value) -> bool {
+pub(crate) fn put_target(aws: &mut SimulatedAws, rule: &Item, target: &Value) -> bool {
     by_hand(aws, rule, "PutTargets", &json!({"Rule": rule.rule, "EventBusName": rule.bus, "Targets": [target]}))
 }
 

@@ -167,7 +167,7 @@ impl Mend {
                 if pattern == json!({}) {
                     pattern = json!({"source": [{"exists": true}]});
                 }
-                edits::put_rule(aws, &live, pattern)
+                edits::put_rule(aws, &live, &pattern)
             }
             Why::PutElsewhere | Why::NoPattern | Why::Pattern(Mismatch::Apart(_)) => false,
         }
@@ -193,7 +193,7 @@ impl Mend {
                 name: rule.name.clone(),
                 value: json!({"State": "ENABLED"}),
             };
-            return edits::put_rule(aws, &live, spec.pattern.to_value());
+            return edits::put_rule(aws, &live, &spec.pattern.to_value());
         }
         let Some(live) = live_rule(aws, rule) else { return false };
         let is_hubs = *rule == desired.routes[route].rule;
@@ -202,7 +202,7 @@ impl Mend {
             if let Some(role) = &target.role_arn {
                 input["RoleArn"] = json!(role);
             }
-            edits::put_target(aws, &live, input)
+            edits::put_target(aws, &live, &input)
         })
     }
 
@@ -231,7 +231,7 @@ impl Mend {
                     let Some(live) = live_rule(aws, rule) else { return false };
                     let targets = &desired.rules[rule].spec.targets;
                     targets.iter().all(|(id, target)| {
-                        edits::put_target(aws, &live, json!({"Id": id, "Arn": target.arn, "RoleArn": target.role_arn}))
+                        edits::put_target(aws, &live, &json!({"Id": id, "Arn": target.arn, "RoleArn": target.role_arn}))
                     })
                 }
             }

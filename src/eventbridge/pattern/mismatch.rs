@@ -92,8 +92,9 @@ fn in_the_way(branch: &Branch, values: &matching::Values<'_>) -> Vec<FieldMismat
     let mut fields = Vec::new();
     for (path, matchers) in branch {
         let found = values.at(path);
-        let matches = found.iter().any(|(leaf, _)| matchers.iter().any(|one| one.matches(*leaf)));
-        if !matches && !(found.is_empty() && matchers.contains(&Matcher::Absent)) {
+        let is_absent = found.is_empty() && matchers.contains(&Matcher::Absent);
+        let matches = is_absent || found.iter().any(|(leaf, _)| matchers.iter().any(|one| one.matches(*leaf)));
+        if !matches {
             fields.push(FieldMismatch {
                 path: path.to_string(),
                 wanted: Value::Array(matchers.iter().map(Matcher::to_value).collect()),
