@@ -41,14 +41,15 @@ pub fn text(trace: &Trace, names: &AccountNames, style: Style, all: bool) -> Str
 
 /// Whether a reader of this trace will ask about the route: it takes this publication, or (where the event is none's) nothing but a
 /// condition on what is in the event keeps it.
-fn concerns(route: &TracedRoute, trace: &Trace) -> bool {
+pub fn concerns(route: &TracedRoute, trace: &Trace) -> bool {
     match &trace.publication {
         Some(publication) => route.is_of(publication),
         None => route.wanted.is_near(),
     }
 }
 
-fn heading(trace: &Trace, names: &AccountNames) -> String {
+/// The event, and who puts it where.
+pub fn heading(trace: &Trace, names: &AccountNames) -> String {
     let text = |field: &str| trace.event.get(field).and_then(Value::as_str).unwrap_or_default();
     let event = format!("{} \"{}\"", text("source"), text("detail-type"));
     let of = trace.publication.as_ref().map(|publication| format!(" ({publication})")).unwrap_or_default();
@@ -97,7 +98,7 @@ fn section(out: &mut String, title: &str, routes: &[&TracedRoute], style: Style)
 const SAME_REASON_MIN: usize = 3;
 
 /// What becomes of the event on a route, and what should.
-fn reason(route: &TracedRoute) -> String {
+pub fn reason(route: &TracedRoute) -> String {
     let stands = match stands(route) {
         Verdict::Taken => format!("to {}", route.destination_arn),
         missed => missed.to_string(),
@@ -177,7 +178,7 @@ fn do_(routes: usize) -> String {
 }
 
 /// How a route stands: by what is there, if that was looked at.
-fn stands(route: &TracedRoute) -> &Verdict {
+pub fn stands(route: &TracedRoute) -> &Verdict {
     route.live.as_ref().unwrap_or(&route.wanted)
 }
 
@@ -208,8 +209,8 @@ pub fn json(trace: &Trace) -> Value {
 
 fn verdict(verdict: &Verdict) -> Value {
     match verdict {
-        Verdict::Taken => json!({"is": "taken", "at": null, "why": null}),
-        Verdict::Missed { at, why } => json!({"is": "missed", "at": at.to_string(), "why": why.to_string()}),
-        Verdict::Unknown { at, why } => json!({"is": "unknown", "at": at.to_string(), "why": why}),
+        Verdict::Taken => json!({"is": verdict.word(), "at": null, "why": null}),
+        Verdict::Missed { at, why } => json!({"is": verdict.word(), "at": at.to_string(), "why": why.to_string()}),
+        Verdict::Unknown { at, why } => json!({"is": verdict.word(), "at": at.to_string(), "why": why}),
     }
 }

@@ -36,6 +36,15 @@ impl Verdict {
         matches!(self, Self::Taken)
     }
 
+    /// It in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Missed { .. } => "missed",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
     /// Whether the event comes to the route's rules and nothing of who sends it and what it is called keeps it from them: then
     /// somebody who wonders may mean this route.
     pub fn is_near(&self) -> bool {
