@@ -484,3 +484,64 @@ fn arrived(aws: &mut SimulatedAws) -> BTreeMap<(&'static str, String), usize> {
     }
     arrived
 }
+
+/// Who may write one team's path writes there whatever they like.
+#[tokio::test(start_paused = true)]
+async fn what_one_team_writes_in_its_path_takes_nothing_away_and_changes_nothing_of_another() {
+    let reach = "\n[path.\"topology\"]\nplatform = true\n\n[path.\"topology/teams\"]\nteams = [\"*\"]\naccounts = [\"*\"]\nsources = [\"*\"]\n\n\
+                 [path.\"topology/teams/ledger.toml\"]\nteams = [\"ledger\"]\naccounts = [\"ledger-*\"]\nsources = [\"com.acme.ledger\"]\n\n\
+                 [path.\"topology/teams/ledger\"]\nteams = [\"ledger\"]\naccounts = [\"ledger-*\"]\nsources = [\"com.acme.ledger\"]\n";
+    let base = Example::worked().with("wheelwright.toml", reach);
+    let bench = Bench::by_call(&base, base.stage());
+    bench.assert_in_step(&bench.sweep().await);
+    let (own, more) = ("topology/teams/ledger.toml", "topology/teams/ledger/more.toml");
+    let (ledger, payments) = (base.texts[own].clone(), base.texts["topology/teams/payments.toml"].clone());
+    let named = |name: &str| ledger.replace("name = \"ledger\"", &format!("name = \"{name}\""));
+    let hub = "\n[hub.us]\naccount = \"ledger-prod\"\nregion = \"us-east-1\"\nbus = \"org-events\"\n";
+    let second = |rest: &str| format!("[team]\nname = \"ledger\"\n{rest}");
+    let attacks: Vec<(&str, &str, String)> = vec![
+        ("another team's name", own, named("payments")),
+        ("a name that nobody has", own, named("nobody")),
+        ("another team's file", own, payments.clone()),
+        ("the same beside its own", "topology/teams/ledger/a.toml", payments),
+        ("a hub", own, format!("{ledger}{hub}")),
+        ("a hub beside its own", more, hub.into()),
+        ("everybody's tags", more, "[organization]\ntags = { mine = \"yes\" }\n".into()),
+        ("an account", more, "[account]\npayments-prod = { id = \"333333333333\" }\n".into()),
+        ("another's source", own, ledger.replace("\"com.acme.ledger\"", "\"com.acme.payments\"")),
+        (
+            "another's bus",
+            own,
+            ledger.replace(
+                "account = \"ledger-prod\"\nbus = \"ledger\"",
+                "account = \"payments-prod\"\nbus = \"payments\"",
+            ),
+        ),
+        (
+            "a stop of another's",
+            more,
+            "[stop.x]\nsubscription = \"fraud.settled\"\nuntil = 2100-01-01T00:00:00Z\nreason = \"x\"\n".into(),
+        ),
+        ("another's rule", more, "[[moved]]\nfrom = \"fraud.settled\"\nto = \"ledger.settlements\"\n".into()),
+        ("a second file", more, second("contact = \"#x\"\n")),
+        ("a second file of another", more, second("contact = \"#x\"\n").replace("ledger", "payments")),
+        ("half a line", own, format!("{}\n[spoke", named("payments"))),
+        ("a quote", own, named("payments").replacen("contact = \"", "contact = \"\"", 1)),
+        ("a hub in what is no TOML", own, format!("[hub.us\n{}", named("payments"))),
+        ("no TOML", own, "{\"team\": \"payments\"}".into()),
+        ("nothing", own, String::new()),
+        ("nothing beside its own", more, String::new()),
+    ];
+    for (what, path, text) in attacks {
+        let mut texts = base.texts.clone();
+        texts.insert(path.to_owned(), text);
+        let after = Example::of(texts, base.desired.revision.sequence + 1);
+        let kept: Vec<&str> = after.topology.kept.teams.keys().map(TeamName::as_str).collect();
+        assert_eq!((kept, &after.topology.kept.unknown), (vec!["ledger"], &None), "{what}");
+        let sound = after.topology.kept.sound.len();
+        assert_eq!(sound + 1, base.topology.teams.len(), "{what}");
+        let bench = Bench::by_call(&after, bench.aws().clone());
+        let (_, plan) = bench.plan().await;
+        assert!(plan.steps.is_empty(), "{what}: {}", bench.shown(&plan));
+    }
+}

@@ -288,6 +288,12 @@ impl Sink {
         self.found.borrow_mut().push(diagnostic);
     }
 
+    /// Adds what another collected.
+    pub(super) fn absorb(&self, other: Self) {
+        self.found.borrow_mut().extend(other.found.into_inner());
+        self.not_understood.borrow_mut().extend(other.not_understood.into_inner());
+    }
+
     /// Whether there is an error among them.
     pub(super) fn has_errors(&self) -> bool {
         self.errors() > 0

@@ -81,7 +81,7 @@ wrong:  [freeze.weekend]
 right:  [freeze.weekend]
         from = \"0 18 * * FRI\"";
 
-    OutOfReach => "Where wheelwright.toml has a `[path.\"…\"]`, it says for each file or folder of the topology which teams, accounts and sources it may name, and with `platform = true` that it may declare accounts, hubs and the organisation. The nearest entry counts. So a team whose people may merge changes to their own file cannot take another team's account for their spoke, or publish as another team.
+    OutOfReach => "Where wheelwright.toml has a `[path.\"…\"]`, it says for each file or folder of the topology which teams, accounts and sources it may name, and with `platform = true` that it may declare accounts, hubs and the organisation. The nearest entry counts. So a team whose people may merge changes to their own file cannot take another team's account for their spoke, or publish as another team. A file that reaches further is left out as a whole: the team that its path is for keeps its routes as they are, and whoever it speaks for goes on by their own file.
 
 wrong:  # topology/teams/ledger.toml
         [publish.fakes]

@@ -63,7 +63,8 @@ impl<'r> Index<'r> {
     pub(super) fn team_of(&self, path: &str) -> Option<&'r str> {
         match self.raw.owners.get(path)? {
             FileOwner::Team(name) => Some(name),
-            FileOwner::SomeTeam | FileOwner::Platform => None,
+            FileOwner::ByPath(teams) if teams.len() == 1 => teams.first().map(TeamName::as_str),
+            FileOwner::ByPath(_) | FileOwner::SomeTeam | FileOwner::Platform => None,
         }
     }
 

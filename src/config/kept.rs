@@ -28,7 +28,12 @@ pub(super) fn sound_part(topology: &Topology, index: &Index<'_>, diagnostics: &[
                     let team: TeamName = name.parse().ok()?;
                     kept.teams.entry(team).or_insert_with(told);
                 }
-                Some(FileOwner::SomeTeam) => _ = kept.unknown.get_or_insert_with(told),
+                Some(FileOwner::ByPath(teams)) if !teams.is_empty() => {
+                    for team in teams {
+                        kept.teams.entry(team.clone()).or_insert_with(told);
+                    }
+                }
+                Some(FileOwner::SomeTeam | FileOwner::ByPath(_)) => _ = kept.unknown.get_or_insert_with(told),
                 Some(FileOwner::Platform) | None => return None,
             }
         }

@@ -1,5 +1,6 @@
 //! Files to raw shapes: one document of many files, each table read key by key.
 
+use super::check::Reach;
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::fields::{Context, Fields};
 use super::keeps;
@@ -14,7 +15,7 @@ use super::source::{Lines, SourceFile, SourceFiles, Written};
 use super::syntax;
 use super::values;
 use crate::eventbridge::quota;
-use crate::model::ids::IdError;
+use crate::model::ids::{IdError, TeamName};
 use crate::model::settings::Settings;
 use crate::model::source::GitSettings;
 use crate::model::topology::{Access, HubGrant};
@@ -81,25 +82,35 @@ pub(super) fn source(file: &SourceFile, sink: &Sink) -> Option<GitSettings> {
     settings
 }
 
-/// What the topology files say.
-pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
+/// What the topology files say, each as far as `[path]` of the `settings` lets it.
+pub(super) fn topology(files: &SourceFiles, settings: &Settings, sink: &Sink) -> RawTopology {
+    // Each by itself: what a file may not say must not come near what the others do.
+    let read: Vec<(&SourceFile, RawTopology, Sink)> = files.topology().map(read_alone).collect();
+    let reach = Reach::of(&settings.paths, read.iter().map(|(file, raw, _)| (*file, raw)));
     let mut raw = RawTopology::default();
     let mut texts: BTreeMap<&str, &SourceFile> = BTreeMap::new();
-    for file in files.topology() {
-        let first = *texts.entry(&*file.text).or_insert(file);
-        let is_bare = file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-        if first.path != file.path && !is_bare {
-            copied(file, first, sink, &mut raw);
+    let mut hidden: BTreeSet<TeamName> = BTreeSet::new();
+    for (file, mut said, told) in read {
+        let Some(left_out) = reach.judge(file, &mut said, &told) else {
+            let first = *texts.entry(&*file.text).or_insert(file);
+            let is_bare = file.text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+            if first.path != file.path && !is_bare {
+                copied(file, first, sink, &mut raw);
+            } else {
+                raw.absorb(said);
+                sink.absorb(told);
+            }
             continue;
+        };
+        // What others refer to may be in it.
+        raw.teams_have_holes = true;
+        if let FileOwner::ByPath(teams) = &left_out {
+            hidden.extend(teams.clone());
         }
-        parse(file, sink, |context, table, is_whole| {
-            let is_teams = owner::is_in_teams_folder(&file.path);
-            let is_empty = is_whole && table.get_ref().is_empty();
-            let is_whole = is_whole && !(is_empty && syntax::report_empty(file, context.lines, is_teams, sink));
-            let tables = whole_file(context, table, "", FILE_KEYS);
-            read_file(&tables, file, is_whole, &mut raw);
-        });
+        raw.owners.insert(file.path.clone(), left_out);
+        sink.absorb(told);
     }
+    hide(&hidden, &mut raw);
     let mut names = BTreeSet::new();
     let twice: BTreeSet<String> =
         raw.teams.iter().filter(|team| !names.insert(&team.text)).map(|team| team.text.clone()).collect();
@@ -109,6 +120,26 @@ pub(super) fn topology(files: &SourceFiles, sink: &Sink) -> RawTopology {
         team.body = team.body.take().map(|body| RawTeam { has_holes: true, ..body });
     }
     raw
+}
+
+/// Notes that not all of these teams say is known, so that nobody is told that something of theirs is missing.
+fn hide(teams: &BTreeSet<TeamName>, raw: &mut RawTopology) {
+    for team in raw.teams.iter_mut().filter(|entry| entry.name.as_ref().is_some_and(|name| teams.contains(name))) {
+        team.body = team.body.take().map(|body| RawTeam { has_holes: true, ..body });
+    }
+}
+
+/// What one file says, and what is wrong with it by itself.
+fn read_alone(file: &SourceFile) -> (&SourceFile, RawTopology, Sink) {
+    let (mut raw, sink) = (RawTopology::default(), Sink::default());
+    parse(file, &sink, |context, table, is_whole| {
+        let is_teams = owner::is_in_teams_folder(&file.path);
+        let is_empty = is_whole && table.get_ref().is_empty();
+        let is_whole = is_whole && !(is_empty && syntax::report_empty(file, context.lines, is_teams, &sink));
+        let tables = whole_file(context, table, "", FILE_KEYS);
+        read_file(&tables, file, is_whole, &mut raw);
+    });
+    (file, raw, sink)
 }
 
 /// Reports a file that says what another says, to the letter: a folder that was copied into the topology, a spare copy.

@@ -105,10 +105,9 @@ pub fn load_settings(files: &SourceFiles) -> (Settings, Vec<Diagnostic>) {
 pub fn load(files: &SourceFiles) -> Loaded {
     let sink = diagnostic::Sink::default();
     let (settings, names_used) = load::settings(files, &sink);
-    let raw = load::topology(files, &sink);
+    let raw = load::topology(files, &settings, &sink);
     let index = index::Index::new(&raw, &sink);
     settings_daemon::check_names(&names_used, &index, &sink);
-    check::reach(&raw, files, &settings, &sink);
     let topology = lower::lower(&index, &sink);
     releases::check(&names_used, &topology, &settings, &sink);
     let told = || sink.sorted(|path| index.team_of(path));

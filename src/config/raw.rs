@@ -11,7 +11,7 @@ use crate::model::ids::{
 use crate::model::resource::BusLog;
 use crate::model::topology::{Access, HubGrant, Replays, Retry, Tags, Via};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An entry of some table of names: `[hub.prod]`.
@@ -65,6 +65,43 @@ pub(super) enum FileOwner {
     Team(String),
     /// A team's, and it does not say which.
     SomeTeam,
+    /// These teams', by what `[path]` of the settings says of where it is: it says something else, or nothing that could be read.
+    /// None of them: nobody knows whose.
+    ByPath(BTreeSet<TeamName>),
+}
+
+impl RawTopology {
+    /// Takes in what another file says.
+    pub(super) fn absorb(&mut self, file: Self) {
+        // Taken apart without `..`, so that a new field cannot be forgotten here.
+        let Self {
+            platform_has_holes,
+            teams_have_holes,
+            organizations,
+            has_broken_organization,
+            accounts,
+            hubs,
+            teams,
+            stops,
+            moved,
+            tags,
+            tags_place,
+            owners,
+        } = file;
+        if tags_place.is_some() {
+            (self.tags, self.tags_place) = (tags, tags_place);
+        }
+        self.platform_has_holes |= platform_has_holes;
+        self.teams_have_holes |= teams_have_holes;
+        self.organizations.extend(organizations);
+        self.has_broken_organization |= has_broken_organization;
+        self.accounts.extend(accounts);
+        self.hubs.extend(hubs);
+        self.teams.extend(teams);
+        self.stops.extend(stops);
+        self.moved.extend(moved);
+        self.owners.extend(owners);
+    }
 }
 
 /// `[stop.name]`.

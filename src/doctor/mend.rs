@@ -5,6 +5,7 @@ use super::{Needs, Patient};
 use crate::call::CallKind;
 use crate::eventbridge::Arn;
 use crate::model::ids::Region;
+use crate::model::resource::RuleId;
 use crate::model::settings::{DeliverySettings, OperatorSettings, Settings};
 use serde_json::json;
 
@@ -172,19 +173,27 @@ pub(super) fn dead_letters_fifo(patient: Patient<'_>, needs: &Needs) -> Vec<Stri
     ]
 }
 
-/// The statement that would do: for our rules alone.
+/// The statement that would do: for our rules alone, those that keep names of their own among them.
 pub(super) fn dead_letters_policy(needs: &Needs) -> Vec<String> {
     let region = &needs.scope.region;
     let account = needs.scope.account;
     let rules = |name: &str| Arn::rule(region.as_str(), &account.to_string(), "default", name).to_string();
+    let kept: Vec<String> =
+        needs.dead_letters_of.iter().filter(|rule| !rule.name.starts_with("ww.")).map(RuleId::arn).collect();
+    let sources: Vec<String> = [rules("*/ww.*"), rules("ww.*")].into_iter().chain(kept.clone()).collect();
     let statement = json!({
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": needs.dead_letter_queue,
-        "Condition": {"ArnLike": {"aws:SourceArn": [rules("*/ww.*"), rules("ww.*")]}},
+        "Condition": {"ArnLike": {"aws:SourceArn": sources}},
     });
-    vec!["give the queue's policy this statement, as the per-Region template does:".into(), statement.to_string()]
+    let mut words =
+        vec!["give the queue's policy this statement, as the per-Region template does:".into(), statement.to_string()];
+    if !kept.is_empty() {
+        words.push(format!("in that template, rules that keep their names are `AdoptedRuleArns={}`", kept.join(",")));
+    }
+    words
 }
 
 pub(super) fn dead_letters_key() -> Vec<String> {

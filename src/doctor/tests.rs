@@ -336,3 +336,26 @@ fn each_kind_of_destination_is_told_what_its_policy_needs() {
         assert!(command.contains(parameter), "{command}");
     }
 }
+
+#[test]
+fn a_rule_that_keeps_its_name_is_let_into_the_dead_letter_queue_by_it() {
+    let mut case = Case::new();
+    let mended = |case: &Case| {
+        let all = needs(&case.desired, &case.settings);
+        let of_hub = all.values().find(|needs| !needs.dead_letters_of.is_empty()).unwrap();
+        super::mend::dead_letters_policy(of_hub)
+    };
+    let statement = |words: &[String]| -> serde_json::Value { serde_json::from_str(&words[1]).unwrap() };
+    let sources =
+        |words: &[String]| statement(words)["Condition"]["ArnLike"]["aws:SourceArn"].as_array().unwrap().len();
+    let words = mended(&case);
+    assert_eq!((words.len(), sources(&words)), (2, 2));
+    let (mut rule, wanted) = case.desired.rules.pop_first().unwrap();
+    rule.name = "OrdersToBilling".into();
+    let arn = rule.arn();
+    case.desired.rules.insert(rule, wanted);
+    let words = mended(&case);
+    assert_eq!(sources(&words), 3);
+    assert_eq!(statement(&words)["Condition"]["ArnLike"]["aws:SourceArn"][2], arn.as_str());
+    assert!(words[2].ends_with(&format!("`AdoptedRuleArns={arn}`")), "{}", words[2]);
+}

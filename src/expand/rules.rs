@@ -4,7 +4,7 @@ use super::{Context, accounts_at, pattern, publishing_accounts};
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, StoppedRoute, Wanted};
 use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
-use crate::model::mark::{TARGET_TAG, rule_name, target_id};
+use crate::model::mark::{rule_name, target_id, target_tag};
 use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::route::{Consumer, Route, RouteId};
 use crate::model::topology::{Destination, Hub, Keeps, KeptName, Publication, Spoke, Subscription, Tags, Team, Via};
@@ -304,7 +304,7 @@ fn id_of(context: &Context<'_>, target: &TargetSpec, keeps: &Keeps) -> String {
 
 /// A rule's tags; one of them says which target became ours under an Id of before.
 fn kept_tags(keeps: &Keeps, mut tags: Tags) -> Tags {
-    tags.extend(keeps.target.clone().map(|id| (TARGET_TAG.to_owned(), id)));
+    tags.extend(keeps.target.as_deref().map(|id| (target_tag(id), "kept".to_owned())));
     tags
 }
 

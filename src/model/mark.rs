@@ -43,8 +43,9 @@ const OWN_TAGS: &str = "wheelwright:";
 pub const PEOPLES_TAGS_MAX: usize = 36;
 /// The tag that names the team that a resource is for.
 pub const TEAM_TAG: &str = "wheelwright:team";
-/// The tag of a rule that says which of its targets became ours under an Id that it had before.
-pub const TARGET_TAG: &str = "wheelwright:target";
+/// The tag of a rule that says that one of its targets became ours under an Id that it had before. As a tag it holds one Id; what
+/// [`target_tag`] makes of it is a tag for each, so that one that goes is ours until it is gone, whatever comes in its place.
+const TARGET_TAG: &str = "wheelwright:target";
 /// Longest description that AWS takes, in characters
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
 const DESCRIPTION_CHARACTERS_MAX: usize = 512;
@@ -252,8 +253,27 @@ pub fn target_prefix(owner: &Owner) -> String {
 /// Whether the target of this Id is ours, on a rule of ours with these tags: by its Id, or because the rule was taken over
 /// with it.
 pub fn is_our_target(owner: &Owner, tags: Option<&Tags>, id: &str) -> bool {
-    id.starts_with(&target_prefix(owner))
-        || tags.is_some_and(|tags| tags.get(TARGET_TAG).is_some_and(|kept| kept == id))
+    id.starts_with(&target_prefix(owner)) || tags.is_some_and(|tags| is_kept_target(owner, tags, id))
+}
+
+/// Whether the tags of a rule say that its target of this Id became ours. They say nothing on a rule that is not.
+pub fn is_kept_target(owner: &Owner, tags: &Tags, id: &str) -> bool {
+    tags.get(OWNER_TAG).is_some_and(|tagged| tagged == owner.as_str())
+        && target_tags(tags).any(|(_, tagged)| tagged == id)
+}
+
+/// The key of the tag that says that the target of this Id is ours. An Id has 64 characters of those that a key may have, of which it
+/// may have 128 (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Target.html>, `API_Tag.html` there).
+pub fn target_tag(id: &str) -> String {
+    format!("{TARGET_TAG}:{id}")
+}
+
+/// The tags among `tags` that say which targets are ours under Ids of before: each key, and the Id that it speaks of.
+pub fn target_tags(tags: &Tags) -> impl Iterator<Item = (&String, &str)> {
+    tags.iter().filter_map(|(key, value)| match key.strip_prefix(TARGET_TAG)? {
+        "" => Some((key, value.as_str())),
+        id => Some((key, id.strip_prefix(':')?)),
+    })
 }
 
 /// What the names of all archives of `owner` begin with; archives bear no tags.
@@ -297,10 +317,12 @@ fn key_digits(key: &str) -> String {
 }
 
 /// What of a rule's name says whose subscription it is: all but the hash. Rules of one subscription that moved
-/// share it.
+/// share it. None of a name that we do not give: `ww.<team>.<subscription>.<hash8>`.
 pub fn rule_stem(name: &str) -> Option<&str> {
-    name.strip_prefix("ww.")?;
-    name.rsplit_once('.').map(|(stem, _)| stem)
+    let (stem, hash) = name.rsplit_once('.')?;
+    let (team, entry) = stem.strip_prefix("ww.")?.split_once('.')?;
+    let is_hash = hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (is_hash && !team.is_empty() && !entry.is_empty()).then_some(stem)
 }
 
 /// Whether two rules' names are of one subscription: the same, or with the same stem.
@@ -331,6 +353,19 @@ mod tests {
         let scope = crate::model::ids::Scope::new("111111111111".parse().unwrap(), "us-east-1");
         let bus = crate::model::resource::BusId { scope, name: "org".into() };
         ResourceId::Rule(crate::model::resource::RuleId { bus, name: name.into() })
+    }
+
+    #[test]
+    fn names_that_we_do_not_give_have_no_stem_in_common_with_those_that_we_do() {
+        let given = rule_name("ledger", "large", &["x"]);
+        assert_eq!(rule_stem(&given), Some("ww.ledger.large"));
+        for other in
+            ["ww", "wwfoo", "ww.foo", "ww.foo.bar", "ww.ledger.large", "ww.ledger.large.notahash", "ww..x.0123abcd"]
+        {
+            assert_eq!(rule_stem(other), None, "{other}");
+            assert!(!is_same_stem(other, &given) && !is_same_stem(&given, other), "{other}");
+        }
+        assert!(!is_same_stem("ww.foo", "ww.bar"));
     }
 
     #[test]

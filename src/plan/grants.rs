@@ -112,7 +112,32 @@ fn is_kept(diff: &Diff<'_>, bus: &BusId, policy: Option<&BusPolicy>, grantee: &G
     // Ours do not count: one that goes with this plan would be taken for what makes the next one superfluous.
     let prefix = statement_prefix(&diff.desired.owner);
     let is_others = |statement: &Statement| !statement.sid.as_deref().is_some_and(|sid| sid.starts_with(&prefix));
-    policy.statements.iter().any(|statement| is_others(statement) && lets_in(statement, grantee))
+    let is_kept_out = || policy.statements.iter().any(|statement| may_keep_out(statement, grantee));
+    policy.statements.iter().any(|statement| is_others(statement) && lets_in(statement, grantee)) && !is_kept_out()
+}
+
+/// Whether a statement denies `grantee`, or may: of its conditions nothing is taken for granted.
+pub fn may_keep_out(statement: &Statement, grantee: &Grantee) -> bool {
+    let is_meant = |principal: &Principal| match (principal, grantee) {
+        (Principal::Everyone, _) => true,
+        (Principal::Account { account, .. }, Grantee::Account(granted)) => *account == granted.to_string(),
+        (Principal::Arn(arn), Grantee::Account(granted)) => {
+            arn.parse::<Arn>().map_or(true, |arn| arn.account == granted.to_string())
+        }
+        (Principal::Account { .. } | Principal::Arn(_), Grantee::Organization(_)) => true,
+        // None of these is an account's own to be denied by: a deleted one, an AWS service, an identity from outside AWS.
+        (Principal::Dead(_) | Principal::Service(_) | Principal::Other { .. }, _) => false,
+    };
+    let who = match &statement.principals {
+        StatementScope::Only(principals) => principals.iter().any(is_meant),
+        // Whoever is left out of a denial may still be one of many of an account.
+        StatementScope::AllBut(_) => true,
+    };
+    let what = match &statement.actions {
+        StatementScope::Only(actions) => actions.iter().any(|action| covers_put_events(action)),
+        StatementScope::AllBut(actions) => !actions.iter().any(|action| covers_put_events(action)),
+    };
+    statement.effect == Effect::Deny && who && what
 }
 
 /// Whether a statement lets `grantee` put events, or somebody in it.

@@ -28,7 +28,7 @@ mod tags;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
-pub use grants::{lets_in, publisher_policy, statement};
+pub use grants::{lets_in, may_keep_out, publisher_policy, statement};
 pub use guard::reason as guard_reason;
 pub use own::{Ownership, bus_ownership, rule_ownership, tools};
 pub use restrain::{Frozen, Places, Restraints, mode_at, restrain};
@@ -122,7 +122,7 @@ fn whole_plan_hold(desired: &Desired, world: &World, steps: usize) -> Option<Hol
 }
 
 fn superseded_finding(desired: &Desired, world: &World) -> Option<Finding> {
-    let newer = |scope: &&Scope| own::newest_in_scope(&desired.owner, world, scope) > Some(desired.revision.sequence);
+    let newer = |scope: &&Scope| own::newest_in_scope(desired, world, scope) > Some(desired.revision.sequence);
     let scope = own::hub_scopes(desired).into_iter().find(newer)?;
     Some(Finding {
         resource: ResourceId::Scope(scope.clone()),

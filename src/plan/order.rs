@@ -90,7 +90,12 @@ impl Index {
             index.removal(step, &key);
             match &step.action {
                 Action::UntagBus { bus, .. } => _ = index.untag_buses.insert(bus.clone(), key),
-                Action::UntagRule { rule, .. } => _ = index.untag_rules.insert(rule.clone(), key),
+                // One that takes a tag away after its target is waited for by nothing.
+                Action::UntagRule { rule, .. } => {
+                    if !step.is_break() {
+                        index.untag_rules.insert(rule.clone(), key);
+                    }
+                }
                 // Nothing else waits for the settings or the tags of a bus that is ours already.
                 Action::UpdateBus { bus, settings } => {
                     let had_key = matches!(&step.seen, Seen::BusSettings { settings } if settings.kms_key.is_some());
@@ -230,6 +235,8 @@ impl Index {
                 after.extend(self.put_rules.get(rule).cloned());
                 after.extend(self.put_targets.get(rule).cloned());
             }
+            // The tag that calls a target ours goes after it.
+            Action::UntagRule { rule, .. } => after.extend(self.remove_targets.get(rule).cloned()),
             _ => {}
         }
         after

@@ -116,7 +116,7 @@ pub(super) fn tagged(owner: &Owner, tags: Option<&Tags>) -> Option<bool> {
 /// The highest sequence among the live marks of ours in the hubs' scopes. Marks elsewhere do not count: somebody with
 /// no more than a rule of their own could say a number there that stops everything.
 pub(super) fn newest_sequence(desired: &Desired, world: &World) -> Option<u64> {
-    hub_scopes(desired).into_iter().filter_map(|scope| newest_in_scope(&desired.owner, world, scope)).max()
+    hub_scopes(desired).into_iter().filter_map(|scope| newest_in_scope(desired, world, scope)).max()
 }
 
 /// The scopes of the hubs' accounts.
@@ -125,9 +125,9 @@ pub(super) fn hub_scopes(desired: &Desired) -> BTreeSet<&Scope> {
     hubs.map(|(bus, _)| &bus.scope).collect()
 }
 
-/// The highest sequence among the live marks of `owner` in one scope: on custom buses and on rules there, those that were
-/// taken over under another name too.
-pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Option<u64> {
+/// The highest sequence among our live marks in one scope: on custom buses and on rules there. A rule with a name that we do not give
+/// counts where it is asked for, or tagged as ours: who may write some rules of that account could say any number on one else.
+pub(super) fn newest_in_scope(desired: &Desired, world: &World, scope: &Scope) -> Option<u64> {
     let buses = world.view(scope)?.buses.iter().filter(|(name, _)| *name != "default");
     buses
         .flat_map(|(name, bus)| {
@@ -138,12 +138,18 @@ pub(super) fn newest_in_scope(owner: &Owner, world: &World, scope: &Scope) -> Op
                 .as_ref()
                 .and_then(|settings| Mark::on(&settings.description, &ResourceId::Bus(id.clone())));
             let own = [bus.mark(&id), settings];
-            let marks =
-                bus.rules.iter().map(move |(name, rule)| rule.mark(&RuleId { bus: id.clone(), name: name.clone() }));
+            let rules =
+                bus.rules.iter().map(move |(name, rule)| (RuleId { bus: id.clone(), name: name.clone() }, rule));
+            let ours = |(id, rule): &(RuleId, &LiveRule)| {
+                id.name.starts_with("ww.")
+                    || desired.rules.contains_key(id)
+                    || tagged(&desired.owner, rule.tags.as_ref()) == Some(true)
+            };
+            let marks = rules.filter(move |rule| ours(rule)).map(|(id, rule)| rule.mark(&id));
             own.into_iter().chain(marks)
         })
         .flatten()
-        .filter(|mark| mark.owner == *owner)
+        .filter(|mark| mark.owner == desired.owner)
         .map(|mark| mark.sequence)
         .max()
 }

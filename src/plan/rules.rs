@@ -8,7 +8,10 @@ use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, TEAM_TAG, is_our_target, is_same_stem, kept_text, target_prefix};
+use crate::model::mark::{
+    Mark, OWNER_TAG, TEAM_TAG, is_kept_target, is_our_target, is_same_stem, kept_text, target_prefix, target_tag,
+    target_tags,
+};
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
 use crate::model::world::{LiveBus, LiveRule, LiveTarget};
@@ -239,7 +242,10 @@ fn compare(
         _ if !differences.is_empty() => set_rule(diff, rule, wanted, live, differences, cause, held_by, asked),
         _ => {}
     }
-    if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
+    let mut wanted_tags = wanted.spec.tags.clone();
+    // What another's target is held for is not said before a person has looked: the tag alone would let it be removed.
+    wanted_tags.retain(|key, _| !targets.iter().flat_map(|found| &found.others).any(|id| *key == target_tag(id)));
+    if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted_tags, live)) {
         let tag = |tags| Action::TagRule { rule: rule.clone(), tags };
         let untag = |keys| Action::UntagRule { rule: rule.clone(), keys };
         let resource = ResourceId::Rule(rule.clone());
@@ -247,7 +253,38 @@ fn compare(
     }
     if let Some(targets) = targets {
         targets.plan(diff, rule, cause, held_by, asked);
+        forget_targets(diff, rule, wanted, live, asked);
     }
+}
+
+/// Takes the tags away that say that targets of before are ours, where those are gone, or go with this plan: somebody else may use the
+/// Id again.
+fn forget_targets(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked) {
+    let (Some(tags), Some(targets)) = (&live.tags, &live.targets) else { return };
+    let (mut goes, mut is_untagged) = (BTreeSet::new(), false);
+    for step in diff.steps() {
+        match &step.action {
+            Action::RemoveTargets { rule: on, target_ids } if on == rule => goes.extend(target_ids.iter().cloned()),
+            // One step of a kind for each thing: it is left for the next plan.
+            Action::UntagRule { rule: on, .. } => is_untagged |= on == rule,
+            _ => {}
+        }
+    }
+    let stays = |id: &str| targets.contains_key(id) && !goes.contains(id) || wanted.spec.targets.contains_key(id);
+    let keys: BTreeSet<String> = target_tags(tags).filter(|(_, id)| !stays(id)).map(|(key, _)| key.clone()).collect();
+    if keys.is_empty() || is_untagged || own::tagged(&diff.desired.owner, Some(tags)) != Some(true) {
+        return;
+    }
+    let change = Change {
+        action: Action::UntagRule { rule: rule.clone(), keys },
+        seen: seen_rule(live),
+        cause: Cause::Intent,
+        codes: BTreeSet::new(),
+        held_by: None,
+        detail: vec!["the target that was ours under its Id of before is gone".to_owned()],
+    };
+    // It serves no route, so it waits for the target alone.
+    diff.take_away(change, &Asked { routes: BTreeSet::new(), ..asked.clone() });
 }
 
 #[allow(clippy::too_many_arguments)] // Each is a part of the step; a struct would only name them again.
@@ -340,6 +377,8 @@ struct Targets {
     foreign: BTreeMap<String, LiveTarget>,
     /// To be written, each with what was there and what is wrong with it.
     puts: BTreeMap<String, Put>,
+    /// Of those, Ids of before under which something is there that delivers elsewhere, and that the tags do not call ours.
+    others: BTreeSet<String>,
 }
 
 /// A target to be written, what was there, and what is wrong with that.
@@ -353,8 +392,11 @@ impl Targets {
         let is_ours = |id: &str| {
             wanted.spec.targets.contains_key(id) || is_our_target(&diff.desired.owner, live.tags.as_ref(), id)
         };
-        let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        let (ours, mut foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
             targets.clone().into_iter().partition(|(id, _)| is_ours(id));
+        if live.tags.is_none() {
+            foreign.clear(); // The tags may say that they are ours.
+        }
         let surplus: BTreeMap<_, _> =
             ours.into_iter().filter(|(id, _)| !wanted.spec.targets.contains_key(id)).collect();
         let mut puts = BTreeMap::new();
@@ -369,7 +411,10 @@ impl Targets {
             };
             puts.insert(id.clone(), (spec.clone(), seen, found));
         }
-        Some(Self { count: targets.len(), surplus, foreign, puts })
+        let is_kept = |id: &str| live.tags.as_ref().is_some_and(|tags| is_kept_target(&diff.desired.owner, tags, id));
+        let others =
+            puts.iter().filter(|(id, put)| moves(diff, id, put) && !is_kept(id)).map(|(id, _)| id.clone()).collect();
+        Some(Self { count: targets.len(), surplus, foreign, puts, others })
     }
 
     fn plan(self, diff: &mut Diff<'_>, rule: &RuleId, cause: Cause, held_by: Option<Guard>, asked: &Asked) {
@@ -380,6 +425,23 @@ impl Targets {
         }
         let new = self.puts.values().filter(|(_, seen, _)| seen.is_none()).count();
         let room = self.count + new <= quota::TARGETS_PER_RULE;
+        // A target of before, by an Id that is none of ours, that would deliver elsewhere: it may be somebody else's, and nothing
+        // takes over before it goes. It is held and not given an Id of ours, as what a route's target is called would then hang
+        // on what is live; without the line it is.
+        let moved: Vec<(String, String)> = self
+            .puts
+            .iter()
+            .filter(|(id, put)| moves(diff, id, put))
+            .map(|(id, (spec, ..))| (id.clone(), spec.arn.clone()))
+            .collect();
+        for (id, arn) in &moved {
+            let detail = format!(
+                "it would deliver to {arn} at once and no longer where it does: take `keeps.target` out, and a target of ours is made \
+                 beside it, which it goes after if it is ours"
+            );
+            diff.find(ResourceId::Target(rule.clone(), id.clone()), FindingCode::Adopt, Outcome::Held, detail, asked);
+        }
+        let held_by = held_by.or_else(|| (!moved.is_empty()).then_some(Guard::Adopt));
         let (mut specs, mut seen, mut codes) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
         for (id, (spec, live, found)) in self.puts {
             if let Some((code, detail)) = found.filter(|_| cause == Cause::Drift) {
@@ -394,13 +456,6 @@ impl Targets {
             specs.insert(id, spec);
         }
         if !specs.is_empty() {
-            // A target of before, by an Id that is none of ours, that would deliver elsewhere: it may be somebody else's, and nothing
-            // takes over before it goes.
-            let prefix = target_prefix(&diff.desired.owner);
-            let moves = |(id, live): (&String, &LiveTarget)| {
-                !id.starts_with(&prefix) && specs.get(id).is_some_and(|spec| spec.arn != live.spec.arn)
-            };
-            let held_by = held_by.or_else(|| seen.iter().any(moves).then_some(Guard::Adopt));
             let held_by = if room { held_by } else { Some(Guard::NoRoom) };
             let cause = if codes.is_empty() { Cause::Intent } else { Cause::Drift };
             put_targets(diff, rule, specs, Seen::Targets { targets: seen }, cause, codes, held_by, asked);
@@ -415,6 +470,11 @@ impl Targets {
             }
         }
     }
+}
+
+/// Whether a target of before would deliver elsewhere.
+fn moves(diff: &Diff<'_>, id: &str, (spec, seen, _): &Put) -> bool {
+    !id.starts_with(&target_prefix(&diff.desired.owner)) && seen.as_ref().is_some_and(|live| live.spec.arn != spec.arn)
 }
 
 fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {

@@ -63,7 +63,7 @@ pub(super) fn stamp(desired: &Desired, world: &World, steps: &[Step]) -> Option<
 /// daemon's write came before the stamp.
 fn was_begun(desired: &Desired, world: &World) -> bool {
     let sequence = Some(desired.revision.sequence);
-    world.scopes.keys().any(|scope| own::newest_in_scope(&desired.owner, world, scope) == sequence)
+    world.scopes.keys().any(|scope| own::newest_in_scope(desired, world, scope) == sequence)
 }
 
 /// What bears the sequence, and how it is written.

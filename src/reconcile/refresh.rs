@@ -7,7 +7,7 @@ use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, Digested as _};
 use crate::model::ids::Scope;
-use crate::model::mark::{Mark, archive_prefix, statement_prefix};
+use crate::model::mark::{Mark, archive_prefix, is_our_target, statement_prefix};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{
@@ -167,13 +167,18 @@ impl Wanted<'_> {
     }
 
     /// Whether a rule's tags can decide anything: it has one mark and not the other, or its mark says that it was asked
-    /// for otherwise, tags perhaps.
+    /// for otherwise, tags perhaps; or it has a target of which the tags alone say whether it is ours.
     fn wants_tags(&self, id: &RuleId, live: &LiveRule) -> bool {
         let mark = live.mark(id).filter(|mark| mark.owner == self.desired.owner);
         match (self.desired.rules.get(id), mark) {
             _ if self.depth == Depth::Whole => true,
             (Some(_), Some(_)) if self.depth == Depth::Full => true,
-            (Some(wanted), Some(mark)) => mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone())),
+            (Some(wanted), Some(mark)) => {
+                let is_known =
+                    |id: &String| wanted.spec.targets.contains_key(id) || is_our_target(&self.desired.owner, None, id);
+                mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone()))
+                    || !live.targets.iter().flat_map(BTreeMap::keys).all(is_known)
+            }
             (Some(_), None) | (None, Some(_)) => true,
             (None, None) => is_named_as_ours(&id.name),
         }

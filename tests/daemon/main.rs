@@ -420,6 +420,44 @@ async fn what_goes_waits_the_settle_time_after_what_replaces_it_was_written() {
     running.end().await;
 }
 
+/// A target that was there before is ours by a tag of its rule, which a fast sweep has to read for it.
+#[tokio::test(start_paused = true)]
+async fn a_target_whose_kept_id_is_no_more_asked_for_goes_once_after_the_settle_time() {
+    let (example, aws) = example(ENFORCE);
+    let from = "[subscribe.settlements]\nfrom = \"payments.settlements\"\n";
+    let kept = example.edited(&[("topology/teams/ledger.toml", from, &format!("{from}keeps.target = \"Target0\"\n"))]);
+    let running = start(Bench::by_call(&kept, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let settlements = rule(&running, "ww.ledger.settlements");
+    let targets = |running: &Running| -> Vec<String> {
+        let named = json!({"Rule": settlements, "EventBusName": HUB});
+        let listed = running.aws(|aws| Hands { aws }.call(PLATFORM, US, "ListTargetsByRule", named));
+        listed["Targets"].as_array().unwrap().iter().map(|target| target["Id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(targets(&running), ["Target0"]);
+    running.wait_secs(20 * 60).await;
+    let (told, edited_at) = (incidents(&running).len(), running.now());
+    running.files.commit(|files| {
+        let ledger = files.get_mut("topology/teams/ledger.toml").unwrap();
+        *ledger = ledger.replace("keeps.target = \"Target0\"\n", "");
+    });
+    running.until(120, "ours is beside it", |running| targets(running).len() == 2).await;
+    let took = running.until(360, "it is gone", |running| targets(running).len() == 1).await;
+    assert!(took >= 300, "it went after {took} s");
+    assert_ne!(targets(&running), ["Target0"]);
+    running.wait_secs(HOUR).await;
+    let of_it = |operation: &str| {
+        running.aws(|aws| {
+            let since = i64::try_from(edited_at.0).unwrap();
+            let written = aws.log().iter().filter(|entry| entry.operation == operation && entry.at_ms >= since);
+            written.filter(|entry| entry.input.to_string().contains(&settlements)).count()
+        })
+    };
+    assert_eq!(["PutTargets", "RemoveTargets", "UntagResource"].map(of_it), [1, 1, 1]);
+    assert_eq!(incidents(&running).len(), told, "{:#?}", incidents(&running));
+    running.end().await;
+}
+
 /// Takes a rule of the American hub away, as a person at the console does.
 fn take_away(running: &Running, rule: &str) {
     running.aws(|aws| {

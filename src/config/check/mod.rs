@@ -13,7 +13,7 @@ mod quotas;
 mod reach;
 mod routes;
 
-pub(super) use reach::check as reach;
+pub(super) use reach::Reach;
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, Sink};
 use super::expect;

@@ -65,7 +65,7 @@ fn ssh(file: &str, dated_secs: u64) -> Result<Options, String> {
         program: "ssh-keygen".into(),
         program_arguments: Vec::new(),
         // It reads the time that it is given as that of the place where it runs.
-        environment: vec![("TZ".into(), "UTC".into())],
+        environment: bare().chain([("TZ".into(), "UTC".into())]).collect(),
         allowed_signers: readable(file)?.into(),
         revocation_file: None,
         verify_time: gix::date::Time { seconds: i64::try_from(dated_secs).unwrap_or(i64::MAX), offset: OFFSET },
@@ -92,9 +92,16 @@ fn openpgp(file: &str, folder: &Path) -> Result<Options, String> {
     Ok(Options::OpenPgp {
         program: "gpg".into(),
         program_arguments: Vec::from(words),
-        environment: Vec::new(),
+        environment: bare().collect(),
         minimum_trust: TrustLevel::Undefined,
     })
+}
+
+/// Our environment without what is in it: `gpg` leaves processes behind, and nothing of ours that is secret is their business. It cannot
+/// be taken out, so it is emptied; what they are found by, and where their user is at home, stays.
+fn bare() -> impl Iterator<Item = (OsString, OsString)> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| !["PATH", "HOME"].iter().any(|kept| name == kept)).map(|name| (name, OsString::new()))
 }
 
 fn make_private(folder: &Path) -> std::io::Result<()> {
@@ -105,4 +112,22 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
 /// The file's whole path; a file that is not there would let nobody in without saying why.
 fn readable(file: &str) -> Result<OsString, String> {
     std::fs::canonicalize(file).map(Into::into).map_err(|error| format!("{file}, which names who may sign: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_our_environment_goes_on_but_what_programs_are_found_by() {
+        // Cargo gives its tests some of it.
+        let emptied: Vec<OsString> = bare()
+            .map(|(name, value)| {
+                assert!(value.is_empty());
+                name
+            })
+            .collect();
+        assert!(emptied.contains(&"CARGO_MANIFEST_DIR".into()));
+        assert!(!emptied.contains(&"PATH".into()));
+    }
 }
