@@ -27,7 +27,7 @@ async fn a_browser_signs_in_once_and_orders_nothing_by_it() {
         "{}",
         refused.body
     );
-    assert!(!refused.body.contains("ledger-oncall"), "nothing of the daemon is told");
+    assert!(!refused.body.contains("ledger.large"), "nothing of the daemon is told");
     // The form's own style and script are there for everybody; the API says it as ever.
     let style = crate::content::links(&refused.body).into_iter().find(|link| link.ends_with(".css")).unwrap();
     assert_eq!(ask(&served, "GET", &style, "", "").await.status, 200);
@@ -46,7 +46,7 @@ async fn a_browser_signs_in_once_and_orders_nothing_by_it() {
     let with = format!("Cookie: other=1; {pair}\r\n");
     let home = ask(&served, "GET", "/?team=ledger", &with, "").await;
     assert_eq!(home.status, 200);
-    assert!(home.body.contains("#ledger-oncall"));
+    assert!(home.body.contains("ledger.large"));
 
     // It is no token: it opens neither the API nor the metrics, and no order is taken by it.
     for (method, path) in [("GET", "/api/v1/status"), ("GET", "/metrics"), ("POST", "/api/v1/sweep"), ("POST", "/")] {

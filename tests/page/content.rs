@@ -182,7 +182,7 @@ async fn a_filter_is_an_address() {
     assert_eq!((rows(&all), fades(&all)), (22, 0));
     for (query, expected) in [
         ("?hub=eu", 5),
-        ("?team=ledger", 5),
+        ("?team=ledger", 3),
         ("?source=com.acme.fraud", 1),
         ("?state=delivering", 22),
         ("?hub=eu&team=shipping", 4),

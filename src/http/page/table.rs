@@ -63,7 +63,7 @@ pub(super) fn section(look: &Look<'_>, filter: &Filter) -> Markup {
                 @if rows.len() > shown { "; the first " (shown) " are shown, those that do not deliver before others. " a href=(links::filtered(&all)) { "Show all" } }
             }
             @if !rows.is_empty() {
-                .table tabindex="0" role="region" aria-label="Routes" {
+                .table tabindex="0" role="region" aria-label="Table of routes" {
                     table.routes {
                         thead { tr { th scope="col" { "Route" } th scope="col" { "State" } th scope="col" { "Hub" } th scope="col" { "Source" } th scope="col" { "To" } th scope="col" { "Asked for in" } } }
                         tbody { @for row in rows.iter().take(shown) { (line(look, row)) } }

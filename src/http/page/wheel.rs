@@ -9,7 +9,7 @@ use super::filter::Filter;
 use super::layout::{Form, Point, Side, Wheel, ports};
 use super::links;
 use super::look::Look;
-use super::picture::{Group, Line, Picture, bundle, name_that_fits, note_that_fits, told_counts};
+use super::picture::{Group, Line, Node, Picture, bundle, name_that_fits, note_that_fits, told_counts};
 use maud::{Markup, html};
 use strum::IntoEnumIterator as _;
 
@@ -200,9 +200,11 @@ fn anchor(side: Side) -> &'static str {
 fn team_name(wheel: &Wheel, group: &Group, side: Side, at: Point) -> Markup {
     let trouble = group.state.map(|state| format!(" · {}", <&str>::from(state))).unwrap_or_default();
     let name = name_that_fits(wheel, side, at.y, &format!("{}{trouble}", group.name));
+    // What is read out begins with what is seen, so that it can be called by that.
+    let told = format!("{name}: {}", bundle(group));
     html! {
-        a.name.(group.state.map_or("", class)) .fade[group.fades] href=(group.href) aria-label=(bundle(group)) {
-            title { (bundle(group)) }
+        a.name.(group.state.map_or("", class)) .fade[group.fades] href=(group.href) aria-label=(told) {
+            title { (told) }
             text x=(format!("{:.1}", at.x)) y=(format!("{:.1}", at.y + 4.5)) text-anchor=(anchor(side)) { (name) }
         }
     }
@@ -211,22 +213,32 @@ fn team_name(wheel: &Wheel, group: &Group, side: Side, at: Point) -> Markup {
 fn spokes(picture: &Picture<'_>, wheel: &Wheel) -> Markup {
     let spots = picture.spots(wheel);
     html! {
-        @for (number, (node, (side, (from, to)))) in picture.nodes.iter().zip(&spots).enumerate() {
-            @let at = wheel.label(*side, f64::midpoint(*from, *to));
-            @let state = node.state.map_or("", class);
-            a.spoke.(state) .fade[node.fades] .tick[!wheel.names_nodes] .orphan[node.is_orphan] href=(node.href)
-                aria-label=(node.told) data-at=(number) tabindex=[(!wheel.names_nodes).then_some("-1")] {
-                title { (node.told) }
-                path.node d=(wheel.arc(*side, *from, *to)) {}
-                @if wheel.names_nodes {
-                    text.name x=(format!("{:.1}", at.x)) y=(format!("{:.1}", at.y - 2.5)) text-anchor=(anchor(*side)) {
-                        (name_that_fits(wheel, *side, at.y, &node.name))
-                    }
-                    text.note x=(format!("{:.1}", at.x)) y=(format!("{:.1}", at.y + 12.5)) text-anchor=(anchor(*side)) {
-                        (note_that_fits(wheel, *side, at.y, &node.note))
-                    }
-                }
-            }
+        @for (number, (node, (side, span))) in picture.nodes.iter().zip(&spots).enumerate() {
+            (spoke(wheel, node, number, *side, *span))
+        }
+    }
+}
+
+fn spoke(wheel: &Wheel, node: &Node, number: usize, side: Side, (from, to): (f64, f64)) -> Markup {
+    let at = wheel.label(side, f64::midpoint(from, to));
+    let line = html! { path.node d=(wheel.arc(side, from, to)) {} };
+    let state = node.state.map_or("", class);
+    if !wheel.names_nodes {
+        return html! {
+            a.spoke.tick.(state) .fade[node.fades] .orphan[node.is_orphan] href=(node.href) aria-label=(node.told) data-at=(number)
+                tabindex="-1" { title { (node.told) } (line) }
+        };
+    }
+    let (name, note) = (name_that_fits(wheel, side, at.y, &node.name), note_that_fits(wheel, side, at.y, &node.note));
+    let told = format!("{name} {note}: {}", node.told);
+    let text = |class: &str, below: f64, text: &str| {
+        html! {
+            text.(class) x=(format!("{:.1}", at.x)) y=(format!("{:.1}", at.y + below)) text-anchor=(anchor(side)) { (text) }
+        }
+    };
+    html! {
+        a.spoke.(state) .fade[node.fades] .orphan[node.is_orphan] href=(node.href) aria-label=(told) data-at=(number) {
+            title { (told) } (line) (text("name", -2.5, &name)) " " (text("note", 12.5, &note))
         }
     }
 }

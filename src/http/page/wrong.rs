@@ -167,7 +167,7 @@ fn scopes(look: &Look<'_>) -> Markup {
                     @if number > 0 { ", " } (count_of(state)) " " (state_word(state))
                 }
             }
-            .table tabindex="0" role="region" aria-label="Scopes" {
+            .table tabindex="0" role="region" aria-label="Table of scopes" {
                 table {
                     thead { tr { th scope="col" { "Scope" } th scope="col" { "Mode" } th scope="col" { "Read" } th scope="col" { "Last seen" } th scope="col" { "Why not, and when again" } } }
                     tbody { @for (scope, status) in rows.iter().take(SCOPES_MAX) {
