@@ -480,3 +480,30 @@ async fn dispatch(cli: &Cli) -> anyhow::Result<Exit> {
         Command::Sim { listen, latency_ms } => simulate::run(&cli.config, screen, *listen, *latency_ms).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::Cli;
+    use crate::model::order::Reach;
+    use crate::model::plan::Guard;
+    use crate::report::commands;
+    use clap::Parser as _;
+    use strum::IntoEnumIterator as _;
+
+    #[test]
+    fn what_people_are_told_to_type_is_understood() {
+        let reaches = ["all", "scope 111111111111/us-east-1", "team ledger", "hub us"];
+        let resource = crate::model::resource::ResourceId::Scope("111111111111/us-east-1".parse().unwrap());
+        let told = Guard::iter()
+            .filter_map(commands::allow)
+            .chain(reaches.map(|reach| commands::resume(&reach.parse::<Reach>().unwrap())))
+            .chain([commands::resume_fight(&resource), commands::start(&"ledger.large".parse().unwrap())]);
+        for command in told {
+            // One argument may be in quotes, and is the last.
+            let (plain, quoted) = command.split_once('\'').unwrap_or((&command, ""));
+            let words = plain.split_whitespace().chain(quoted.strip_suffix('\''));
+            assert!(Cli::try_parse_from(words).is_ok(), "{command}");
+        }
+    }
+}

@@ -1,10 +1,10 @@
-//! The daemon's HTTP surface: health, metrics, what it knows as JSON, and people's orders.
+//! The daemon's HTTP surface: health, metrics, what it knows as JSON and as a page, and people's orders.
 //!
 //! Layer 6. It reads what the daemon publishes and what the store keeps, and tells the daemon what people order; it calls no AWS
 //! and decides nothing. The shapes of its answers are its own (`view.rs`), so that the model can change without them.
 //!
 //! **What is refused, and cheaply:** on loopback, requests whose `Host` is not this machine (DNS rebinding); elsewhere, everything
-//! but the health checks without the token; orders without it, everywhere; a forge without its own proof. What is asked costs a bounded amount: connections at
+//! but the health checks without the token, or, for pages, a cookie that it gives; orders without it, everywhere; a forge without its own proof. What is asked costs a bounded amount: connections at
 //! once, a head's time and size, a body's size, a request's time, a connection's time, rows of an answer, and questions to the
 //! store at once, so that sweeps go on whatever clients do. There is no CORS: a page of another origin reads nothing.
 
@@ -14,6 +14,7 @@ mod follow;
 mod health;
 mod hook;
 mod orders;
+mod page;
 mod problem;
 mod reads;
 mod routes;
@@ -84,6 +85,7 @@ pub fn router(parts: Parts) -> Router {
         let (_, path, handler) = operation;
         router.route(path, handler)
     });
+    let router = page::pages().into_iter().fold(router, |router, (path, handler)| router.route(path, handler));
     router
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)

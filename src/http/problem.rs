@@ -1,7 +1,7 @@
 //! What is answered where something cannot be: one shape, with what happened and what to do.
 
 use axum::Json;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -53,8 +53,13 @@ impl IntoResponse for Problem {
 }
 
 /// A path that is none of ours.
-pub(super) async fn not_found(uri: Uri) -> Problem {
-    Problem::unknown(format!("there is no {}; /api/v1/openapi.json lists what there is", shortened(uri.path())))
+pub(super) async fn not_found(uri: Uri, headers: HeaderMap) -> Response {
+    let path = uri.path();
+    if super::page::is_browser(&headers) && !path.starts_with("/api/") {
+        return super::page::not_found(path);
+    }
+    Problem::unknown(format!("there is no {}; /api/v1/openapi.json lists what there is", shortened(path)))
+        .into_response()
 }
 
 /// A path of ours with another method.

@@ -87,7 +87,7 @@ fn route_state(text: &str) -> Result<RouteState, Problem> {
     })
 }
 
-fn concerns(id: &RouteId, team: &TeamName) -> bool {
+pub(super) fn concerns(id: &RouteId, team: &TeamName) -> bool {
     let takes = matches!(&id.consumer, Consumer::Subscription(subscription) if subscription.team == *team);
     takes || id.publication.as_ref().is_some_and(|publication| publication.team == *team)
 }
@@ -124,7 +124,7 @@ pub(super) fn route_counts(status: &Status) -> BTreeMap<&'static str, usize> {
 }
 
 /// What is wrong, by route.
-struct Standing<'a> {
+pub(super) struct Standing<'a> {
     stopped: BTreeMap<&'a RouteId, String>,
     unread: BTreeSet<&'a Scope>,
     wrong: BTreeMap<&'a RouteId, Vec<&'a Incident>>,
@@ -134,7 +134,7 @@ struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    fn of(status: &'a Status, desired: &'a Desired) -> Self {
+    pub(super) fn of(status: &'a Status, desired: &'a Desired) -> Self {
         let mut standing = Self {
             stopped: BTreeMap::new(),
             unread: status.unread(),
@@ -181,7 +181,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    fn state(&self, id: &RouteId, path: &Path) -> RouteState {
+    pub(super) fn state(&self, id: &RouteId, path: &Path) -> RouteState {
         if self.stopped.contains_key(id) {
             RouteState::Stopped
         } else if !self.is_swept || scopes(path).any(|scope| self.unread.contains(scope)) {
@@ -197,7 +197,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    fn why(&self, id: &RouteId, path: &Path, state: RouteState) -> Vec<String> {
+    pub(super) fn why(&self, id: &RouteId, path: &Path, state: RouteState) -> Vec<String> {
         let steps = |steps: Option<&BTreeSet<String>>| steps.into_iter().flatten().take(WHY_MAX).cloned().collect();
         match state {
             RouteState::Delivering => Vec::new(),
@@ -226,7 +226,7 @@ impl<'a> Standing<'a> {
 const WHY_MAX: usize = 20;
 
 /// The scopes that a route's resources are in.
-fn scopes(path: &Path) -> impl Iterator<Item = &Scope> {
+pub(super) fn scopes(path: &Path) -> impl Iterator<Item = &Scope> {
     let forwards = path.forward_rules.iter().map(|rule| &rule.bus.scope);
     let destination = path.destination_bus.iter().map(|bus| &bus.scope);
     std::iter::once(&path.hub_bus.scope).chain(forwards).chain(destination)

@@ -1,6 +1,6 @@
 //! A plan as a comment on a pull request: routes first, resources folded away, holds and findings last.
 
-use super::{AccountNames, Style, count, scope_name, text};
+use super::{AccountNames, Style, commands, count, scope_name, text};
 use crate::model::desired::Desired;
 use crate::model::finding::Severity;
 use crate::model::ids::AccountId;
@@ -246,13 +246,10 @@ fn holds(out: &mut String, plan: &Plan, names: &AccountNames) {
     out.push_str("**Held**\n\n");
     for hold in &plan.holds {
         let place = hold.scope.as_ref().map_or("in all accounts".to_owned(), |scope| scope_name(scope, names));
-        let way = match hold.guard.may_be_allowed() {
-            true => format!(
-                ". A person lets it go with `wheelwright apply --allow {}`, or `--plan-id` and the plan's name",
-                hold.guard
-            ),
-            false => String::new(),
-        };
+        let way = commands::allow(hold.guard).filter(|_| hold.guard.may_be_allowed());
+        let way = way.map_or(String::new(), |command| {
+            format!(". A person lets it go with `{command}`, or `--plan-id` and the plan's name")
+        });
         _ = writeln!(out, "- `{}` {place}, {}: {}{way}", hold.guard, count(hold.steps, "step"), hold.reason);
     }
     out.push('\n');

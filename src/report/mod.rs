@@ -4,6 +4,7 @@
 //! by colour alone.
 
 pub mod check;
+pub mod commands;
 pub mod graph;
 pub mod markdown;
 mod style;

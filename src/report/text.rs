@@ -1,6 +1,6 @@
 //! A plan for a terminal: routes first, then resources scope by scope, then what is held and what was found.
 
-use super::{AccountNames, Style, by_scope, count, scope_name, sign, words};
+use super::{AccountNames, Style, by_scope, commands, count, scope_name, sign, words};
 use crate::model::finding::{Finding, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
@@ -196,12 +196,8 @@ fn holds(out: &mut String, plan: &Plan, names: &AccountNames, style: Style) {
         let place = hold.scope.as_ref().map_or("in all accounts".to_owned(), |scope| scope_name(scope, names));
         let steps = count(hold.steps, "step");
         _ = writeln!(out, "  {} {place}, {steps}: {}", style.bad(&format!("! {}", hold.guard)), hold.reason);
-        if hold.guard.may_be_allowed() {
-            _ = writeln!(
-                out,
-                "    to let it go: wheelwright apply --allow {}   (or --plan-id {})",
-                hold.guard, plan.id
-            );
+        if let Some(command) = commands::allow(hold.guard).filter(|_| hold.guard.may_be_allowed()) {
+            _ = writeln!(out, "    to let it go: {command}   (or --plan-id {})", plan.id);
         }
     }
     out.push('\n');

@@ -85,6 +85,18 @@ impl Store {
         })
     }
 
+    /// The write with this id.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn write_of(&self, id: u64) -> Result<Option<WriteRecord>, StoreError> {
+        const SQL: &str = "SELECT id, record FROM writes WHERE id = ?1";
+        self.read(|connection| {
+            let mut rows: Vec<(i64, WriteRecord)> = self.keyed(connection, SQL, [stored(id)])?;
+            Ok(rows.pop().map(|(_, write)| write))
+        })
+    }
+
     /// What was mended at this moment or after it, and when; the oldest first. What the fight breaker counts.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::support::{Example, SEQUENCE, no_alerts};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -72,8 +73,11 @@ pub(crate) struct Served {
 
 /// The worked example with these settings more, served as if on `listen` (none: where it really is).
 pub(crate) async fn serve(more: &str, listen: Option<SocketAddr>) -> Served {
-    let worked = Example::worked();
-    let mut texts = worked.texts;
+    serve_texts(Example::worked().texts, more, listen).await
+}
+
+/// The same of these files.
+pub(crate) async fn serve_texts(mut texts: BTreeMap<String, String>, more: &str, listen: Option<SocketAddr>) -> Served {
     texts.get_mut("wheelwright.toml").unwrap().push_str(&format!("{SETTINGS}{more}"));
     let files = SourceFiles::new(texts.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let example = Example::of(texts.clone(), SEQUENCE);
