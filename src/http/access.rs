@@ -53,7 +53,7 @@ impl fmt::Debug for Token {
 }
 
 /// Questions that come as POST, since what they ask about is long: they change nothing, and are no orders.
-const QUESTIONS: &[&str] = &[super::trace::PATH];
+const QUESTIONS: &[&str] = &[super::trace::PATH, page::TRACE];
 
 /// What a proof is for: one for something else proves nothing here.
 const PAGES: &str = "wheelwright pages until ";

@@ -24,6 +24,11 @@ impl Problem {
         Self { status, code, message: message.into() }
     }
 
+    /// What is wrong, for a page.
+    pub(super) fn said(&self) -> &str {
+        &self.message
+    }
+
     /// Something in the query or the path is not what it should be.
     pub(super) fn bad_query(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-query", message)

@@ -4,12 +4,13 @@
 //! daemon itself; all of it works without the script. It only shows: there is no form that orders anything, and no order is taken by
 //! cookie. How a route stands is [`super::routes::Standing`]'s word, and which command lets what go [`crate::report::commands`]'.
 //!
-//! `home` puts the first page together; each of its sections is a file. "Where would this event go" has its place there, after the
-//! headline: a section that is given a [`look::Look`] and the request's query, as the others are.
+//! `home` puts the first page together; each of its sections is a file. "Where would this event go" (`trace.rs`) is a form there that
+//! is answered on a page of its own.
 
 mod assets;
 mod bits;
 mod filter;
+mod form;
 mod happened;
 mod headline;
 mod layout;
@@ -22,6 +23,7 @@ mod shell;
 mod sign_in;
 mod table;
 mod things;
+mod trace;
 mod wheel;
 mod wrong;
 
@@ -43,6 +45,7 @@ use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
 
 pub(super) use sign_in::{admits, signs_in};
+pub(super) use trace::PATH as TRACE;
 
 /// Writes that a page of one thing looks through.
 const WRITES_MAX: usize = 50;
@@ -55,6 +58,7 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/incidents/{id}", get(one_incident)),
         ("/sweeps/{id}", get(one_sweep)),
         ("/writes/{id}", get(one_write)),
+        (trace::PATH, get(trace::page).post(trace::answer)),
         ("/assets/{file}", get(assets::asset)),
         (sign_in::PATH, get(sign_in::form).post(sign_in::sign_in)),
     ]
@@ -62,7 +66,9 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<Shared>)> {
 
 /// Whether a path is a page's, which a browser asks for.
 pub(super) fn is_page(path: &str) -> bool {
-    path == "/" || ["/routes/", "/incidents/", "/sweeps/", "/writes/"].iter().any(|folder| path.starts_with(folder))
+    path == "/"
+        || path == TRACE
+        || ["/routes/", "/incidents/", "/sweeps/", "/writes/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Whether a path is of what everybody may see: it says nothing of the daemon.
@@ -150,7 +156,7 @@ async fn home(State(surface): State<Shared>, uri: Uri, headers: HeaderMap) -> Re
         (headline::section(&look, Some(calm)))
         (table::form(&look, &filter))
         .columns {
-            .column { (wheel::section(&look, &filter)) }
+            .column { (wheel::section(&look, &filter)) (trace::section(&look)) }
             .column { (wrong::section(&look, &past.writes)) (happened::section(&past, &look)) }
         }
         (table::section(&look, &filter))

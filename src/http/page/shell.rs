@@ -1,6 +1,6 @@
 //! The frame of every page: its head, its first and its last lines.
 
-use super::assets;
+use super::{assets, trace};
 use crate::daemon::Status;
 use crate::report::commands;
 use maud::{DOCTYPE, Markup, html};
@@ -26,7 +26,7 @@ pub(super) fn page(title: &str, status: Option<&Status>, main: &Markup) -> Marku
                 header {
                     p.brand { a href="/" { "wheelwright" } @if let Some(owner) = owner { " " span.quiet { (owner) } } }
                     nav aria-label="Parts of the page" {
-                        a href="/#wheel" { "Wheel" } a href="/#routes" { "Routes" } a href="/#wrong" { "What is wrong" } a href="/#happened" { "What happened" }
+                        a href="/#wheel" { "Wheel" } a href="/#routes" { "Routes" } a href="/#wrong" { "What is wrong" } a href="/#happened" { "What happened" } a href=(trace::PATH) { "Where would this event go?" }
                     }
                     p #live role="status" aria-live="polite" {}
                 }

@@ -5,6 +5,7 @@
 
 use super::super::Shared;
 use super::super::access::Token;
+use super::form;
 use super::shell;
 use crate::model::ids::Moment;
 use axum::extract::{Request, State};
@@ -12,7 +13,6 @@ use axum::http::header::{self, HeaderMap, HeaderValue};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use maud::{Markup, html};
-use percent_encoding::percent_decode_str;
 
 /// Where the form is.
 pub(super) const PATH: &str = "/sign-in";
@@ -71,10 +71,9 @@ pub(super) async fn sign_in(State(surface): State<Shared>, request: Request) -> 
         return answer(StatusCode::PAYLOAD_TOO_LARGE, &content("/", Some("That was too long for a token.")));
     };
     let (mut token, mut to) = (String::new(), "/".to_owned());
-    for pair in String::from_utf8_lossy(&body).split('&') {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned();
-        match key {
+
+    for (key, value) in form::pairs(&body) {
+        match key.as_str() {
             "token" => token = value,
             "to" if is_ours(&value) => to = value,
             _ => {}
