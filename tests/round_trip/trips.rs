@@ -171,12 +171,11 @@ pub(crate) const TRIPS: &[Trip] = &[
         &["subscribe.keeps.rule"],
         &[(LEDGER, "spoke = \"us\"\ndetail-types", "spoke = \"us\"\nkeeps.rule = \"LargePayments\"\ndetail-types")],
     ),
-    // The tag that says so stays with the rule: it does no harm, and taking it away would be one more write for ever.
+    // The tag that says so goes after the target.
     trip(
         &["subscribe.keeps.target"],
         &[(LEDGER, "spoke = \"us\"\ndetail-types", "spoke = \"us\"\nkeeps.target = \"Target0\"\ndetail-types")],
-    )
-    .stays(&["111111111111/us-east-1/rule/org-events/ww.ledger.large."]),
+    ),
     trip(
         &["subscribe.keeps.pattern"],
         &[(
@@ -202,8 +201,7 @@ pub(crate) const TRIPS: &[Trip] = &[
         &[(LEDGER, "dead-letter = \"large-dead-letters\"\n", "keeps.dead-letter = \"none\"\n")],
     ),
     trip(&["publish.keeps.rule"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.rule = \"CardsToHub\"\n")]),
-    trip(&["publish.keeps.target"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.target = \"hub\"\n")])
-        .stays(&["222222222222/us-east-1/rule/payments/ww.payments.cards."]),
+    trip(&["publish.keeps.target"], &[(PAYMENTS, "via = \"spoke\"\n", "via = \"spoke\"\nkeeps.target = \"hub\"\n")]),
     trip(
         &["publish.keeps.pattern"],
         &[(
@@ -223,8 +221,7 @@ pub(crate) const TRIPS: &[Trip] = &[
     trip(
         &["collect.keeps.target"],
         &[(PAYMENTS, "regions = [\"us-east-1\"]\n", "regions = [\"us-east-1\"]\nkeeps.target = \"hub\"\n")],
-    )
-    .stays(&["222222222222/us-east-1/rule/default/ww.payments.findings."]),
+    ),
     trip(
         &["collect.keeps.pattern"],
         &[(
