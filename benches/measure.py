@@ -20,6 +20,7 @@ import os
 import platform
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -328,6 +329,30 @@ def surface(binary: str, clients: str, shape: topology.Shape, sim: Simulation, s
     return told | rates | {"rss_before_mib": before, "rss_after_mib": after, "accounts": shape.accounts}
 
 
+PAGES = {"first page": "/", "a team's": "/?team=t07", "every row": "/?rows=all", "a route": "/routes/t08.all/t07.n0"}
+PAGE_ROUNDS = 30
+
+
+def page(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -> dict:
+    """What each page weighs, and what it takes to render and bring: the median of some, one after the other."""
+    shape.settings()
+    daemon = Daemon(binary, shape, sim, state)
+    daemon.sweep()
+    measured = {}
+    for name, path in PAGES.items():
+        took, before = [], cpu_ns(daemon.pid)
+        for _ in range(PAGE_ROUNDS):
+            began = time.monotonic()
+            with urllib.request.urlopen(f"http://{daemon.address}{path}") as answer:
+                size = len(answer.read())
+            took.append((time.monotonic() - began) * 1000)
+        cpu_ms = (cpu_ns(daemon.pid) - before) / 1e6 / PAGE_ROUNDS
+        measured[name] = {"bytes": size, "median_ms": statistics.median(took), "cpu_ms": cpu_ms}
+        print(f"    {name}: {size:,} bytes, {statistics.median(took):.1f} ms, {cpu_ms:.1f} ms of CPU", file=sys.stderr)
+    daemon.end()
+    return measured
+
+
 # All of it
 
 
@@ -411,8 +436,22 @@ class Bench:
                 self.built["wheelwright"], self.built["clients"], shape, sim, folder / "state", self.args.seconds
             )
 
+    def page(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="wheelwright-bench-") as folder:
+            shape = topology.Organisation(Path(folder) / "config")
+            shape.settings()
+            with Simulation(self.built["wheelwright"], shape, 0) as sim:
+                self.say("the page of 500 spokes and 3,000 routes (the hub's 3,000 rules come first, at 50 calls a second)")
+                converge(self.built["wheelwright"], shape, sim, Path(folder) / "state")
+                self.results["page"] = page(self.built["wheelwright"], shape, sim, Path(folder) / "state")
+
     def run(self) -> None:
-        parts = [(self.far, self.args.far), (self.surface, self.args.surface), (self.hub, self.args.hub)]
+        parts = [
+            (self.far, self.args.far),
+            (self.surface, self.args.surface),
+            (self.page, self.args.page),
+            (self.hub, self.args.hub),
+        ]
         # What takes long comes last; what was measured by then is kept.
         for accounts in sorted(self.args.sizes):
             if accounts > 1000:
@@ -441,7 +480,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20, help="how long clients load the HTTP surface")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--keep", action="store_true", help="keep the results that are there, but for what is measured anew")
-    for part in ("c7n", "hub", "far", "surface"):
+    for part in ("c7n", "hub", "far", "surface", "page"):
         parser.add_argument(f"--no-{part}", dest=part, action="store_false")
     Bench(parser.parse_args()).run()
 

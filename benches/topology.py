@@ -1,4 +1,4 @@
-"""The two shapes that are measured, as config folders.
+"""The shapes that are measured, as config folders.
 
 `spokes`: many accounts; one is the hub's, in each other one a team's bus forwards five publications to the hub.
 `hub`: one hub with 300 rules, which deliver to thirty teams' buses.
@@ -25,6 +25,7 @@ region = "{region}"
 accounts-in-flight-max = 64
 calls-per-second-max = {calls_per_second}
 calls-burst-max = {calls_burst}
+scope-deadline-secs = {scope_deadline}
 settle-secs = 0
 
 [sweep]
@@ -72,7 +73,7 @@ class Shape:
 
     def settings(self, **chosen: int) -> None:
         """Writes the settings: how fast it may go, and how often it looks."""
-        usual = {"calls_per_second": 50, "calls_burst": 100, "fast_every": 3600, "full_every": 86400, "source_every": 3600}
+        usual = {"calls_per_second": 50, "calls_burst": 100, "fast_every": 3600, "full_every": 86400, "source_every": 3600, "scope_deadline": 600}
         text = SETTINGS.format(role=ROLE, external_id=EXTERNAL_ID, region=REGION, **(usual | chosen))
         (self.folder / "wheelwright.toml").write_text(text)
 
@@ -100,3 +101,32 @@ def subscribing_team(number: int) -> str:
         f'\n[subscribe.s{n}]\nfrom = "t00001.all"\nwhere.detail.kind = ["k{number}-{n}"]\n' for n in range(HUB_SUBSCRIPTIONS)
     )
     return team(number) + published + subscriptions
+
+
+PAGE_TEAMS, PAGE_SPOKES, PAGE_SUBSCRIPTIONS = 50, 10, 60  # 500 spokes and 3,000 routes
+
+
+class Organisation(Shape):
+    """What the page is measured with: one hub, teams with many spokes each, and many routes between them."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name, self.accounts = folder, "organisation", 1 + PAGE_TEAMS * PAGE_SPOKES
+        self.buses = {account_id(0): HUB_BUS} | {account_id(n): SPOKE_BUS for n in range(1, self.accounts)}
+        teams = folder / "topology" / "teams"
+        teams.mkdir(parents=True)
+        roster = ["[account]", f'hub = {{ id = "{account_id(0)}" }}']
+        for number in range(PAGE_TEAMS):
+            text = f'[team]\nname = "t{number:02}"\ncontact = "#t{number:02}"\n'
+            text += f'[publish.all]\nsource = "com.bench.t{number:02}"\nsubscribers = ["*"]\n'
+            for spoke in range(PAGE_SPOKES):
+                account = 1 + number * PAGE_SPOKES + spoke
+                roster.append(f'a{account:05} = {{ id = "{account_id(account)}" }}')
+                text += f'[spoke.s{spoke}]\nhub = "main"\naccount = "a{account:05}"\nbus = "{SPOKE_BUS}"\n'
+            for entry in range(PAGE_SUBSCRIPTIONS):
+                publisher = (number + 1 + entry % 30) % PAGE_TEAMS
+                text += f'[subscribe.n{entry}]\nfrom = "t{publisher:02}.all"\nspoke = "s{entry % PAGE_SPOKES}"\n'
+                text += f'where.detail.kind = ["k{entry}"]\n'
+            (teams / f"t{number:02}.toml").write_text(text)
+        (folder / "topology" / "accounts.toml").write_text("\n".join(roster) + "\n")
+        hub = HUB.format(region=REGION, bus=HUB_BUS) + f"quotas = {{ rules-max = {PAGE_TEAMS * PAGE_SUBSCRIPTIONS + 100} }}\n"
+        (folder / "topology" / "hubs.toml").write_text(hub)

@@ -27,25 +27,22 @@ pub(super) struct TraceQuestion {
 
 pub(super) async fn traced(State(surface): State<Shared>, request: Request) -> Result<Json<Value>, Problem> {
     let question: TraceQuestion = body(request).await?;
-    let traced = asked(surface, question).await?;
-    Ok(Json(report::json(&traced)))
-}
-
-/// Answers a question. It may take a while, so it is kept off the threads that serve others.
-pub(super) async fn asked(surface: Shared, question: TraceQuestion) -> Result<Trace, Problem> {
+    // It may take a while, so it is kept off the threads that serve others, and few are answered at once.
     let turn = surface.store_turns.clone().acquire_owned().await;
     let status = surface.handle.status();
     let answered = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         answer(&status, &question)
     });
-    answered.await.unwrap_or_else(|error| {
+    let traced = answered.await.unwrap_or_else(|error| {
         let message = format!("the question was not answered: {error}");
         Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message))
-    })
+    })?;
+    Ok(Json(report::json(&traced)))
 }
 
-fn answer(status: &Status, question: &TraceQuestion) -> Result<Trace, Problem> {
+/// What is answered to a question.
+pub(super) fn answer(status: &Status, question: &TraceQuestion) -> Result<Trace, Problem> {
     let config = status.config.as_ref().ok_or_else(unswept)?;
     let desired = status.desired.as_ref().ok_or_else(unswept)?;
     let TraceQuestion { event, published_by, bus } = question;

@@ -67,7 +67,7 @@ impl Demo {
         self.story.chapter("The daemon (wheelwright run), until Ctrl-C").await?;
         self.story
             .tell(&format!(
-                "Somebody edits the accounts every {} s. In another terminal:\n\n    export WHEELWRIGHT_TOKEN={token}\n    \
+                "Somebody edits the accounts every {} s. See it at http://{LISTEN}/ or, in another terminal:\n\n    export WHEELWRIGHT_TOKEN={token}\n    \
                  wheelwright status\n    wheelwright incidents --all\n    wheelwright history\n    wheelwright why ledger.large\n    \
                  wheelwright stop ledger.large --for 1m --reason \"to see it\"\n    curl http://{LISTEN}/metrics\n",
                 EDIT_EVERY_MS / 1_000

@@ -54,7 +54,7 @@ where
         hook,
         now: Arc::new(move || of_clock.now()),
     });
-    tracing::info!(%listen, "serves /livez, /readyz, /metrics and /api/v1");
+    tracing::info!(%listen, "serves the page, /livez, /readyz, /metrics and /api/v1");
     let beside = [
         begun(handle.clone()),
         tokio::spawn(http::serve(listener, surface, until(shutdown.clone()))),

@@ -103,7 +103,7 @@ pub(super) fn wheel(form: Form, groups: &[Group]) -> Wheel {
     let upright = body / 2.0 * 1.06 + MARGIN;
     let height = 2.0 * upright + 4.0;
     let (width, across, hub_x, hub_radius) = match form {
-        Form::Wide => (660.0, 172.0, 330.0, 44.0),
+        Form::Wide => (650.0, 170.0, 325.0, 44.0),
         Form::Narrow => (340.0, 134.0, 46.0, 38.0),
     };
     let hub = Point { x: hub_x, y: height / 2.0 };

@@ -43,6 +43,7 @@ use happened::Past;
 use look::Look;
 use maud::{Markup, html};
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 pub(super) use sign_in::{admits, signs_in};
 pub(super) use trace::PATH as TRACE;
@@ -142,26 +143,45 @@ fn unready(status: &Status, asked: &HeaderMap) -> Response {
     shown("Starting", status, &content, asked)
 }
 
+impl Surface {
+    /// Draws a page on a thread of its own, few at once: a large one takes some tens of milliseconds, and sweeps need the others.
+    async fn drawn(&self, draw: impl FnOnce() -> Response + Send + 'static) -> Response {
+        let turn = Arc::clone(&self.store_turns).acquire_owned().await;
+        let drawn = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            draw()
+        });
+        drawn.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a page could not be drawn");
+            let message = format!("the page could not be drawn: {error}");
+            failed(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message))
+        })
+    }
+}
+
 async fn home(State(surface): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
     let past = match Past::of(&surface).await {
         Ok(past) => past,
         Err(problem) => return failed(problem),
     };
-    let filter = Filter::of(&uri);
     let status = surface.handle.status();
-    let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
+    surface.drawn(move || first(&status, &past, &Filter::of(&uri), &headers)).await
+}
+
+fn first(status: &Status, past: &Past, filter: &Filter, headers: &HeaderMap) -> Response {
+    let Some(look) = Look::at(status) else { return unready(status, headers) };
     // Nothing that was wrong is remembered: it has been well since the start, as far as is known.
     let calm = past.calm().unwrap_or(status.started);
     let content = html! {
         (headline::section(&look, Some(calm)))
-        (table::form(&look, &filter))
+        (table::form(&look, filter))
         .columns {
-            .column { (wheel::section(&look, &filter)) (trace::section(&look)) }
-            .column { (wrong::section(&look, &past.writes)) (happened::section(&past, &look)) }
+            .column { (wheel::section(&look, filter)) (trace::section(&look)) }
+            .column { (wrong::section(&look, &past.writes)) (happened::section(past, &look)) }
         }
-        (table::section(&look, &filter))
+        (table::section(&look, filter))
     };
-    shown(&headline::words(&look), &status, &content, &headers)
+    shown(&headline::words(&look), status, &content, headers)
 }
 
 async fn one_route(
@@ -170,20 +190,27 @@ async fn one_route(
     headers: HeaderMap,
 ) -> Response {
     let status = surface.handle.status();
-    let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
-    let Some(row) = links::route_of(&publication, &consumer).and_then(|id| look.row(&id)) else {
+    let Some(desired) = &status.desired else { return unready(&status, &headers) };
+    let id = links::route_of(&publication, &consumer);
+    let Some((id, path)) = id.and_then(|id| desired.routes.get_key_value(&id)) else {
         let (publication, consumer) = (shortened(&publication), shortened(&consumer));
         return missing(&format!("The topology that stands has no route from {publication} to {consumer}."), &headers);
     };
-    let filter = WriteFilter {
-        resource: Some(ResourceId::Rule(row.path.rule.clone()).to_string()),
-        limit: WRITES_MAX,
-        ..WriteFilter::default()
+    let resource = Some(ResourceId::Rule(path.rule.clone()).to_string());
+    let filter = WriteFilter { resource, limit: WRITES_MAX, ..WriteFilter::default() };
+    let writes = match surface.stored(move |store| store.writes(&filter)).await {
+        Ok(writes) => writes,
+        Err(problem) => return failed(problem),
     };
-    match surface.stored(move |store| store.writes(&filter)).await {
-        Ok(writes) => shown(&format!("Route {}", row.id), &status, &route::content(&look, row, &writes), &headers),
-        Err(problem) => failed(problem),
-    }
+    let (id, status) = (id.clone(), Arc::clone(&status));
+    let draw = move || {
+        let look = Look::at(&status);
+        match look.as_ref().and_then(|look| Some((look, look.row(&id)?))) {
+            Some((look, row)) => shown(&format!("Route {id}"), &status, &route::content(look, row, &writes), &headers),
+            None => unready(&status, &headers),
+        }
+    };
+    surface.drawn(draw).await
 }
 
 async fn one_incident(State(surface): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> Response {
@@ -193,26 +220,28 @@ async fn one_incident(State(surface): State<Shared>, Path(id): Path<String>, hea
         Ok(Some(incident)) => incident,
         Ok(None) => {
             let id = shortened(&id);
-            return missing(
-                &format!("There is no incident {id}: it never was, or is over for so long that it is forgotten."),
-                &headers,
-            );
+            let why = format!("There is no incident {id}: it never was, or is over for so long that it is forgotten.");
+            return missing(&why, &headers);
         }
         Err(problem) => return failed(problem),
     };
     let writes = match incident.concern.subject.resource() {
-        None => Vec::new(),
-        Some(resource) => match of_thing(&surface, resource, incident.opened).await {
-            Ok(writes) => writes,
-            Err(problem) => return failed(problem),
-        },
+        None => Ok(Vec::new()),
+        Some(resource) => of_thing(&surface, resource, incident.opened).await,
+    };
+    let writes = match writes {
+        Ok(writes) => writes,
+        Err(problem) => return failed(problem),
     };
     let status = surface.handle.status();
-    let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
-    // What is open is told as it was last found.
-    let open = status.incidents.iter().find(|open| open.id == incident.id).unwrap_or(&incident);
-    let title = format!("{} {}", open.concern.code, open.id);
-    shown(&title, &status, &records::incident(&look, open, &writes), &headers)
+    let draw = move || {
+        let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
+        // What is open is told as it was last found.
+        let open = status.incidents.iter().find(|open| open.id == incident.id).unwrap_or(&incident);
+        let title = format!("{} {}", open.concern.code, open.id);
+        shown(&title, &status, &records::incident(&look, open, &writes), &headers)
+    };
+    surface.drawn(draw).await
 }
 
 /// What was written to a thing since it began to be wrong, the newest first.
@@ -249,8 +278,11 @@ async fn one_sweep(State(surface): State<Shared>, Path(id): Path<String>, header
     match asked.await {
         Ok((Some(sweep), writes)) => {
             let status = surface.handle.status();
-            let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
-            shown(&format!("Sweep #{id}"), &status, &records::sweep(&look, &sweep, &writes), &headers)
+            let draw = move || {
+                let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
+                shown(&format!("Sweep #{id}"), &status, &records::sweep(&look, &sweep, &writes), &headers)
+            };
+            surface.drawn(draw).await
         }
         Ok((None, _)) => none(),
         Err(problem) => failed(problem),
@@ -263,8 +295,11 @@ async fn one_write(State(surface): State<Shared>, Path(id): Path<String>, header
     match surface.stored(move |store| store.write_of(id)).await {
         Ok(Some(write)) => {
             let status = surface.handle.status();
-            let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
-            shown(&format!("Write {id}"), &status, &records::write(&look, &write), &headers)
+            let draw = move || {
+                let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
+                shown(&format!("Write {id}"), &status, &records::write(&look, &write), &headers)
+            };
+            surface.drawn(draw).await
         }
         Ok(None) => none(),
         Err(problem) => failed(problem),

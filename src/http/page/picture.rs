@@ -191,6 +191,8 @@ impl<'a> Picture<'a> {
                 continue;
             }
             drawn += 1;
+            // Among many spokes one line stands for those that publish the same.
+            let from = if self.bundled { from.get(from.len() / 2).into_iter().copied().collect() } else { from };
             self.lines.push(Line { row, from, to, fades: !takes });
         }
         // What is wrong is drawn over what is not, and what fades below both.

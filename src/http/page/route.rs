@@ -102,7 +102,11 @@ fn publishers(look: &Look<'_>, row: &Row<'_>) -> Markup {
         p { "Accounts " (accounts.join(", ")) ". " (way) }
         (grants(look, row, &path.hub_bus, "May put events on the hub's bus"))
     };
-    hop("Publisher", &html! {}, publication.map(|publication| &publication.origin), &body)
+    let granted =
+        look.desired.grants.iter().filter(|((on, _), wanted)| *on == path.hub_bus && wanted.routes.contains(row.id));
+    let things = granted.map(|((bus, sid), _)| look.thing(&ResourceId::Grant(bus.clone(), sid.clone())));
+    let worst = things.into_iter().find(|thing| *thing != Thing::Right).unwrap_or(Thing::Right);
+    hop("Publisher", &thing_badge(worst), publication.map(|publication| &publication.origin), &body)
 }
 
 /// The statements on a bus that this route needs.

@@ -5,6 +5,7 @@ use super::bits::{badge, origin};
 use super::filter::Filter;
 use super::links;
 use super::look::{Look, Row};
+use crate::model::ids::{HubName, TeamName};
 use crate::model::route::Consumer;
 use crate::report::count;
 use maud::{Markup, html};
@@ -16,8 +17,8 @@ const ROWS_MAX: usize = 100;
 
 /// The form: plain GET, so that it works without scripts and its answer is an address.
 pub(super) fn form(look: &Look<'_>, filter: &Filter) -> Markup {
-    let teams: BTreeSet<&str> = look.topology.teams.keys().map(|team| team.as_str()).collect();
-    let hubs: BTreeSet<&str> = look.topology.hubs.keys().map(|hub| hub.as_str()).collect();
+    let teams: BTreeSet<&str> = look.topology.teams.keys().map(TeamName::as_str).collect();
+    let hubs: BTreeSet<&str> = look.topology.hubs.keys().map(HubName::as_str).collect();
     let sources: BTreeSet<&str> = look.rows.iter().map(|row| row.source).filter(|source| !source.is_empty()).collect();
     let states: Vec<&str> = RouteState::iter().map(Into::into).collect();
     html! {

@@ -32,8 +32,8 @@ pub(super) fn diff(look: &Look<'_>, incident: &Incident) -> Markup {
     let fields: Vec<Field> = concern.subject.resource().map_or_else(Vec::new, |resource| compared(look, resource));
     let fields: Vec<&Field> = fields.iter().filter(|field| incident.resolved.is_none() && differs(field)).collect();
     html! {
-        @if !concern.detail.is_empty() { p.detail { (concern.detail) } }
         @if !fields.is_empty() { (table(&fields)) }
+        @else if !concern.detail.is_empty() { p.detail { (concern.detail) } }
     }
 }
 

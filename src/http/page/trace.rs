@@ -3,13 +3,14 @@
 
 use super::super::Shared;
 use super::super::routes::RouteState;
-use super::super::trace::{TraceQuestion, asked};
+use super::super::trace::TraceQuestion;
 use super::bits::{icon, origin};
 use super::form;
 use super::links;
 use super::look::Look;
 use super::shell;
 use super::{sent, unready};
+use crate::daemon::Status;
 use crate::model::ids::PublicationId;
 use crate::report::count;
 use crate::report::trace as report;
@@ -115,39 +116,38 @@ pub(super) async fn page(State(surface): State<Shared>, uri: Uri, headers: Heade
 
 /// The answer.
 pub(super) async fn answer(State(surface): State<Shared>, request: Request) -> Response {
+    let read = form::read(request).await;
     let status = surface.handle.status();
+    surface.drawn(move || answered(&status, read)).await
+}
+
+fn answered(status: &Status, read: Result<Vec<(String, String)>, String>) -> Response {
     let headers = HeaderMap::new();
-    let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
-    let (code, asked_for, found) = match form::read(request).await {
-        Err(problem) => (StatusCode::PAYLOAD_TOO_LARGE, Asked::default(), Err(problem)),
+    let Some(look) = Look::at(status) else { return unready(status, &headers) };
+    let (asked, found) = match read {
+        Err(why) => (Asked::default(), Err(why)),
         Ok(pairs) => {
-            let asked_for = Asked::of(pairs);
-            let found = match asked_for.event(&look) {
-                Err(why) => Err(why),
-                Ok(event) => {
-                    let question = TraceQuestion {
-                        event,
-                        published_by: Some(asked_for.published_by.clone()),
-                        bus: Some(asked_for.bus.clone()),
-                    };
-                    asked(surface, question).await.map_err(|problem| problem.said().to_owned())
-                }
-            };
-            let code = if found.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-            (code, asked_for, found)
+            let asked = Asked::of(pairs);
+            let found = asked.event(&look).and_then(|event| {
+                let (published_by, bus) = (Some(asked.published_by.clone()), Some(asked.bus.clone()));
+                let question = TraceQuestion { event, published_by, bus };
+                super::super::trace::answer(status, &question).map_err(|problem| problem.said().to_owned())
+            });
+            (asked, found)
         }
     };
-    sent(code, shell::page(TITLE, Some(&status), &content(&look, &asked_for, Some(found))), &headers)
+    let code = if found.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    sent(code, shell::page(TITLE, Some(status), &content(&look, &asked, Some(&found))), &headers)
 }
 
 const TITLE: &str = "Where would this event go?";
 
-fn content(look: &Look<'_>, asked: &Asked, found: Option<Result<Trace, String>>) -> Markup {
+fn content(look: &Look<'_>, asked: &Asked, found: Option<&Result<Trace, String>>) -> Markup {
     html! {
         section #trace aria-labelledby="trace-title" {
             p.crumbs { a href="/" { "Back to the wheel" } }
             h1 #trace-title { (TITLE) }
-            @match &found {
+            @match found {
                 Some(Err(why)) => p.notice.bad role="alert" { (why) },
                 Some(Ok(trace)) => (traced(look, trace)),
                 None => {}

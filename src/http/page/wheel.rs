@@ -198,14 +198,23 @@ fn anchor(side: Side) -> &'static str {
 }
 
 fn team_name(wheel: &Wheel, group: &Group, side: Side, at: Point) -> Markup {
-    let trouble = group.state.map(|state| format!(" · {}", <&str>::from(state))).unwrap_or_default();
-    let name = name_that_fits(wheel, side, at.y, &format!("{}{trouble}", group.name));
+    /// Of a mark before the name.
+    const MARK: f64 = 18.0;
+    // A mark stands for the state's word, which is read out.
+    let (step, mark_at) = match (group.state, side) {
+        (None, _) => (0.0, 0.0),
+        (Some(_), Side::Left) => (-MARK, at.x - MARK / 2.0 + 1.0),
+        (Some(_), Side::Right) => (MARK, at.x + MARK / 2.0 - 1.0),
+    };
+    let name = name_that_fits(wheel, side, at.y, &group.name);
     // What is read out begins with what is seen, so that it can be called by that.
-    let told = format!("{name}: {}", bundle(group));
+    let state = group.state.map(|state| format!(", {}", <&str>::from(state))).unwrap_or_default();
+    let told = format!("{name}{state}: {}", bundle(group));
     html! {
         a.name.(group.state.map_or("", class)) .fade[group.fades] href=(group.href) aria-label=(told) {
             title { (told) }
-            text x=(format!("{:.1}", at.x)) y=(format!("{:.1}", at.y + 4.5)) text-anchor=(anchor(side)) { (name) }
+            @if let Some(state) = group.state { (marked(Point { x: mark_at, y: at.y }, state)) }
+            text x=(format!("{:.1}", at.x + step)) y=(format!("{:.1}", at.y + 4.5)) text-anchor=(anchor(side)) { (name) }
         }
     }
 }
