@@ -19,7 +19,7 @@ use wheelwright::model::resource::RuleId;
 use wheelwright::model::route::Consumer;
 use wheelwright::port::Clock;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, Service, SimulatedAws};
+use wheelwright::sim::{Caller, DeliveryRecord, EventEntry, Service, SimulatedAws};
 use wheelwright::stage;
 use wheelwright::store::Store;
 use wheelwright::telemetry::{Metered, Metrics};
@@ -165,6 +165,19 @@ impl Served {
         let input = json!({"Name": rule.name, "EventBusName": rule.bus.name});
         let mut world = self.world.lock().unwrap();
         world.call(&caller, scope.region.as_str(), Service::EventBridge, operation, &input).unwrap();
+    }
+
+    /// What becomes of an event that an account puts on a bus (an ARN): in a copy of the accounts.
+    #[allow(dead_code)] // tests/page asks.
+    pub(crate) fn put(&self, account: &str, bus_arn: &str, event: &Value) -> Vec<Arc<DeliveryRecord>> {
+        let mut world = self.world.lock().unwrap().clone();
+        let before = world.trace().len();
+        let text = |field: &str| event[field].as_str().unwrap().to_owned();
+        let entry = EventEntry::new(bus_arn, &text("source"), &text("detail-type"), event["detail"].clone());
+        let region = bus_arn.split(':').nth(3).unwrap();
+        // A refusal is an answer, too: nothing is delivered.
+        _ = world.put_event(&Caller::root(account), region, &entry);
+        world.trace()[before..].to_vec()
     }
 
     /// What AWS says of a rule.

@@ -71,8 +71,12 @@ async fn people_see_what_is_wrong_and_that_it_is_over() {
     let asked = json!({
         "world": "example",
         "names": names,
+        "asks": crate::asking::ten().into_iter().map(|(event, by)| {
+            let taken = crate::asking::delivered(&served, &event, by);
+            json!({"event": event, "by": by, "taken": taken})
+        }).collect::<Vec<_>>(),
         "paths": {"home": "/", "filtered": "/?team=ledger", "route": "/routes/payments.settlements/ledger.large", "sweep": "/sweeps/1",
-                  "write": "/writes/1", "missing": "/incidents/0", "sign-in": "/sign-in"},
+                  "write": "/writes/1", "missing": "/incidents/0", "ask": "/trace", "sign-in": "/sign-in"},
     });
     let rule = served.rule("ledger.large");
     drive(&folder, &served, &asked, |what| match what {

@@ -5,7 +5,7 @@ const { chromium } = require("playwright-core");
 const axe = require("axe-core");
 const readline = require("node:readline");
 
-const { base, out, world, paths, names, chromium: program } = JSON.parse(process.env.WHEELWRIGHT_PAGE);
+const { base, out, world, paths, names, asks, chromium: program } = JSON.parse(process.env.WHEELWRIGHT_PAGE);
 const answers = readline.createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const faults = [];
 const fault = (text) => faults.push(text);
@@ -194,6 +194,31 @@ async function keyboard(browser) {
   await page.context().close();
 }
 
+// Ten events, pasted into the form of the first page: the answer names the routes that take them.
+async function traces(browser) {
+  for (const [width, colorScheme] of [[390, "dark"], [1280, "light"]]) {
+    const page = await opened(browser, { viewport: { width, height: 900 }, colorScheme }, `trace ${width}`);
+    for (const [at, { event, by, taken }] of asks.entries()) {
+      const where = `trace ${at} at ${width}`;
+      await page.goto(base + "/");
+      await page.fill("#ask-event", event);
+      await page.selectOption("#ask-by", by);
+      await page.click(".ask button");
+      await page.waitForSelector("#trace");
+      const tables = page.locator('#trace > .table[aria-label="Taken by"]');
+      const told = (await tables.count()) ? await tables.first().locator("tbody th").allInnerTexts() : [];
+      const routes = told.map((text) => text.replace(/\s+/g, " ").replace("→", "->").trim()).sort();
+      if (routes.join() !== [...taken].sort().join()) fault(`${where}: it is taken by ${taken.join(", ")}, and the page says ${routes.join(", ")}`);
+      if ((await page.inputValue("#ask-event")) !== event) fault(`${where}: the event is not in the form any more`);
+      if (at % 4) continue;
+      await page.screenshot({ path: `${out}/${world}-trace-${at}-${width}-${colorScheme}.png`, fullPage: true });
+      for (const found of await page.evaluate(measured)) fault(`${where}: ${found}`);
+      await accessible(page, where);
+    }
+    await page.context().close();
+  }
+}
+
 async function time(browser) {
   const page = await opened(browser, { viewport: { width: 1280, height: 900 } }, "time");
   const began = Date.now();
@@ -213,6 +238,7 @@ async function time(browser) {
       await namesEverything(browser);
       await filters(browser);
       await keyboard(browser);
+      await traces(browser);
       await drifts(browser);
     }
   } catch (error) {

@@ -15,6 +15,7 @@ mod served;
 mod wire;
 
 mod access;
+mod asking;
 mod browser;
 mod content;
 mod large;
