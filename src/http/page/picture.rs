@@ -45,6 +45,8 @@ pub(super) struct Group {
     pub(super) publishes: usize,
     pub(super) takes: usize,
     pub(super) fades: bool,
+    /// Whether the line of all its routes fades: where a filter asks for others, or for some of them.
+    pub(super) line_fades: bool,
     pub(super) href: String,
 }
 
@@ -157,7 +159,17 @@ impl<'a> Picture<'a> {
     fn group(&mut self, name: String, first: usize, href: String) {
         let nodes = self.nodes.len() - first;
         if nodes > 0 {
-            let group = Group { name, first, nodes, state: None, publishes: 0, takes: 0, fades: false, href };
+            let group = Group {
+                name,
+                first,
+                nodes,
+                state: None,
+                publishes: 0,
+                takes: 0,
+                fades: false,
+                line_fades: false,
+                href,
+            };
             self.groups.push(group);
         }
     }
@@ -248,9 +260,9 @@ impl<'a> Picture<'a> {
             let is_asked = filter.team.as_deref().is_none_or(|team| team == group.name)
                 && filter.hub.as_deref().is_none_or(|hub| hub == self.name.as_str());
             let has_lit = nodes.iter().any(|node| !node.fades);
-            group.fades = filter.is_on()
-                && !has_lit
-                && !(self.bundled && is_asked && filter.source.is_none() && filter.state.is_none());
+            let is_whole = is_asked && filter.source.is_none() && filter.state.is_none();
+            group.fades = filter.is_on() && !has_lit && !(self.bundled && is_whole);
+            group.line_fades = filter.is_on() && !is_whole;
         }
     }
 

@@ -182,7 +182,7 @@ fn team_line(wheel: &Wheel, group: &Group, side: Side, (top, bottom): (f64, f64)
         format!("M{:.1} {:.1} L{:.1} {:.1}", rim.x, rim.y, edge.x, edge.y)
     };
     html! {
-        a.bundle .fade[group.fades] href=(group.href) tabindex="-1" aria-label=(bundle(group)) {
+        a.bundle .fade[group.line_fades] href=(group.href) tabindex="-1" aria-label=(bundle(group)) {
             title { (bundle(group)) }
             @if group.publishes > 0 { path.line d=(path(middle - half)) stroke-width=(format!("{:.1}", strength(group.publishes))) {} }
             @if group.takes > 0 { path.line.takes d=(path(middle + half)) stroke-width=(format!("{:.1}", strength(group.takes))) {} }
