@@ -2,6 +2,7 @@
 
 use crate::served::serve;
 use std::collections::BTreeMap;
+use wheelwright::model::history::SweepRecord;
 
 /// The value of each series.
 fn series(text: &str) -> BTreeMap<String, f64> {
@@ -31,10 +32,13 @@ fn the_rules_ask_for_states_by_these_names() {
 async fn what_the_daemon_did_is_counted() {
     let served = serve("", None).await;
     served.in_step().await;
+    // The sweep that made everything has ended, and found things too.
+    let first = served.another_sweep().await;
     let rule = served.rule("ledger.large");
     let before = series(&served.get("/metrics").await.body);
     served.by_hand(&rule, "DisableRule");
-    served.until("the finding", |status| status.last_sweep.as_ref().is_some_and(|sweep| sweep.findings > 0)).await;
+    let mended = |sweep: &SweepRecord| sweep.id > first && sweep.done > 0;
+    served.until("the mending", |status| status.last_sweep.as_ref().is_some_and(mended)).await;
     served.another_sweep().await;
     let answer = served.get("/metrics").await;
     assert_eq!(

@@ -354,7 +354,10 @@ mod tests {
         for form in [Form::Wide, Form::Narrow] {
             for sizes in [vec![1], vec![2, 2], vec![7; 5], vec![10; 50], vec![1; 2_000]] {
                 let wheel = wheel(form, &groups(&sizes));
-                assert!(wheel.height <= DENSE_HEIGHT_MAX.max(sizes.len() as f64 * 100.0) * 1.06 + 3.0 * MARGIN);
+                let nodes: usize = sizes.iter().sum();
+                let named = nodes as f64 * NODE_ROW + sizes.len() as f64 * GAP;
+                let rows = if nodes <= NAMED_NODES_MAX { named.max(HEIGHT_MIN) } else { DENSE_HEIGHT_MAX };
+                assert!(wheel.height <= rows * 1.06 + 3.0 * MARGIN, "{form:?} {sizes:?}: {}", wheel.height);
                 for place in &wheel.places {
                     assert!(place.top >= 0.0 && place.bottom <= wheel.height, "{form:?} {sizes:?}: {place:?}");
                     let rim = wheel.rim(place.side, place.top);
