@@ -50,6 +50,6 @@ pub(super) fn answer(status: &Status, question: &TraceQuestion) -> Result<Trace,
         |text: &Option<String>| text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let (by, bus) = (given(published_by), given(bus));
     let question = Question::read(&config.topology, event, by.as_deref(), bus.as_deref())
-        .map_err(|error| Problem::bad_body(shortened(&error.to_string())))?;
+        .map_err(|error| Problem::new(StatusCode::CONFLICT, "refused", shortened(&error.to_string())))?;
     Ok(trace(&question, desired, config.topology.organization.as_deref(), Some(&status.world)))
 }

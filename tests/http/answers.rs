@@ -196,7 +196,7 @@ async fn a_trace_says_where_an_event_goes_and_where_the_accounts_differ() {
     assert_eq!(large(&drifted)["wanted"]["is"], "taken");
     assert_eq!(large(&drifted)["differs"], true);
     let text = served.post("/api/v1/trace", &json!({"event": event, "published-by": "nobody"})).await.problem();
-    assert!(text.starts_with("400 bad-body: `nobody` is neither a publication"), "{text}");
+    assert!(text.starts_with("409 refused: `nobody` is neither a publication"), "{text}");
     // A question changes nothing, so on this machine it needs no token; elsewhere everything does (refusals.rs).
     let body = question.to_string();
     let head =
