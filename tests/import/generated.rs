@@ -3,10 +3,10 @@
 use crate::foreign::{self, Stripping};
 use crate::rng::Rng;
 use crate::samples::SAMPLES;
-use crate::spec::{Event, KEY_ID, REGIONS, Spec, Way};
+use crate::spec::{Event, REGIONS, Spec, Way};
+use crate::staged::{create_keys, create_queue};
 use crate::support::{Bench, Example};
 use crate::{changes, example_of, generator, imported, written};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::eventbridge::Arn;
 use wheelwright::import::Request;
@@ -14,7 +14,7 @@ use wheelwright::model::ids::Region;
 use wheelwright::model::plan::Guard;
 use wheelwright::plan::Approval;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, EventEntry, SimulatedAws, key_policy};
+use wheelwright::sim::{Caller, EventEntry, SimulatedAws};
 
 /// Worlds of each kind.
 const WORLDS: u64 = 120;
@@ -37,31 +37,12 @@ async fn converged(rng: &mut Rng) -> (Spec, Bench<SimFleet>) {
     let mut aws = example.stage();
     create_keys(&mut aws, &spec);
     for queue in spec.mailboxes().into_iter().filter(|mailbox| mailbox.contains(":sqs:")) {
-        let arn: Arn = queue.parse().unwrap();
-        let policy = json!({"Version": "2012-10-17", "Statement": [
-            {"Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
-        ]});
-        aws.create_queue_with_policy(&arn.account, &arn.region, arn.queue_name().unwrap(), &policy);
+        create_queue(&mut aws, &queue);
     }
     let bench = Bench::by_call(&example, aws);
     let swept = bench.sweep().await;
     assert!(swept.after.is_empty(), "{}", bench.shown(&swept.after));
     (spec, bench)
-}
-
-fn create_keys(aws: &mut SimulatedAws, spec: &Spec) {
-    for account in &spec.accounts {
-        let mut policy = key_policy(&account.id);
-        let operator = json!({
-            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
-            "Principal": {"AWS": format!("arn:aws:iam::{}:role/wheelwright-operator", account.id)},
-        });
-        policy["Statement"].as_array_mut().unwrap().push(operator);
-        for region in REGIONS {
-            let key = aws.create_key_with_id(&account.id, region, KEY_ID);
-            aws.set_key_policy(&key, &policy);
-        }
-    }
 }
 
 fn request(spec: &Spec) -> Request {

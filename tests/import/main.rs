@@ -31,6 +31,8 @@ mod rows;
 mod samples;
 #[path = "../seeds/spec.rs"]
 mod spec;
+#[path = "../seeds/staged.rs"]
+mod staged;
 #[path = "../support/mod.rs"]
 mod support;
 mod told;

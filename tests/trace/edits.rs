@@ -1,7 +1,7 @@
 //! What somebody changes by hand of what events go through.
 
 use crate::rng::Rng;
-use crate::worlds::create_queue;
+use crate::staged::create_queue;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use wheelwright::eventbridge::Arn;

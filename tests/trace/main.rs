@@ -25,6 +25,8 @@ mod rng;
 mod samples;
 #[path = "../seeds/spec.rs"]
 mod spec;
+#[path = "../seeds/staged.rs"]
+mod staged;
 #[path = "../support/mod.rs"]
 mod support;
 mod told;

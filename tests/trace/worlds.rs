@@ -2,12 +2,13 @@
 
 use crate::generator;
 use crate::rng::Rng;
-use crate::spec::{Event, KEY_ID, REGIONS, Spec, Way};
+use crate::spec::{Event, Spec, Way};
+use crate::staged::{create_keys, create_queue};
 use crate::support::{Bench, Example};
 use serde_json::{Value, json};
 use wheelwright::eventbridge::Arn;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, DeliveryRecord, EventEntry, SimulatedAws, key_policy};
+use wheelwright::sim::{Caller, DeliveryRecord, EventEntry, SimulatedAws};
 
 use crate::samples::SAMPLES;
 use std::sync::Arc;
@@ -31,30 +32,6 @@ pub(crate) async fn converged(rng: &mut Rng) -> (Spec, Bench<SimFleet>) {
     let swept = bench.sweep().await;
     assert!(swept.after.is_empty(), "{}", bench.shown(&swept.after));
     (spec, bench)
-}
-
-fn create_keys(aws: &mut SimulatedAws, spec: &Spec) {
-    for account in &spec.accounts {
-        let mut policy = key_policy(&account.id);
-        let operator = json!({
-            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
-            "Principal": {"AWS": format!("arn:aws:iam::{}:role/wheelwright-operator", account.id)},
-        });
-        policy["Statement"].as_array_mut().unwrap().push(operator);
-        for region in REGIONS {
-            let key = aws.create_key_with_id(&account.id, region, KEY_ID);
-            aws.set_key_policy(&key, &policy);
-        }
-    }
-}
-
-/// A queue that anybody may send to.
-pub(crate) fn create_queue(aws: &mut SimulatedAws, arn: &str) {
-    let parsed: Arn = arn.parse().unwrap();
-    let policy = json!({"Version": "2012-10-17", "Statement": [
-        {"Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-    ]});
-    aws.create_queue_with_policy(&parsed.account, &parsed.region, parsed.queue_name().unwrap(), &policy);
 }
 
 /// The event as a person has it, and the ARN of the bus that it is put on.
