@@ -5,13 +5,11 @@ use crate::eventbridge::{Arn, ArnOrAccount, Decision, PutEventsRequest};
 use crate::model::ids::{AccountId, AccountName, Scope};
 use crate::model::resource::{BusId, RuleId, TargetSpec};
 use crate::model::world::{LiveBus, LiveRule, Observation, World};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Why a bus's policy keeps an event out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The bus.
     pub bus: BusId,
@@ -24,8 +22,7 @@ pub struct Refusal {
 }
 
 /// Why a target gets nothing of a rule that matched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotSent {
     /// The destination bus does not exist.
     NoBus(BusId),

@@ -26,13 +26,11 @@ use crate::model::route::RouteId;
 use crate::model::topology::Origin;
 use crate::model::world::World;
 use journey::{Journey, Landscape};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where an event goes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trace {
     /// The event, as it comes to the first bus of the first put.
     pub event: Value,
@@ -48,8 +46,7 @@ pub struct Trace {
 }
 
 /// What becomes of an event on one route.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TracedRoute {
     /// The route.
     pub route: RouteId,

@@ -4,13 +4,11 @@ use crate::expand::{forwarding_buses, publishing_accounts};
 use crate::model::ids::{AccountId, PublicationId};
 use crate::model::resource::BusId;
 use crate::model::topology::{Publication, Team, Topology, Via};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Somebody puts the event on a bus.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Put {
     /// The bus.
     pub bus: BusId,

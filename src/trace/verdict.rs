@@ -6,11 +6,9 @@ use crate::eventbridge::Mismatch;
 use crate::model::desired::Desired;
 use crate::model::resource::{BusId, ResourceId, RuleId};
 use crate::model::route::{Route, RouteId};
-use serde::Serialize;
 
 /// What becomes of an event on a route.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
     /// The route's destination gets it by the route's own rule.
     Taken,
@@ -59,8 +57,7 @@ impl Verdict {
 }
 
 /// What keeps an event from a route's destination.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Why {
     /// It is put on none of the buses that the route takes from.
     PutElsewhere,

@@ -2,15 +2,13 @@
 
 use super::matcher::Matcher;
 use super::{Branch, Pattern, matching};
-use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 /// Why an event does not match a pattern. Of a pattern with `$or` it is the alternative with the fewest fields in the way.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Mismatch {
     /// These fields, each by itself.
     Fields(Vec<FieldMismatch>),
@@ -19,8 +17,7 @@ pub enum Mismatch {
 }
 
 /// A field that does not match.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FieldMismatch {
     /// Where it is, with dots between the keys.
     pub path: String,

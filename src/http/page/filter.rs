@@ -1,8 +1,8 @@
 //! What the first page is asked to show: plain GET parameters, so that an address is a view.
 
+use super::form;
 use super::look::Row;
 use axum::http::Uri;
-use percent_encoding::percent_decode_str;
 
 /// What is let through; the rest fades.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,17 +25,11 @@ impl Filter {
     /// The filter of an address. What it does not know it leaves: an old link still shows the page.
     pub(super) fn of(uri: &Uri) -> Self {
         let mut filter = Self::default();
-        for pair in uri.query().unwrap_or_default().split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = value.replace('+', " ");
-            let value: String = percent_decode_str(&value)
-                .decode_utf8_lossy()
-                .chars()
-                .filter(|letter| !letter.is_control())
-                .take(VALUE_CHARACTERS_MAX)
-                .collect();
+        for (key, value) in form::pairs(uri.query().unwrap_or_default().as_bytes()) {
+            let shown = |letter: &char| !letter.is_control();
+            let value: String = value.chars().filter(shown).take(VALUE_CHARACTERS_MAX).collect();
             let value = Some(value).filter(|value| !value.is_empty());
-            match key {
+            match key.as_str() {
                 "team" => filter.team = value,
                 "hub" => filter.hub = value,
                 "source" => filter.source = value,
