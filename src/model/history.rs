@@ -40,6 +40,13 @@ pub struct SweepRecord {
     pub held: u64,
 }
 
+impl SweepRecord {
+    /// When it was over.
+    pub fn ended(&self) -> Moment {
+        self.began.plus_ms(self.took_ms)
+    }
+}
+
 /// How a write ended.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr, strum::EnumString,

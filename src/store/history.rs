@@ -175,9 +175,10 @@ pub(super) const THINGS_MAX: usize = 100;
 
 pub(super) fn add_sweep(transaction: &Transaction<'_>, sweep: &SweepRecord, wrote_nothing: bool) -> Result<(), Fault> {
     let is_quiet = wrote_nothing && sweep.findings == 0 && sweep.done == 0 && sweep.failed == 0;
+    let acted = (sweep.done > 0 || sweep.failed > 0).then(|| time(sweep.ended()));
     transaction.execute(
-        "INSERT INTO sweeps (id, began, is_quiet, sweep) VALUES (?1, ?2, ?3, ?4)",
-        params![stored(sweep.id), time(sweep.began), is_quiet, serde_json::to_string(sweep)?],
+        "INSERT INTO sweeps (id, began, is_quiet, acted, sweep) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![stored(sweep.id), time(sweep.began), is_quiet, acted, serde_json::to_string(sweep)?],
     )?;
     Ok(())
 }

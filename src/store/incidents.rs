@@ -84,10 +84,10 @@ pub(super) fn question(filter: &IncidentFilter) -> Query {
 }
 
 pub(super) fn save(transaction: &Transaction<'_>, incidents: &[Incident]) -> Result<(), Fault> {
-    const SQL: &str = "INSERT INTO incidents (id, scope, team, code, last_seen, resolved, incident) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+    const SQL: &str = "INSERT INTO incidents (id, scope, team, code, opened, last_seen, resolved, incident) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
                        ON CONFLICT (id) DO UPDATE SET scope = excluded.scope, team = excluded.team, code = excluded.code, \
-                       last_seen = excluded.last_seen, resolved = excluded.resolved, incident = excluded.incident";
+                       opened = excluded.opened, last_seen = excluded.last_seen, resolved = excluded.resolved, incident = excluded.incident";
     let mut statement = transaction.prepare(SQL)?;
     for incident in incidents {
         let concern = &incident.concern;
@@ -96,6 +96,7 @@ pub(super) fn save(transaction: &Transaction<'_>, incidents: &[Incident]) -> Res
             concern.subject.scope().map(Scope::to_string),
             concern.team.as_ref().map(TeamName::as_str),
             concern.code.to_string(),
+            time(incident.opened),
             time(incident.last_seen),
             incident.resolved.map(|(at, _)| time(at)),
             serde_json::to_string(incident)?,

@@ -24,6 +24,7 @@ mod prune;
 mod query;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use history::WriteFilter;
 pub use incidents::IncidentFilter;
@@ -32,6 +33,7 @@ pub use orders::{Note, OrderEntry};
 pub use outbox::{Backlog, Outgoing};
 pub use prune::Pruned;
 pub use query::ROWS_MAX;
+pub use timeline::{Happened, NoPlace, Place, Timeline, WRITES_TOLD_MAX};
 
 use crate::model::alert::Alert;
 use crate::model::history::{SweepRecord, WriteRecord};

@@ -137,7 +137,7 @@ fn reshape(connection: &mut Connection, from: i64) -> Result<(), Fault> {
 }
 
 /// The newest shape of the tables.
-pub(super) const SHAPE: i64 = 1;
+pub(super) const SHAPE: i64 = 2;
 /// What tells our files from others: `wwhl` in ASCII.
 const APPLICATION: i64 = 0x7777_686C;
 /// How long we wait for another program that has the file to itself.
@@ -146,7 +146,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(2);
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What makes each shape from the one before. What was released is never edited: a change is a further step.
-const STEPS: &[(i64, &str)] = &[(1, SHAPE_1)];
+pub(super) const STEPS: &[(i64, &str)] = &[(1, SHAPE_1), (2, SHAPE_2)];
 
 /// Times are milliseconds since 1970. What is searched by has a column; the whole thing is beside it, as JSON.
 const SHAPE_1: &str = "
@@ -208,3 +208,16 @@ CREATE INDEX outbox_in_order ON outbox (channel, id) WHERE ended IS NULL;
 CREATE INDEX outbox_by_cause ON outbox (channel, cause, id) WHERE ended IS NULL;
 CREATE INDEX outbox_ended ON outbox (ended) WHERE ended IS NOT NULL;
 ";
+
+/// What the time line asks for.
+const SHAPE_2: &str = r#"
+-- acted: when the sweep was over, if it did something or tried to.
+ALTER TABLE sweeps ADD COLUMN acted INTEGER;
+UPDATE sweeps SET acted = began + json_extract(sweep, '$."took-ms"')
+WHERE json_valid(sweep) AND json_extract(sweep, '$.done') + json_extract(sweep, '$.failed') > 0;
+CREATE INDEX sweeps_acted ON sweeps (acted) WHERE acted IS NOT NULL;
+
+ALTER TABLE incidents ADD COLUMN opened INTEGER NOT NULL DEFAULT 0;
+UPDATE incidents SET opened = ifnull(json_extract(incident, '$.opened'), 0) WHERE json_valid(incident);
+CREATE INDEX incidents_opened ON incidents (opened);
+"#;

@@ -106,6 +106,65 @@ fn every_other_question_is_looked_up() {
 }
 
 #[test]
+fn the_time_line_is_looked_up() {
+    use timeline::Kind;
+    let store = Store::in_memory().unwrap();
+    let connection = store.lock();
+    let fixed = |sql: &str, values: &[i64]| {
+        let mut query = Query::new(sql);
+        query.values.extend(values.iter().map(|value| Value::Integer(*value)));
+        query
+    };
+    for kind in [Kind::Order, Kind::Opened, Kind::Resolved, Kind::Sweep, Kind::Alert] {
+        assert_looked_up(&connection, &fixed(timeline::question(kind), &[5, 7, 50]), &[]);
+    }
+    assert_looked_up(&connection, &fixed(timeline::NEWEST_SWEEP, &[5, 7]), &[]);
+    assert_looked_up(&connection, &fixed(timeline::SWEEP_BEFORE, &[5]), &[]);
+    assert_looked_up(&connection, &fixed(timeline::WRITES_OF, &[5]), &[]);
+}
+
+/// A file of the first shape, as the program of then left it.
+#[test]
+fn a_file_of_an_older_shape_is_brought_to_the_newest_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = Connection::open(folder.path().join(STATE_FILE)).unwrap();
+    old.execute_batch(open::STEPS[0].1).unwrap();
+    old.execute_batch(
+        r#"INSERT INTO sweeps (id, began, is_quiet, sweep) VALUES
+            (1, 1000, 0, '{"id":1,"trigger":"interval","full":true,"began":1000,"took-ms":50,"scopes-read":1,"scopes-unread":0,
+                "revision":"r","plan-id":"p","findings":1,"done":1,"failed":0,"held":0}'),
+            (2, 2000, 1, '{"id":2,"trigger":"interval","full":true,"began":2000,"took-ms":50,"scopes-read":1,"scopes-unread":0,
+                "revision":"r","plan-id":null,"findings":0,"done":0,"failed":0,"held":0}'),
+            (3, 3000, 0, 'not JSON');
+        INSERT INTO incidents (id, code, last_seen, resolved, incident) VALUES
+            ('0123456789', 'rule-disabled', 1900, NULL, '{"id":"0123456789","subject":"operator","code":"rule-disabled",
+                "outcome":"mend","detail":"d","team":null,"origin":null,"opened":900,"last-seen":1900,"count":2,"revision":"r",
+                "resolved":null}');
+        PRAGMA application_id = 2004314220; PRAGMA user_version = 1;"#,
+    )
+    .unwrap();
+    drop(old);
+    let (store, opened) = Store::open(folder.path()).unwrap();
+    assert!(!opened.is_new);
+    let line = store.timeline(None, 10).unwrap();
+    let told: Vec<(u64, &str)> = line
+        .entries
+        .iter()
+        .map(|(at, happened)| {
+            let kind = match happened {
+                Happened::Sweep(_) => "sweep",
+                Happened::Opened(_) => "opened",
+                _ => "another",
+            };
+            (at.0, kind)
+        })
+        .collect();
+    assert_eq!(told, [(1050, "sweep"), (900, "opened")]);
+    assert_eq!(store.sweeps(10, None).unwrap().len(), 2);
+    assert_eq!(store.unreadable_rows(), 1, "the row that is not JSON, and it alone");
+}
+
+#[test]
 fn orders_are_on_the_disk_at_once_and_sweeps_soon() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(folder.path()).unwrap();

@@ -128,7 +128,7 @@ fn a_file_of_a_newer_program_or_of_another_is_refused() {
     let error = Store::open(folder.path()).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
     assert!(
-        error.to_string().contains("written by a newer wheelwright (shape 99; this one knows shapes up to 1)"),
+        error.to_string().contains("written by a newer wheelwright (shape 99; this one knows shapes up to 2)"),
         "{error}"
     );
     assert!(std::fs::read(&path).unwrap() == before);

@@ -8,6 +8,7 @@ mod crash;
 mod forget;
 mod saved;
 mod things;
+mod timeline;
 
 use things::*;
 use wheelwright::model::finding::{FindingCode, Outcome};

@@ -1,4 +1,5 @@
-//! What happened, on one time line: sweeps that did something, what was found, writes, what was told, what people ordered.
+//! What happened, on one time line: sweeps that did something, what was found, writes, what was told, what people ordered. The newest
+//! of it on the first page, all that is remembered on pages of its own.
 
 use super::super::Surface;
 use super::super::problem::Problem;
@@ -6,29 +7,28 @@ use super::bits::time;
 use super::links;
 use super::look::Look;
 use super::things::end_in_words;
+use crate::model::alert::Alert;
 use crate::model::finding::Severity;
 use crate::model::history::{SweepRecord, WriteEnd, WriteRecord};
 use crate::model::ids::Moment;
 use crate::model::incident::{Incident, Resolution};
 use crate::report::count;
-use crate::store::{IncidentFilter, OrderEntry, WriteFilter};
+use crate::store::{Happened, IncidentFilter, OrderEntry, Place, Timeline, WriteFilter};
 use maud::{Markup, html};
-use std::collections::BTreeMap;
 
-/// Entries of the time line.
+/// Where the whole line is.
+pub(super) const PATH: &str = "/happened";
+/// Entries of the time line: on the first page, and on each page of its own.
 const ENTRIES_MAX: usize = 24;
-/// Writes of one sweep that are told one by one; its page has them all.
-const WRITES_TOLD_MAX: usize = 3;
-/// Rows that each question to the store brings. Of sweeps more, since most are quiet.
+const PAGE_ENTRIES_MAX: usize = 100;
+/// Rows that each other question to the store brings.
 const ROWS_MAX: usize = 60;
-const SWEEPS_MAX: usize = 240;
 
 /// What the store remembers of late.
 pub(super) struct Past {
-    pub(super) sweeps: Vec<SweepRecord>,
+    line: Timeline,
     pub(super) writes: Vec<(u64, WriteRecord)>,
-    pub(super) incidents: Vec<Incident>,
-    pub(super) orders: Vec<OrderEntry>,
+    incidents: Vec<Incident>,
 }
 
 impl Past {
@@ -38,12 +38,7 @@ impl Past {
             .stored(|store| {
                 let writes = store.writes(&WriteFilter { limit: ROWS_MAX, ..WriteFilter::default() })?;
                 let incidents = store.incidents(&IncidentFilter { limit: ROWS_MAX, ..IncidentFilter::default() })?;
-                Ok(Self {
-                    sweeps: store.sweeps(SWEEPS_MAX, None)?,
-                    writes,
-                    incidents,
-                    orders: store.orders_log(ROWS_MAX)?,
-                })
+                Ok(Self { line: store.timeline(None, ENTRIES_MAX)?, writes, incidents })
             })
             .await
     }
@@ -55,45 +50,70 @@ impl Past {
     }
 }
 
-/// One line of it.
-struct Entry {
-    at: Moment,
-    kind: &'static str,
-    text: Markup,
+/// A part of the line that is a page of its own.
+pub(super) async fn line(surface: &Surface, before: Option<Place>) -> Result<Timeline, Problem> {
+    surface.stored(move |store| store.timeline(before, PAGE_ENTRIES_MAX)).await
 }
 
-/// The time line, the newest first.
+/// The newest of the time line.
 pub(super) fn section(past: &Past, look: &Look<'_>) -> Markup {
-    let now = look.status.at;
-    let mut entries: Vec<Entry> = Vec::new();
-    entries.extend(past.sweeps.iter().filter(|sweep| !is_quiet(sweep)).map(of_sweep));
-    entries.extend(writes(past, look));
-    entries.extend(past.incidents.iter().flat_map(of_incident));
-    entries.extend(past.orders.iter().map(of_order));
-    // Things of one moment: the sweep after what it did.
-    entries.sort_by_key(|entry| (std::cmp::Reverse(entry.at), entry.kind != "sweep"));
     html! {
         section #happened data-part aria-labelledby="happened-title" {
             h2 #happened-title { "What happened" }
             p.quiet { "Sweeps that wrote nothing are left out." }
-            @if entries.is_empty() { p { "Nothing yet." } }
-            ol.timeline {
-                @for entry in entries.iter().take(ENTRIES_MAX) {
-                    li { (time(entry.at, now)) span.kind.(entry.kind) { (entry.kind) } span.what { (entry.text) } }
-                }
-            }
+            @if past.line.entries.is_empty() { p { "Nothing yet." } }
+            (entries(&past.line, look))
         }
     }
 }
 
-fn is_quiet(sweep: &SweepRecord) -> bool {
-    sweep.done == 0 && sweep.failed == 0
+/// A page of the time line.
+pub(super) fn page(line: &Timeline, is_first: bool, look: &Look<'_>) -> Markup {
+    html! {
+        section #happened data-part aria-labelledby="headline" {
+            p.crumbs { a href="/" { "Back to the wheel" } @if !is_first { " · " a href=(PATH) { "The newest" } } }
+            h1 #headline { "What happened" }
+            p.quiet { "Sweeps that wrote nothing are left out, and of each sweep only its last writes are here." }
+            @if line.entries.is_empty() { p { @if is_first { "Nothing yet." } @else { "Nothing older is remembered." } } }
+            (entries(line, look))
+        }
+    }
 }
 
-fn of_sweep(sweep: &SweepRecord) -> Entry {
-    let at = sweep.began.plus_ms(sweep.took_ms);
-    let text = html! { a href=(links::sweep(sweep.id)) { "#" (sweep.id) } " " (sweep_in_words(sweep)) };
-    Entry { at, kind: "sweep", text }
+fn entries(line: &Timeline, look: &Look<'_>) -> Markup {
+    let now = look.status.at;
+    html! {
+        ol.timeline {
+            @for (at, happened) in &line.entries {
+                @let (kind, text) = told(happened, look);
+                li { (time(*at, now)) span.kind.(kind) { (kind) } span.what { (text) } }
+            }
+        }
+        @if let Some(older) = line.older { p { a rel="next" href=(links::happened_before(older)) { "Older" } } }
+    }
+}
+
+/// An entry's kind in a word, and what it says.
+fn told(happened: &Happened, look: &Look<'_>) -> (&'static str, Markup) {
+    match happened {
+        Happened::Order(order) => ("order", of_order(order)),
+        Happened::Opened(incident) => ("found", of_incident(incident)),
+        Happened::Write(id, write) => ("write", write_in_short(look, *id, write)),
+        Happened::MoreWrites(sweep) => {
+            ("write", html! { "more of sweep " a href=(links::sweep(*sweep)) { "#" (sweep) } })
+        }
+        Happened::Resolved(incident) => {
+            let kind = match incident.resolved {
+                Some((_, Resolution::Mended)) => "mended",
+                _ => "gone",
+            };
+            (kind, of_incident(incident))
+        }
+        Happened::Sweep(sweep) => {
+            ("sweep", html! { a href=(links::sweep(sweep.id)) { "#" (sweep.id) } " " (sweep_in_words(sweep)) })
+        }
+        Happened::Alert { channel, alert, was_sent } => ("alert", of_alert(channel, alert, *was_sent)),
+    }
 }
 
 /// What a sweep found and did.
@@ -115,23 +135,6 @@ pub(super) fn sweep_in_words(sweep: &SweepRecord) -> String {
     parts.join(", ")
 }
 
-/// The first few writes of each sweep, and how many more there are.
-fn writes(past: &Past, look: &Look<'_>) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut of_sweep: BTreeMap<u64, usize> = BTreeMap::new();
-    for (id, write) in &past.writes {
-        let told = of_sweep.entry(write.sweep).or_default();
-        *told += 1;
-        if *told <= WRITES_TOLD_MAX {
-            entries.push(Entry { at: write.at, kind: "write", text: write_in_short(look, *id, write) });
-        } else if *told == WRITES_TOLD_MAX + 1 {
-            let text = html! { "more of sweep " a href=(links::sweep(write.sweep)) { "#" (write.sweep) } };
-            entries.push(Entry { at: write.at, kind: "write", text });
-        }
-    }
-    entries
-}
-
 /// A write, with its thing by the name that it has where it is.
 pub(super) fn write_in_short(look: &Look<'_>, id: u64, write: &WriteRecord) -> Markup {
     let step = write.step.to_string();
@@ -142,7 +145,7 @@ pub(super) fn write_in_short(look: &Look<'_>, id: u64, write: &WriteRecord) -> M
     }
 }
 
-fn of_incident(incident: &Incident) -> Vec<Entry> {
+fn of_incident(incident: &Incident) -> Markup {
     let concern = &incident.concern;
     let about = concern.subject.resource().map_or_else(
         || "the operator".to_owned(),
@@ -151,22 +154,21 @@ fn of_incident(incident: &Incident) -> Vec<Entry> {
             _ => resource.local_name(),
         },
     );
-    let link = || html! { a href=(links::incident(&incident.id)) { (concern.code) } " " span.id { (about) } };
-    let mut entries = vec![Entry { at: incident.opened, kind: "found", text: link() }];
-    for (channel, told) in &incident.told {
-        entries.push(Entry { at: told.at, kind: "alert", text: html! { (link()) ", told on " (channel) } });
-    }
-    if let Some((at, how)) = incident.resolved {
-        let kind = match how {
-            Resolution::Mended => "mended",
-            Resolution::Gone => "gone",
-        };
-        entries.push(Entry { at, kind, text: link() });
-    }
-    entries
+    html! { a href=(links::incident(&incident.id)) { (concern.code) } " " span.id { (about) } }
 }
 
-fn of_order(entry: &OrderEntry) -> Entry {
-    let text = html! { (entry.what) ", by " (entry.by) ": " (entry.reason) };
-    Entry { at: entry.at, kind: "order", text }
+fn of_alert(channel: &str, alert: &Alert, was_sent: bool) -> Markup {
+    let kind: &str = alert.kind.into();
+    html! {
+        @match alert.incidents.first() {
+            Some(incident) => (of_incident(incident)),
+            None => (alert.title)
+        }
+        @if alert.count > 1 { " and " (alert.count - 1) " more" }
+        @if was_sent { ", told on " (channel) " as " (kind) } @else { ", " strong { "could not be told" } " on " (channel) }
+    }
+}
+
+fn of_order(entry: &OrderEntry) -> Markup {
+    html! { (entry.what) ", by " (entry.by) ": " (entry.reason) }
 }

@@ -2,7 +2,9 @@
 
 use super::super::routes::RouteState;
 use super::filter::Filter;
+use super::happened;
 use crate::model::route::{Consumer, RouteId};
+use crate::store::Place;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands for a publication in the address of an audit, which takes everything.
@@ -41,6 +43,11 @@ pub(super) fn sweep(id: u64) -> String {
 
 pub(super) fn write(id: u64) -> String {
     format!("/writes/{id}")
+}
+
+/// The time line from there on.
+pub(super) fn happened_before(place: Place) -> String {
+    format!("{}?before={place}", happened::PATH)
 }
 
 /// The first page, with only what the filter lets through.

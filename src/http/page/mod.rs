@@ -32,7 +32,7 @@ use super::{Shared, Surface};
 use crate::daemon::Status;
 use crate::model::ids::Moment;
 use crate::model::resource::ResourceId;
-use crate::store::WriteFilter;
+use crate::store::{NoPlace, WriteFilter};
 use axum::extract::{Path, State};
 use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use axum::http::{StatusCode, Uri};
@@ -59,6 +59,7 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/incidents/{id}", get(one_incident)),
         ("/sweeps/{id}", get(one_sweep)),
         ("/writes/{id}", get(one_write)),
+        (happened::PATH, get(all_that_happened)),
         (trace::PATH, get(trace::page).post(trace::answer)),
         ("/assets/{file}", get(assets::asset)),
         (sign_in::PATH, get(sign_in::form).post(sign_in::sign_in)),
@@ -69,6 +70,7 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<Shared>)> {
 pub(super) fn is_page(path: &str) -> bool {
     path == "/"
         || path == TRACE
+        || path == happened::PATH
         || ["/routes/", "/incidents/", "/sweeps/", "/writes/"].iter().any(|folder| path.starts_with(folder))
 }
 
@@ -259,6 +261,25 @@ async fn of_thing(
     let mut writes = surface.stored(move |store| store.writes(&filter)).await?;
     writes.retain(|(_, write)| write.resource == *resource);
     Ok(writes)
+}
+
+async fn all_that_happened(State(surface): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
+    let asked = form::pairs(uri.query().unwrap_or_default().as_bytes());
+    let before = match asked.iter().find(|(key, _)| key == "before").map(|(_, place)| place.parse()) {
+        None => None,
+        Some(Ok(place)) => Some(place),
+        Some(Err(NoPlace)) => return missing("There is no such place on the time line.", &headers),
+    };
+    let line = match happened::line(&surface, before).await {
+        Ok(line) => line,
+        Err(problem) => return failed(problem),
+    };
+    let status = surface.handle.status();
+    let draw = move || {
+        let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
+        shown("What happened", &status, &happened::page(&line, before.is_none(), &look), &headers)
+    };
+    surface.drawn(draw).await
 }
 
 /// A number of an address.
