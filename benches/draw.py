@@ -89,6 +89,8 @@ def table(results: dict) -> str:
     out.append(ratios(results))
     if "surface" in results:
         out.append(surface(results["surface"]))
+    if "page" in results:
+        out.append(page(results["page"]))
     return "\n".join(out) + "\n"
 
 
@@ -114,6 +116,12 @@ def ratios(results: dict) -> str:
         ]
         out.append(f"| {int(accounts):,} | {' | '.join(cells)} |")
     return "CPU as ratios:\n\n" + "\n".join(out) + "\n"
+
+
+def page(told: dict) -> str:
+    """The page of a large organisation, by view."""
+    views = [f"{name} {view['bytes'] / 1000:,.0f} kB in {view['median_ms']:.1f} ms" for name, view in told.items()]
+    return f"The page of 500 spokes and 3,000 routes, for each GET in a row: {', '.join(views)}.\n"
 
 
 def surface(told: dict) -> str:

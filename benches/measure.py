@@ -244,7 +244,7 @@ def sweeps(binary: str, shape: topology.Shape, sim: Simulation, state: Path, fas
         if line["done"] or line["failed"] or line["findings"] or line["scopes_unread"]:
             raise RuntimeError(f"accounts in step were written, or not read: {line}")
         # Others follow an answer that came late.
-        if line["trigger"] == "interval":
+        if line["span"]["trigger"] == "interval":
             kinds[line["full"]].append(sample)
     ended = daemon.end()
     peak = {"rss_peak_mib": ended["rss_peak_mib"]}

@@ -14,16 +14,11 @@ const PUTS_NAMED_MAX: usize = 3;
 pub fn text(trace: &Trace, names: &AccountNames, style: Style, all: bool) -> String {
     let mut out = String::new();
     _ = writeln!(out, "{}", style.strong(&heading(trace, names)));
-    let (taken, missed): (Vec<&TracedRoute>, Vec<&TracedRoute>) =
-        trace.routes.iter().partition(|route| stands(route).is_taken());
-    let told = |route: &&TracedRoute| all || route.differs() || concerns(route, trace);
-    let (told, silent): (Vec<&TracedRoute>, Vec<&TracedRoute>) = missed.into_iter().partition(told);
-    let is_unknown = |route: &&TracedRoute| matches!(stands(route), Verdict::Unknown { .. });
-    let (unknown, told): (Vec<&TracedRoute>, Vec<&TracedRoute>) = told.into_iter().partition(is_unknown);
+    let Sorted { taken, missed, unknown, silent } = Sorted::of(trace, all);
     section(&mut out, "Taken by", &taken, style);
-    section(&mut out, "Not taken by", &told, style);
+    section(&mut out, "Not taken by", &missed, style);
     section(&mut out, "Not known for", &unknown, style);
-    if taken.is_empty() && told.is_empty() && unknown.is_empty() {
+    if taken.is_empty() && missed.is_empty() && unknown.is_empty() {
         out.push_str("\nNo route of the topology is about this event.\n");
     }
     others(&mut out, trace, style);
@@ -39,9 +34,40 @@ pub fn text(trace: &Trace, names: &AccountNames, style: Style, all: bool) -> Str
     out
 }
 
+/// The routes as a reader looks for them.
+#[derive(Debug, Default)]
+pub struct Sorted<'a> {
+    /// They take the event.
+    pub taken: Vec<&'a TracedRoute>,
+    /// They do not, and a reader will ask why.
+    pub missed: Vec<&'a TracedRoute>,
+    /// Nobody knows of these.
+    pub unknown: Vec<&'a TracedRoute>,
+    /// They are for other events.
+    pub silent: Vec<&'a TracedRoute>,
+}
+
+impl<'a> Sorted<'a> {
+    /// Sorts them by how they stand; with `all`, a reader asks about every one.
+    pub fn of(trace: &'a Trace, all: bool) -> Self {
+        let mut sorted = Self::default();
+        for route in &trace.routes {
+            let is_silent = !all && !route.differs() && !concerns(route, trace);
+            let kind = match stands(route) {
+                Verdict::Taken => &mut sorted.taken,
+                _ if is_silent => &mut sorted.silent,
+                Verdict::Missed { .. } => &mut sorted.missed,
+                Verdict::Unknown { .. } => &mut sorted.unknown,
+            };
+            kind.push(route);
+        }
+        sorted
+    }
+}
+
 /// Whether a reader of this trace will ask about the route: it takes this publication, or (where the event is none's) nothing but a
 /// condition on what is in the event keeps it.
-pub fn concerns(route: &TracedRoute, trace: &Trace) -> bool {
+fn concerns(route: &TracedRoute, trace: &Trace) -> bool {
     match &trace.publication {
         Some(publication) => route.is_of(publication),
         None => route.wanted.is_near(),

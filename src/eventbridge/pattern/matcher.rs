@@ -438,13 +438,20 @@ fn escaped(piece: &str) -> String {
     piece.replace('\\', "\\\\").replace('*', "\\*")
 }
 
+/// As people write it: a whole number without a fraction. It is read back as the same number either way.
 fn number_value(number: Number) -> Value {
+    /// Beyond it doubles leave out whole numbers, and their digits would say more than they hold.
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
     match number {
         Number::Integer(integer) => i64::try_from(integer)
             .map(Value::from)
             .or_else(|_| u64::try_from(integer).map(Value::from))
             .unwrap_or(Value::Null),
-        Number::Double(_) => Value::from(number.to_double()),
+        Number::Double(_) => {
+            let double = number.to_double();
+            let is_whole = double.fract() == 0.0 && double.abs() < WHOLE_MAX;
+            if is_whole { Value::from(double as i64) } else { Value::from(double) }
+        }
     }
 }
 

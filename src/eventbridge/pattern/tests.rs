@@ -309,6 +309,23 @@ fn reversed(value: &Value) -> Value {
     }
 }
 
+#[test]
+fn numbers_are_written_as_people_write_them() {
+    for text in ["10000", "0", "-3", "2.5", "9007199254740993", "1e300"] {
+        let value: Value = serde_json::from_str(&format!(r#"{{"detail":{{"n":[{text}]}}}}"#)).unwrap();
+        let read = Pattern::from_value(&value).unwrap();
+        let written = read.to_value().to_string();
+        assert_eq!(Pattern::from_value(&read.to_value()).unwrap(), read);
+        let expected = if text == "1e300" { "1e+300" } else { text };
+        assert_eq!(written, format!(r#"{{"detail":{{"n":[{expected}]}}}}"#));
+    }
+    let range = json!({ "detail": { "amount": [{ "numeric": [">=", 10_000] }] } });
+    let read = Pattern::from_value(&range).unwrap();
+    assert_eq!(read.to_value(), range);
+    let told = read.mismatch(&json!({ "detail": { "amount": 12 } })).unwrap().to_string();
+    assert_eq!(told, r#"`detail.amount` is 12; asked for is [{"numeric":[">=",10000]}]"#);
+}
+
 proptest! {
     #[test]
     fn writing_and_reading_keeps_the_meaning(value in pattern_value()) {

@@ -13,7 +13,7 @@ use super::{sent, unready};
 use crate::daemon::Status;
 use crate::model::ids::PublicationId;
 use crate::report::count;
-use crate::report::trace as report;
+use crate::report::trace::{self as report, Sorted};
 use crate::trace::{Trace, TracedRoute, Verdict};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -109,9 +109,12 @@ fn fields(look: &Look<'_>, asked: &Asked) -> Markup {
 /// The form by itself; a publication may be chosen in the address.
 pub(super) async fn page(State(surface): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {
     let status = surface.handle.status();
-    let Some(look) = Look::at(&status) else { return unready(&status, &headers) };
     let asked = Asked::of(form::pairs(uri.query().unwrap_or_default().as_bytes()));
-    sent(StatusCode::OK, shell::page(TITLE, Some(&status), &content(&look, &asked, None)), &headers)
+    let draw = move || match Look::at(&status) {
+        Some(look) => sent(StatusCode::OK, shell::page(TITLE, Some(&status), &content(&look, &asked, None)), &headers),
+        None => unready(&status, &headers),
+    };
+    surface.drawn(draw).await
 }
 
 /// The answer.
@@ -161,15 +164,7 @@ fn content(look: &Look<'_>, asked: &Asked, found: Option<&Result<Trace, String>>
 }
 
 fn traced(look: &Look<'_>, trace: &Trace) -> Markup {
-    let is_silent =
-        |route: &&TracedRoute| !report::stands(route).is_taken() && !route.differs() && !report::concerns(route, trace);
-    let (silent, told): (Vec<&TracedRoute>, Vec<&TracedRoute>) = trace.routes.iter().partition(is_silent);
-    let of = |is: fn(&Verdict) -> bool| -> Vec<&TracedRoute> {
-        told.iter().filter(|route| is(report::stands(route))).copied().collect()
-    };
-    let taken = of(Verdict::is_taken);
-    let missed = of(|verdict| matches!(verdict, Verdict::Missed { .. }));
-    let unknown = of(|verdict| matches!(verdict, Verdict::Unknown { .. }));
+    let Sorted { taken, missed, unknown, silent } = Sorted::of(trace, false);
     html! {
         p.notice role="status" { (report::summary(trace)) }
         p { (report::heading(trace, &look.desired.account_names)) }
