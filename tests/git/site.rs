@@ -150,6 +150,7 @@ impl Site {
     /// As the power going.
     pub(crate) fn kill(&mut self) {
         drop(self.daemon.take());
+        self.hook.sender_was_killed();
     }
 
     pub(crate) fn log(&self) -> Vec<Value> {

@@ -59,7 +59,7 @@ async fn what_is_wrong_is_told_with_who_should_care() {
     served.in_step().await;
     let rule = served.rule("ledger.large");
     served.by_hand(&rule, "DisableRule");
-    served.until("the incident", |status| !status.incidents.is_empty() && status.sweeping.is_none()).await;
+    served.found_disabled(1).await;
 
     insta::assert_snapshot!("status", steady(served.get("/api/v1/status").await.json()));
     insta::assert_snapshot!("incidents", steady(served.get("/api/v1/incidents?open=true&team=ledger").await.json()));

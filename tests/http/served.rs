@@ -14,6 +14,7 @@ use wheelwright::daemon::config::{Fetched, Source};
 use wheelwright::daemon::{Daemon, Handle, Parts, Status};
 use wheelwright::http::{self, Token};
 use wheelwright::model::desired::Revision;
+use wheelwright::model::finding::FindingCode;
 use wheelwright::model::ids::{Moment, SubscriptionId};
 use wheelwright::model::resource::RuleId;
 use wheelwright::model::route::Consumer;
@@ -140,6 +141,14 @@ impl Served {
     /// Waits until everything is as the topology asks.
     pub(crate) async fn in_step(&self) {
         self.until("in step", |status| status.plan.as_ref().is_some_and(|plan| plan.is_empty())).await;
+    }
+
+    /// Waits until this many rules were found disabled, and no sweep is under way. A stop is told as an incident, too.
+    pub(crate) async fn found_disabled(&self, rules: usize) {
+        let disabled = |status: &Status| {
+            status.incidents.iter().filter(|one| one.concern.code == FindingCode::RuleDisabled).count() == rules
+        };
+        self.until("the incidents", |status| disabled(status) && status.sweeping.is_none()).await;
     }
 
     /// Waits for a sweep that begins from now on.

@@ -62,7 +62,7 @@ async fn every_link_leads_somewhere() {
     let stop = json!({"subscription": "orders.settled", "for-secs": 3600, "reason": "INC-4411", "by": "kim"});
     assert_eq!(served.post("/api/v1/stops", &stop).await.status, 200);
     served.by_hand(&served.rule("ledger.large"), "DisableRule");
-    served.until("the incident", |status| !status.incidents.is_empty() && status.sweeping.is_none()).await;
+    served.found_disabled(1).await;
     let mut waiting: Vec<String> = vec!["/".to_owned()];
     let mut seen: BTreeSet<String> = BTreeSet::new();
     while let Some(path) = waiting.pop() {
@@ -109,7 +109,7 @@ async fn it_says_what_is_wrong_and_what_lets_it_go() {
     assert!(text_of(&well).contains("Nothing is wrong."));
 
     served.by_hand(&served.rule("ledger.large"), "DisableRule");
-    served.until("the incident", |status| !status.incidents.is_empty() && status.sweeping.is_none()).await;
+    served.found_disabled(1).await;
     let home = page(&served, "/").await.body;
     assert_eq!(headline(&home), "1 of 22 routes drifted; held for a person");
     let told = text_of(&home);
@@ -214,7 +214,7 @@ async fn what_people_wrote_is_shown_and_not_obeyed() {
     let stop = json!({"subscription": "orders.settled", "for-secs": 3600, "reason": "<img src=x onerror=alert(1)>", "by": "<b>kim"});
     assert_eq!(served.post("/api/v1/stops", &stop).await.status, 200);
     served.by_hand(&served.rule("ledger.large"), "DisableRule");
-    served.until("the incident", |status| !status.incidents.is_empty() && status.sweeping.is_none()).await;
+    served.found_disabled(1).await;
     for path in ["/", "/routes/payments.settlements/ledger.large", "/routes/payments.settlements/orders.settled"] {
         let body = page(&served, path).await.body;
         for raw in ["<script src=//", "<img", "<b>kim"] {
@@ -239,6 +239,7 @@ async fn what_is_not_there_is_said_on_a_page_with_a_way_back() {
         "/sweeps/99999999999999999999",
         "/writes/999999",
         "/writes/-1",
+        "/happened?before=yesterday",
     ];
     for path in paths {
         let answer = page(&served, path).await;
@@ -254,6 +255,40 @@ async fn what_is_not_there_is_said_on_a_page_with_a_way_back() {
         served.get("/nothing").await.problem(),
         "404 not-found: there is no /nothing; /api/v1/openapi.json lists what there is"
     );
+    served.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_is_told_back_to_the_beginning() {
+    let served = serve("", None).await;
+    served.in_step().await;
+    let reasons: BTreeSet<String> = (1000..1130).map(|number| format!("INC-{number}")).collect();
+    for reason in &reasons {
+        let pause = json!({"reach": "all", "for-secs": 60, "reason": reason, "by": "kim"});
+        assert_eq!(served.post("/api/v1/pauses", &pause).await.status, 200);
+    }
+    let mut told: Vec<String> = Vec::new();
+    let mut path = "/".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = page(&served, &path).await;
+        assert_eq!(page.status, 200, "{path}");
+        pages += 1;
+        // The last page has the sweep that made everything, and where the rest of its writes are.
+        let line = page.body.split("<ol class=\"timeline\">").nth(1).unwrap().split("</ol>").next().unwrap();
+        told.extend(line.split("<li>").skip(1).map(text_of));
+        let older: Vec<String> = links(&page.body).into_iter().filter(|link| link.contains("?before=")).collect();
+        match older.as_slice() {
+            [] => break,
+            [next] => path.clone_from(next),
+            more => panic!("{more:?}"),
+        }
+    }
+    let of_kim: Vec<&str> = told.iter().filter_map(|line| line.split("by kim: ").nth(1)).collect();
+    let distinct: BTreeSet<String> = of_kim.iter().map(ToString::to_string).collect();
+    assert_eq!((pages, of_kim.len()), (3, reasons.len()), "{told:#?}");
+    assert_eq!(distinct, reasons);
+    assert!(told.last().unwrap().contains("more of sweep #1"), "{told:#?}");
     served.end().await;
 }
 

@@ -103,6 +103,7 @@ fn a_pause_outlives_a_kill(site: &mut Site, ears: &mut Ears) {
 
     site.wait_told(&[]);
     site.kill();
+    ears.hook.sender_was_killed();
     site.on_rule("DisableRule", "fraud.settled");
     site.start();
     // The other team's drift is mended, and nothing else is told.
@@ -144,6 +145,7 @@ fn a_receiver_that_was_down_hears_all_in_order(site: &mut Site, ears: &mut Ears)
     ears.wait(site, &["bus", "people", "topic"], 2);
     site.wait_told(&[("hook", 2)]);
     site.kill();
+    ears.hook.sender_was_killed();
     ears.hook.open_again();
     site.start();
     let told = ears.next(site, &[("raised", "foreign-grant", "partner"), ("resolved", "foreign-grant", "partner")]);

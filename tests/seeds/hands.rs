@@ -5,6 +5,7 @@ use crate::oracle::{self, Oracle};
 use crate::rng::Rng;
 use crate::run::Run;
 use crate::spec::{Place, REGIONS, Spec, queue_arn};
+use crate::staged::create_queue;
 use serde_json::{Value, json};
 use wheelwright::call::Call;
 use wheelwright::eventbridge::Arn;
@@ -338,15 +339,6 @@ fn marked(owner: &str, place: &Place, rule: Option<&str>) -> String {
         None => ResourceId::Bus(bus),
     };
     Mark::new(&owner.parse().unwrap(), 1, &resource, Digest::of(&["theirs"])).stamp("theirs")
-}
-
-/// A queue that EventBridge and every delivery role may send to.
-pub fn create_queue(aws: &mut SimulatedAws, arn: &str) {
-    let parsed: Arn = arn.parse().unwrap();
-    let policy = json!({"Version": "2012-10-17", "Statement": [
-        {"Sid": "delivery", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
-    ]});
-    aws.create_queue_with_policy(&parsed.account, &parsed.region, parsed.queue_name().unwrap(), &policy);
 }
 
 /// The operator's buses, by their tags.

@@ -39,6 +39,7 @@ mod run;
 mod runner;
 mod samples;
 mod spec;
+mod staged;
 mod trouble;
 
 use mutants::{Mutant, Stage};

@@ -5,17 +5,16 @@ use crate::bugs;
 use crate::clock::Timeline;
 use crate::edits;
 use crate::generator::{self, HOUR_MS};
-use crate::hands::create_queue;
 use crate::listen::Forks;
 use crate::mutants::Mutant;
 use crate::oracle::{Check, Oracle, Violation, now_ms};
 use crate::outage::Outage;
 use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
-use crate::spec::{KEY_ID, Options, Place, REGIONS, Spec};
+use crate::spec::{Options, Place, Spec};
+use crate::staged::{create_keys, create_queue};
 use crate::trouble::Trouble;
 use aws_credential_types::Credentials;
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use wheelwright::config::{self, Settings, SourceFiles};
@@ -26,9 +25,9 @@ use wheelwright::model::ids::Moment;
 use wheelwright::model::plan::{Guard, PlanSettings};
 use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
+use wheelwright::sim::Quotas;
 use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, Schedule};
-use wheelwright::sim::{Quotas, SimulatedAws, key_policy};
 use wheelwright::stage;
 
 /// What came of a seed.
@@ -104,22 +103,6 @@ fn lower_quotas(rng: &mut Rng, old: &mut Spec, new: &mut Spec) {
     let quotas = (needed.unwrap_or_default() + 2 + rng.below(3), rng.within(700, 2_000));
     for hub in old.hubs.iter_mut().chain(&mut new.hubs) {
         hub.quotas = Some(quotas);
-    }
-}
-
-/// A key in every account and Region, which the operator may use as well.
-fn create_keys(aws: &mut SimulatedAws, spec: &Spec) {
-    for account in &spec.accounts {
-        let mut policy = key_policy(&account.id);
-        let operator = json!({
-            "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
-            "Principal": {"AWS": format!("arn:aws:iam::{}:role/wheelwright-operator", account.id)},
-        });
-        policy["Statement"].as_array_mut().unwrap().push(operator);
-        for region in REGIONS {
-            let key = aws.create_key_with_id(&account.id, region, KEY_ID);
-            aws.set_key_policy(&key, &policy);
-        }
     }
 }
 
