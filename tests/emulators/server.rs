@@ -97,6 +97,8 @@ impl Server {
             Emulator::Ministack | Emulator::MinistackWithAuth => {
                 let with_auth = emulator == Emulator::MinistackWithAuth;
                 command.env("AUTH", with_auth.to_string());
+                // Of no use here, and on ports that all servers of a machine would share.
+                command.env("IOT_MTLS_ENABLED", "0").env("SFTP_ENABLED", "0");
                 command.env("GATEWAY_PORT", &port).env("BIND_HOST", "127.0.0.1")
             }
         };
@@ -111,14 +113,14 @@ impl Server {
             if let Some(status) = process.0.try_wait().unwrap() {
                 panic!("{} ended with {status} before it answered", emulator.program());
             }
-            if TcpStream::connect(&address).is_ok() {
+            if answers(&address) {
                 let (url, access_key_id) = (format!("http://{address}"), "test".to_owned());
                 let endpoint = Endpoint { url, access_key_id, secret_access_key: SECRET.to_owned() };
                 return Some(Self { emulator, _process: process, address, endpoint, keys: RefCell::default() });
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("{} does not listen on {address} after a minute", emulator.program());
+        panic!("{} does not answer on {address} after a minute", emulator.program());
     }
 
     /// A call of EventBridge's by somebody of `account`.
@@ -216,6 +218,14 @@ impl Server {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
         if head.split(' ').nth(1) == Some("200") { Ok(body.to_owned()) } else { Err(answer) }
     }
+}
+
+/// Whether somebody answers a request there, whatever he says. Who listens may still be starting, and hang up.
+fn answers(address: &str) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else { return false };
+    let asked = stream.write_all(format!("GET / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes());
+    let mut start = [0; 5];
+    asked.and_then(|()| stream.read_exact(&mut start)).is_ok() && &start == b"HTTP/"
 }
 
 /// What an answer in XML has in the first element of this name.
