@@ -18,12 +18,14 @@ import atexit
 import json
 import os
 import platform
+import queue
 import re
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -135,38 +137,65 @@ class Sample:
 
 
 class Daemon:
-    """`wheelwright run`, followed by its log."""
+    """`wheelwright run` as people run it, followed by the sweeps that it keeps."""
 
     def __init__(self, binary: str, shape: topology.Shape, sim: Simulation, state: Path):
-        self.sim = sim
-        command = [binary, "--config", shape.folder, "run", "--state", state, "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(
-            [*command, "--log", "json", "--log-level", "debug"],
-            env=sim.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
+        self.sim, self.state = sim, state
+        command = [binary, "--config", shape.folder, "run", "--state", state, "--listen", "127.0.0.1:0", "--log", "json"]
+        self.process = subprocess.Popen(command, env=sim.env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         # Where the measuring ends early, so does what is measured.
         atexit.register(self.process.kill)
-        self.address = self.line("listen")["listen"]
+        listening = queue.Queue()
+        threading.Thread(target=self.follow, args=[listening], daemon=True).start()
+        self.address = listening.get()
+        if self.address is None:
+            raise RuntimeError("the daemon ended before it listened")
+        self.kept = self.last_change()
+        # Those of an earlier daemon on the same state.
+        self.seen = max((sweep["id"] for sweep in self.ask("/api/v1/sweeps?limit=1")["items"]), default=0)
         self.counted, self.spent = sim.counts(), 0
 
-    def line(self, key: str) -> dict:
-        """The next line of the log that says this."""
+    def follow(self, listening: queue.Queue) -> None:
+        """Reads the log to its end, so that the daemon never waits for its reader."""
         for text in self.process.stderr:
             line = json.loads(text)
             if line.get("level") in ("WARN", "ERROR"):
                 print(f"    {text.strip()}", file=sys.stderr)
-            if key in line:
-                return line
-        raise RuntimeError(f"the daemon ended before it said {key}")
+            if "listen" in line:
+                listening.put(line["listen"])
+        listening.put(None)
+
+    def ask(self, path: str) -> dict:
+        with urllib.request.urlopen(f"http://{self.address}{path}") as answer:
+            return json.load(answer)
+
+    def last_change(self) -> int:
+        """When the state was last written: each sweep is kept there, and to look costs the daemon nothing."""
+        return max((file.stat().st_mtime_ns for file in self.state.iterdir()), default=0)
 
     def sweep(self) -> tuple[dict, Sample]:
-        """Waits for the end of the next sweep: what the log says of it, and what was spent since the one before."""
-        line = self.line("took_ms")
-        spent, counted = cpu_ns(self.pid), self.sim.counts()
-        sample = Sample(line["took_ms"], (spent - self.spent) / 1e6, dict(counted - self.counted))
-        self.spent, self.counted = spent, counted
-        return line, sample
+        """Waits for the end of the next sweep: what is kept of it, and what was spent since the one before."""
+        while True:
+            time.sleep(0.005)
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the daemon ended with {self.process.returncode}")
+            change = self.last_change()
+            if change == self.kept:
+                continue
+            self.kept = change
+            spent = cpu_ns(self.pid)
+            sweep = self.ask("/api/v1/sweeps?limit=1")["items"][:1]
+            if sweep and sweep[0]["id"] > self.seen:
+                break
+            # What our question cost is not the sweep's.
+            self.spent += cpu_ns(self.pid) - spent
+        counted = self.sim.counts()
+        sample = Sample(sweep[0]["took-ms"], (spent - self.spent) / 1e6, dict(counted - self.counted))
+        if sweep[0]["id"] != self.seen + 1:
+            raise RuntimeError(f"sweep {self.seen + 1} was over before it was looked for")
+        self.seen, self.counted, self.spent = sweep[0]["id"], counted, cpu_ns(self.pid)
+        return sweep[0], sample
 
     def end(self) -> dict:
         """Ends it as a supervisor does: what it took in all."""
@@ -227,7 +256,7 @@ def converge(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -
     """The first sweep, over accounts that have nothing of ours."""
     daemon = Daemon(binary, shape, sim, state)
     line, sample = daemon.sweep()
-    if line["failed"] or line["held"] or line["scopes_unread"]:
+    if line["failed"] or line["held"] or line["scopes-unread"]:
         raise RuntimeError(f"the first converge came to nothing whole: {line}")
     ended = daemon.end()
     writes = line["done"]
@@ -241,10 +270,10 @@ def sweeps(binary: str, shape: topology.Shape, sim: Simulation, state: Path, fas
     kinds = {True: [], False: []}
     while len(kinds[False]) < fast or len(kinds[True]) < full:
         line, sample = daemon.sweep()
-        if line["done"] or line["failed"] or line["findings"] or line["scopes_unread"]:
+        if line["done"] or line["failed"] or line["findings"] or line["scopes-unread"]:
             raise RuntimeError(f"accounts in step were written, or not read: {line}")
         # Others follow an answer that came late.
-        if line["span"]["trigger"] == "interval":
+        if line["trigger"] == "interval":
             kinds[line["full"]].append(sample)
     ended = daemon.end()
     peak = {"rss_peak_mib": ended["rss_peak_mib"]}
@@ -312,11 +341,11 @@ def surface(binary: str, clients: str, shape: topology.Shape, sim: Simulation, s
     daemon.sweep()
 
     def swept(during: float) -> float:
-        until, count, began = time.monotonic() + during, 0, time.monotonic()
-        while time.monotonic() < until:
+        daemon.sweep()
+        first, began = daemon.seen, time.monotonic()
+        while time.monotonic() < began + during:
             daemon.sweep()
-            count += 1
-        return count * 60 / (time.monotonic() - began)
+        return (daemon.seen - first) * 60 / (time.monotonic() - began)
 
     alone = swept(seconds)
     before = memory_mib(daemon.pid, "VmRSS")
@@ -337,7 +366,9 @@ def page(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -> di
     """What each page weighs, and what it takes to render and bring: the median of some, one after the other."""
     shape.settings()
     daemon = Daemon(binary, shape, sim, state)
-    daemon.sweep()
+    line, _ = daemon.sweep()
+    if line["scopes-unread"]:
+        raise RuntimeError(f"the page was to show what was read whole: {line}")
     measured = {}
     for name, path in PAGES.items():
         took, before = [], cpu_ns(daemon.pid)
