@@ -14,9 +14,10 @@ use wheelwright::model::plan::{Action, Guard, Plan, RouteEffect, RulePart};
 use wheelwright::model::resource::{BusId, ResourceId};
 use wheelwright::plan::Approval;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, EventEntry, Service};
+use wheelwright::sim::{Caller, EventEntry, Quotas, Service};
 
 const PAYMENTS: &str = "topology/teams/payments.toml";
+const FRAUD: &str = "topology/teams/fraud.toml";
 const LEDGER: &str = "topology/teams/ledger.toml";
 const HUB: &str = "arn:aws:events:us-east-1:111111111111:event-bus/org-events";
 const GATEWAY: &str = "888888888888";
@@ -118,6 +119,36 @@ async fn nothing_goes_where_its_replacement_cannot_be_made() {
         .map(|entry| format!("{} {}", entry.operation, entry.input))
         .collect();
     assert_eq!(taken, Vec::<String>::new());
+}
+
+/// One subscription moves to a queue, and another one, of the same events, to the bus that it leaves.
+#[tokio::test(start_paused = true)]
+async fn what_another_route_takes_over_stays_until_that_one_delivers() {
+    let example = Example::worked();
+    let moved_and_taken_over = "[subscribe.settled]\nfrom = \"payments.settlements\"\ndeliver = { queue = \"abandoned-checkouts\" }\n\
+         detail-types = [\"PaymentSettled\"]\n\n[subscribe.settled-too]\nfrom = \"payments.settlements\"\n";
+    let before = "[subscribe.settled]\nfrom = \"payments.settlements\"\n";
+    let large = (LEDGER, "\"ledger.large\", ", "\"ledger.large\", \"fraud.settled-too\", ");
+    let small = (LEDGER, "\"fraud.settled\", \"ledger.set", "\"fraud.settled-too\", \"fraud.settled\", \"ledger.set");
+    let bench = after(&example, &[(FRAUD, before, moved_and_taken_over), large, small]).await;
+    // There is no room for the new rule yet.
+    bench.aws().set_quotas("111111111111", Quotas { rules_per_bus: 1, ..Quotas::default() });
+    let brought = || {
+        let event =
+            EventEntry::new(HUB, "com.acme.payments", "PaymentSettled", json!({"amount": 1, "currency": "EUR"}));
+        let mut aws = bench.aws();
+        let before = aws.trace().len();
+        aws.put_event(&Caller::root("222222222222"), "us-east-1", &event).expect("it publishes");
+        aws.trace()[before..].iter().filter(|record| record.target_arn.ends_with(":event-bus/fraud")).count()
+    };
+    let swept = bench.sweep().await;
+    assert!(!swept.in_step(), "{}", bench.shown(&swept.after));
+    assert_eq!(brought(), 1, "{}", bench.shown(&swept.after));
+
+    bench.aws().set_quotas("111111111111", Quotas::default());
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+    assert_eq!(brought(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use crate::model::desired::Desired;
 use crate::model::mark::rule_stem;
 use crate::model::resource::RuleId;
 use crate::model::route::{Consumer, RouteId};
-use crate::model::world::LiveRule;
+use crate::model::world::{LiveRule, LiveTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The topology's routes by what a rule that goes has in common with them.
@@ -34,6 +34,19 @@ impl RouteIndex {
     /// that deliver the same kind of events to the same place, and those that it forwards to their hub.
     pub(super) fn replaced(&self, rule: &RuleId, live: &LiveRule, desired: &Desired) -> BTreeSet<RouteId> {
         let mut routes = rule_stem(&rule.name).and_then(|stem| self.by_stem.get(stem)).cloned().unwrap_or_default();
+        routes.extend(self.delivered(live, live.targets.iter().flat_map(BTreeMap::values), desired));
+        routes
+    }
+
+    /// The routes that stay and that the rule may carry today over these of its targets: those that deliver the same kind of
+    /// events to the same place, and those that it forwards to their hub.
+    pub(super) fn delivered<'t>(
+        &self,
+        live: &LiveRule,
+        targets: impl Iterator<Item = &'t LiveTarget>,
+        desired: &Desired,
+    ) -> BTreeSet<RouteId> {
+        let mut routes = BTreeSet::new();
         let pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
         let overlaps = |id: &RouteId| {
             let wanted = desired.routes.get(id).and_then(|route| desired.rules.get(&route.rule));
@@ -52,7 +65,7 @@ impl RouteIndex {
                 _ => true,
             })
         };
-        for target in live.targets.iter().flat_map(BTreeMap::values) {
+        for target in targets {
             let delivered = self.by_destination.get(&target.spec.arn).into_iter().flatten();
             routes.extend(delivered.filter(|id| !is_audit(id) && overlaps(id)).cloned());
             let forwarded = self.by_hub.get(&target.spec.arn).into_iter().flatten();

@@ -252,7 +252,7 @@ fn compare(
         tags::plan(diff, change, &resource, (tag, untag), &seen_rule(live), cause, held_by, asked);
     }
     if let Some(targets) = targets {
-        targets.plan(diff, rule, cause, held_by, asked);
+        targets.plan(diff, rule, live, cause, held_by, asked);
         forget_targets(diff, rule, wanted, live, asked);
     }
 }
@@ -417,7 +417,15 @@ impl Targets {
         Some(Self { count: targets.len(), surplus, foreign, puts, others })
     }
 
-    fn plan(self, diff: &mut Diff<'_>, rule: &RuleId, cause: Cause, held_by: Option<Guard>, asked: &Asked) {
+    fn plan(
+        self,
+        diff: &mut Diff<'_>,
+        rule: &RuleId,
+        live: &LiveRule,
+        cause: Cause,
+        held_by: Option<Guard>,
+        asked: &Asked,
+    ) {
         for (id, target) in &self.foreign {
             let detail = format!("not ours, left as it is: it delivers to {}", target.spec.arn);
             let resource = ResourceId::Target(rule.clone(), id.clone());
@@ -466,7 +474,12 @@ impl Targets {
                     let resource = ResourceId::Rule(rule.clone());
                     diff.find(resource, FindingCode::TargetSurplus, Outcome::Waiting, why, asked);
                 }
-                None => remove_targets(diff, rule, self.surplus, asked),
+                None => {
+                    // Where it delivered, another route may deliver the same events from now on: that one comes first.
+                    let mut asked = asked.clone();
+                    asked.routes.extend(diff.index.delivered(live, self.surplus.values(), diff.desired));
+                    remove_targets(diff, rule, self.surplus, &asked);
+                }
             }
         }
     }
