@@ -250,6 +250,20 @@ async fn a_stale_read_shows_the_world_before_the_last_write() {
     assert_eq!(bus_names(fleet.call(&scope(HUB), list_buses()).await.unwrap()), ["default", "first", "second"]);
 }
 
+#[tokio::test]
+async fn a_stale_first_look_shows_the_world_of_earlier_once() {
+    let fleet = fleet(&world());
+    let earlier = fleet.fork();
+    fleet.call(&scope(HUB), create_bus("since")).await.unwrap();
+    let always = Schedule::Seeded { seed: 1, per_thousand: 1_000, faults: vec![Fault::StaleRead] };
+    let fleet = FaultyFleet::new(fleet, always).with_forks(SimFleet::fork).with_earlier(Some(earlier));
+    assert_eq!(bus_names(fleet.call(&scope(HUB), list_buses()).await.unwrap()), ["default"]);
+    assert_eq!(bus_names(fleet.call(&scope(HUB), list_buses()).await.unwrap()), ["default", "since"]);
+    // From the first write on, it is what was before that.
+    fleet.call(&scope(HUB), create_bus("later")).await.unwrap();
+    assert_eq!(bus_names(fleet.call(&scope(HUB), list_buses()).await.unwrap()), ["default", "since"]);
+}
+
 #[test]
 fn a_seed_always_chooses_the_same_faults_and_about_as_many_as_asked() {
     let schedule = |seed| Schedule::Seeded { seed, per_thousand: 100, faults: vec![Fault::Throttle, Fault::ReplyLost] };

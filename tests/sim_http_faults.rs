@@ -15,6 +15,7 @@ use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use program::{Endpoint, Folder, wheelwright};
 use serde_json::{Value, json};
+use strum::VariantArray;
 use support::Example;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wheelwright::aws::{AwsFleet, AwsSettings, Connection};
@@ -29,22 +30,6 @@ use wheelwright::sim::{Bootstrap, Caller, Service, SimulatedAws};
 const HUB: &str = "111111111111";
 const SPOKE: &str = "222222222222";
 const EAST: &str = "us-east-1";
-
-const FAULTS: [HttpFault; 13] = [
-    HttpFault::HtmlPage,
-    HttpFault::BadGateway,
-    HttpFault::InternalError,
-    HttpFault::Unavailable,
-    HttpFault::Throttled,
-    HttpFault::ConcurrentModification,
-    HttpFault::LimitExceeded,
-    HttpFault::CutBody,
-    HttpFault::NoAnswer,
-    HttpFault::EmptyBody,
-    HttpFault::WrongShape,
-    HttpFault::NoFields,
-    HttpFault::RepeatedToken,
-];
 
 fn world() -> SimulatedAws {
     let mut aws = SimulatedAws::default();
@@ -142,7 +127,7 @@ impl Raw {
 #[tokio::test]
 async fn each_fault_is_on_the_wire_as_its_name_says() {
     let port = Port::open(world(), HUB).await;
-    for fault in FAULTS.into_iter().filter(|fault| *fault != HttpFault::NoAnswer) {
+    for fault in HttpFault::VARIANTS.iter().copied().filter(|fault| *fault != HttpFault::NoAnswer) {
         port.faults.add(HttpFaultRule::new(fault).times(1));
         let raw = port.events("ListEventBuses", json!({})).await;
         let amazon = "application/x-amz-json-1.1";
@@ -167,6 +152,9 @@ async fn each_fault_is_on_the_wire_as_its_name_says() {
             }
             HttpFault::LimitExceeded => {
                 assert_eq!((raw.status, &raw.json()["__type"]), (400, &json!("LimitExceededException")));
+            }
+            HttpFault::ExpiredToken => {
+                assert_eq!((raw.status, &raw.json()["__type"]), (400, &json!("ExpiredTokenException")));
             }
             HttpFault::CutBody => {
                 assert!(raw.body.starts_with(r#"{"EventBuses":[{"#), "{raw:?}");
@@ -194,6 +182,7 @@ async fn the_query_services_have_their_own_words_for_trouble() {
         (HttpFault::InternalError, 500, "<Type>Receiver</Type><Code>InternalFailure</Code>"),
         (HttpFault::Unavailable, 503, "<Type>Receiver</Type><Code>ServiceUnavailable</Code>"),
         (HttpFault::Throttled, 400, "<Type>Sender</Type><Code>Throttling</Code>"),
+        (HttpFault::ExpiredToken, 403, "<Type>Sender</Type><Code>ExpiredToken</Code>"),
         (HttpFault::NoFields, 200, "<GetCallerIdentityResult></GetCallerIdentityResult>"),
     ] {
         port.faults.add(HttpFaultRule::new(fault).of(Service::Sts).times(1));
@@ -348,10 +337,12 @@ async fn seen_through_a_port(fault: HttpFault) -> Result<usize, ErrorClass> {
 
 #[tokio::test]
 async fn the_sdk_door_and_the_port_spoil_answers_alike() {
-    for fault in FAULTS {
+    for fault in HttpFault::VARIANTS.iter().copied() {
         let (sdk, tcp) = (seen_through_the_sdk_door(fault).await, seen_through_a_port(fault).await);
         assert_eq!(sdk, tcp, "{fault:?}");
-        let may_succeed = [HttpFault::EmptyBody, HttpFault::NoFields, HttpFault::RepeatedToken];
+        // A session that is over is followed by another.
+        let may_succeed =
+            [HttpFault::EmptyBody, HttpFault::NoFields, HttpFault::RepeatedToken, HttpFault::ExpiredToken];
         assert!(sdk.is_err() || may_succeed.contains(&fault), "{fault:?} went unnoticed: {sdk:?}");
     }
 }

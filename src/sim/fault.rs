@@ -13,7 +13,7 @@ use crate::model::ids::Scope;
 use crate::port::Fleet;
 
 /// What goes wrong with one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
 pub enum Fault {
     /// `ThrottlingException`; nothing happened.
     Throttle,
@@ -25,8 +25,9 @@ pub enum Fault {
     NotSent,
     /// A listing ends early: its next page fails. Other calls are left alone.
     CutPage,
-    /// A read answers as things were before the last write. Writes are left alone, and so are reads where nothing
-    /// can be forked.
+    /// A read answers as things were before the last write; before there was one, as they were at an earlier time
+    /// ([`FaultyFleet::with_earlier`]), the first time that it is asked. Writes are left alone, and so are reads where
+    /// nothing of before is known.
     StaleRead,
     /// `AccessDeniedException`; nothing happened.
     Denied,
@@ -103,16 +104,42 @@ pub struct FaultyFleet<F> {
 struct Memory<F> {
     /// The fleet as it was before the last write.
     before_last_write: Option<F>,
+    /// The fleet as it was some time before the first call.
+    earlier: Option<F>,
+    /// What was answered from that.
+    told_of_earlier: BTreeSet<(Scope, String)>,
     /// Pages that fail when they are asked for.
     cut_tokens: BTreeSet<(Scope, String)>,
     /// What went wrong so far: call number, fault, action.
     happened: Vec<(u64, Fault, &'static str)>,
 }
 
+impl<F> Memory<F> {
+    /// Whether a read can be answered as things were.
+    fn has_a_past(&self, scope: &Scope, call: &Call) -> bool {
+        let is_first = || !self.told_of_earlier.contains(&(scope.clone(), format!("{call:?}")));
+        self.before_last_write.is_some() || (self.earlier.is_some() && is_first())
+    }
+
+    /// The fleet as it was, for a read that is told of it.
+    fn past(&mut self, scope: &Scope, call: &Call) -> Option<&F> {
+        if self.before_last_write.is_none() {
+            self.told_of_earlier.insert((scope.clone(), format!("{call:?}")));
+        }
+        self.before_last_write.as_ref().or(self.earlier.as_ref())
+    }
+}
+
 impl<F: Fleet> FaultyFleet<F> {
     /// `inner` with the faults of `schedule`.
     pub fn new(inner: F, schedule: Schedule) -> Self {
-        let memory = Memory { before_last_write: None, cut_tokens: BTreeSet::new(), happened: Vec::new() };
+        let memory = Memory {
+            before_last_write: None,
+            earlier: None,
+            told_of_earlier: BTreeSet::new(),
+            cut_tokens: BTreeSet::new(),
+            happened: Vec::new(),
+        };
         Self {
             inner,
             schedule,
@@ -127,6 +154,14 @@ impl<F: Fleet> FaultyFleet<F> {
     #[must_use]
     pub fn with_forks(mut self, fork: fn(&F) -> F) -> Self {
         self.fork = Some(fork);
+        self
+    }
+
+    /// Lets a [`Fault::StaleRead`] befall the first looks, too: until something is written they answer as `earlier` does,
+    /// which is cut off from what has happened since. Each read is so answered once, as what lags does not lag for ever.
+    #[must_use]
+    pub fn with_earlier(self, earlier: Option<F>) -> Self {
+        self.memory().earlier = earlier;
         self
     }
 
@@ -155,11 +190,11 @@ impl<F: Fleet> FaultyFleet<F> {
     }
 
     /// The fault of this call, if it has one that can befall it.
-    fn choose(&self, number: u64, call: &Call) -> Option<Fault> {
+    fn choose(&self, number: u64, scope: &Scope, call: &Call) -> Option<Fault> {
         let fault = self.schedule.fault(number)?;
         let possible = match fault {
             Fault::CutPage => token_of(call).is_none() && is_listing(call),
-            Fault::StaleRead => !call.is_write() && self.memory().before_last_write.is_some(),
+            Fault::StaleRead => !call.is_write() && self.memory().has_a_past(scope, call),
             Fault::ConcurrentModification | Fault::QuotaExceeded => call.is_write(),
             _ => true,
         };
@@ -225,7 +260,7 @@ impl<F: Fleet> FaultyFleet<F> {
                 Ok(answer)
             }
             Fault::StaleRead => {
-                let stale = self.fork.and_then(|fork| self.memory().before_last_write.as_ref().map(fork));
+                let stale = self.fork.and_then(|fork| self.memory().past(scope, &call).map(fork));
                 match stale {
                     Some(stale) => stale.call(scope, call).await,
                     None => self.pass(scope, call).await,
@@ -261,7 +296,7 @@ impl<F: Fleet> Fleet for FaultyFleet<F> {
         if cut {
             return self.befall(Fault::ServerError, scope, call).await;
         }
-        match self.choose(number, &call) {
+        match self.choose(number, scope, &call) {
             None => self.pass(scope, call).await,
             Some(fault) => {
                 self.memory().happened.push((number, fault, call.action()));

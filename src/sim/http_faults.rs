@@ -32,7 +32,7 @@ use super::{AwsError, ErrorFault, Service, SimulatedAws};
 use crate::eventbridge::Arn;
 
 /// What goes wrong with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr, strum::VariantArray)]
 pub enum HttpFault {
     /// Status 200 with an HTML page, as a captive portal or a proxy's login answers.
     HtmlPage,
@@ -48,6 +48,8 @@ pub enum HttpFault {
     ConcurrentModification,
     /// `LimitExceededException`.
     LimitExceeded,
+    /// The service's error for a session that is over, as if it had been revoked.
+    ExpiredToken,
     /// The connection closes in the middle of the body; its promised length is longer than what comes.
     CutBody,
     /// No answer, and the connection stays open.
@@ -285,6 +287,7 @@ fn instead(world: &mut SimulatedAws, request: &Identified, fault: HttpFault) -> 
             "There is concurrent modification on a rule, target, archive, or replay.",
         ),
         HttpFault::LimitExceeded => AwsError::limit_exceeded(),
+        HttpFault::ExpiredToken => AwsError::expired_key(service),
         HttpFault::Unavailable => server_error("ServiceUnavailable", "The service is unavailable.", 503),
         _ if service == Service::EventBridge => AwsError::internal(),
         _ => server_error("InternalFailure", "An internal error occurred.", 500),
