@@ -3,18 +3,21 @@
 //! which each edit names. Every key of the language has such an edit, or a reason why AWS is told nothing of it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod deliveries;
 mod example;
 #[path = "../support/mod.rs"]
 mod support;
 mod trips;
 
-use serde_json::Value;
+use deliveries::{deliveries, interrupted};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use support::{Bench, Example, difference};
 use trips::{TRIPS, Told, Trip, WITHOUT_EFFECT};
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::config::{self, SourceFiles};
+use wheelwright::eventbridge::Arn;
 use wheelwright::model::ids::Scope;
 use wheelwright::model::plan::Guard;
 use wheelwright::plan::Approval;
@@ -127,13 +130,23 @@ async fn there_and_back(door: Door, trip: &Trip) -> Option<String> {
 
 #[tokio::test(start_paused = true)]
 async fn killed_at_any_write_of_a_trip_it_comes_to_the_same_end() {
-    let (mut wrong, mut places) = (Vec::new(), 0);
+    let (mut wrong, mut places, mut delivered) = (Vec::new(), 0, BTreeSet::new());
     for trip in TRIPS {
-        let [a, b] = [(&[][..], 1), (trip.edits, 2)].map(|(edits, at)| edited(edits, at));
-        let before = applied(Door::Call, &a, staged(&[&a, &b])).await;
-        let end = unmarked(&applied(Door::Call, &b, before.clone()).await);
+        let [a, b] = live(trip);
+        let mut before = staged(&[&a, &b]);
+        create_queues(&mut before, &[&a, &b]);
+        let before = applied(Door::Call, &a, before).await;
+        let end = applied(Door::Call, &b, before.clone()).await;
+        let (delivers, will_deliver) = (deliveries(&before), deliveries(&end));
+        delivered.extend(delivers.iter().flatten().cloned());
+        let end = unmarked(&end);
         for (place, cut) in cut_at_every_write(&b, before).await.into_iter().enumerate() {
             places += 1;
+            // Nobody goes on from here, for ever.
+            let lost = interrupted(&delivers, &will_deliver, &deliveries(&cut));
+            if !lost.is_empty() {
+                wrong.push(format!("{:?}, stopped after write {place}:\n{}", trip.keys, lost.join("\n")));
+            }
             let other = unmarked(&applied(Door::Call, &b, cut).await);
             let differs = difference(&end, &other);
             if !differs.is_empty() {
@@ -144,6 +157,42 @@ async fn killed_at_any_write_of_a_trip_it_comes_to_the_same_end() {
     println!("killed in {places} places of {} trips", TRIPS.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(places > TRIPS.len(), "a trip has a write, and so two places to die at");
+    assert_eq!(delivered.len(), 9, "every subscriber, audit and hub of the example gets something: {delivered:?}");
+}
+
+/// Where nothing is applied, everything is interrupted.
+#[tokio::test(start_paused = true)]
+async fn an_interruption_is_seen() {
+    let first = edited(&[], 1);
+    let bare = staged(&[&first]);
+    let delivers = deliveries(&applied(Door::Call, &first, bare.clone()).await);
+    assert!(interrupted(&delivers, &delivers, &delivers).is_empty());
+    let delivering = delivers.iter().filter(|targets| !targets.is_empty()).count();
+    assert_eq!((delivering, interrupted(&delivers, &delivers, &deliveries(&bare)).len()), (6, 6));
+}
+
+/// A trip's two topologies. Replays are not simulated, so what asks for them asks for live events, too, but where the trip is
+/// about that.
+fn live(trip: &Trip) -> [Example; 2] {
+    const LIVE: (&str, &str, &str) = (trips::REPLAYED.0, trips::REPLAYED.1, "");
+    let is_about_replays = trip.keys.contains(&"subscribe.where.replay-name");
+    let first: Vec<_> = if is_about_replays { Vec::new() } else { vec![LIVE] };
+    let then = [&first[..], trip.edits].concat();
+    [edited(&first, 1), edited(&then, 2)]
+}
+
+/// The queues that these topologies deliver to.
+fn create_queues(aws: &mut SimulatedAws, examples: &[&Example]) {
+    let rules = examples.iter().flat_map(|example| example.desired.rules.values());
+    let targets = rules.flat_map(|rule| rule.spec.targets.values());
+    let queues: BTreeSet<&String> = targets.map(|target| &target.arn).filter(|arn| arn.contains(":sqs:")).collect();
+    for queue in queues {
+        let arn: Arn = queue.parse().unwrap();
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
+        ]});
+        aws.create_queue_with_policy(&arn.account, &arn.region, arn.queue_name().unwrap(), &policy);
+    }
 }
 
 /// The worlds that a process can leave that dies on the way to `example`: before its first write and after each.
@@ -218,7 +267,7 @@ fn keys(aws: &mut SimulatedAws) -> [String; 3] {
     [PLATFORM, PLATFORM, LEDGER].map(|account| {
         let key = aws.create_key(account, US);
         let mut policy = key_policy(account);
-        let operator = serde_json::json!({
+        let operator = json!({
             "Sid": "Operator", "Effect": "Allow", "Action": "kms:*", "Resource": "*",
             "Principal": {"AWS": format!("arn:aws:iam::{account}:role/wheelwright-operator")},
         });

@@ -23,6 +23,9 @@ impl Trip {
     }
 }
 
+/// Where a subscription asks for replays alone: the file and the line.
+pub(crate) const REPLAYED: (&str, &str) = (LEDGER, "where.replay-name = [{ prefix = \"books-\" }]\n");
+
 pub(crate) const TRIPS: &[Trip] = &[
     // The organisation, the roster.
     trip(&["organization.id"], &[(BASE, "o-a1b2c3d4e5", "o-someoneelse")]),
