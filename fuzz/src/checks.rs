@@ -109,8 +109,12 @@ fn same_in_all_spellings(pattern: &Pattern, event: Option<&Value>) {
 /// gainsay. On this rests that no narrowing loses an event of a route that stays.
 pub fn pair(data: &[u8]) {
     let mut choices = Choices(data);
-    let (one, two) = (choices.pattern(), choices.pattern());
+    let (one, mut two) = (choices.pattern(), choices.pattern());
     let event = choices.event();
+    // Two that have nothing to do with each other hardly ever mean the same, or nearly.
+    if choices.below(2) == 1 {
+        two = choices.altered(&one);
+    }
     let (Ok(one), Ok(two)) = (Pattern::from_value(&one), Pattern::from_value(&two)) else { return };
     same_in_all_spellings(&one, Some(&event));
     same_in_all_spellings(&two, Some(&event));
@@ -224,6 +228,30 @@ impl Choices<'_> {
         }
         members.insert("detail".to_owned(), self.body(2));
         Value::Object(members)
+    }
+
+    /// The same with something of it otherwise, or in another order.
+    fn altered(&mut self, value: &Value) -> Value {
+        let mut altered = value.clone();
+        match &mut altered {
+            Value::Object(members) if !members.is_empty() => {
+                let at = self.below(members.len());
+                if let Some(member) = members.values_mut().nth(at) {
+                    *member = self.altered(member);
+                }
+            }
+            Value::Array(items) if !items.is_empty() => {
+                let at = self.below(items.len());
+                match (self.below(4), items.get_mut(at)) {
+                    (0, _) => items.reverse(),
+                    (1, Some(item)) if !item.is_object() => *item = self.matcher(),
+                    (_, Some(item)) => *item = self.altered(item),
+                    (_, None) => {}
+                }
+            }
+            scalar => *scalar = self.scalar(),
+        }
+        altered
     }
 
     fn value(&mut self, depth: usize) -> Value {
