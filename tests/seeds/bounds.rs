@@ -1,6 +1,6 @@
 //! How much a sweep may take away and change without a person, counted from the simulated AWS and its log (promise 5).
 
-use crate::oracle::{STATEMENTS, is_ours, items};
+use crate::oracle::{OWNER, ids_of, is_ours, items};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use wheelwright::model::plan::PlanSettings;
@@ -29,6 +29,15 @@ pub struct Bounds {
     things: BTreeMap<Scope, usize>,
     /// What buses are set to, but for the sequence in their marks: writing a newer one changes nothing.
     settings_of: BTreeMap<String, [String; 4]>,
+    /// What rules, targets and statements are, by path: who puts the same again changes nothing.
+    content_of: BTreeMap<String, Content>,
+}
+
+/// A rule's state and pattern, a target or a statement.
+#[derive(Clone, Debug, PartialEq)]
+enum Content {
+    Rule { is_enabled: bool, pattern: Value },
+    Part(Value),
 }
 
 impl Bounds {
@@ -38,11 +47,11 @@ impl Bounds {
             parts: BTreeMap::new(),
             things: BTreeMap::new(),
             settings_of: BTreeMap::new(),
+            content_of: BTreeMap::new(),
         };
         let found = items(aws, |item| match item.kind {
             SnapshotKind::Rule | SnapshotKind::Bus => is_ours(item.value),
-            SnapshotKind::Statement => item.name.starts_with(STATEMENTS),
-            SnapshotKind::Target => item.name.starts_with(STATEMENTS),
+            SnapshotKind::Statement | SnapshotKind::Target => item.name.starts_with(&ids_of(OWNER)),
             SnapshotKind::Archive | SnapshotKind::Queue => false,
         });
         for (path, value) in &found {
@@ -57,6 +66,11 @@ impl Bounds {
                 *bounds.things.entry(scope).or_default() += 1;
             }
         }
+        // Also of what bears no mark of ours any more: putting it again makes nothing new.
+        let all =
+            items(aws, |item| matches!(item.kind, SnapshotKind::Rule | SnapshotKind::Target | SnapshotKind::Statement));
+        let content = |path: &str, value| if path.contains("/rule/") { rule(&value) } else { Content::Part(value) };
+        bounds.content_of = all.into_iter().map(|(path, value)| (path.clone(), content(&path, value))).collect();
         bounds
     }
 
@@ -65,6 +79,14 @@ impl Bounds {
         let name = entry.input["Name"].as_str().unwrap_or_default();
         let path = format!("{}/{}/bus/{name}", entry.account, entry.region);
         self.settings_of.get(&path) == Some(&bus_settings(&entry.input))
+    }
+}
+
+fn rule(value: &Value) -> Content {
+    let pattern = value["EventPattern"].as_str().unwrap_or_default();
+    Content::Rule {
+        is_enabled: value["State"] != "DISABLED",
+        pattern: serde_json::from_str(pattern).unwrap_or_default(),
     }
 }
 
@@ -88,58 +110,113 @@ fn bus_settings(value: &Value) -> [String; 4] {
 pub struct Count {
     taken: BTreeMap<Scope, usize>,
     changed: BTreeMap<Scope, BTreeSet<String>>,
+    /// Rules that take other events. The log does not tell what is narrowed, which counts as taken away, from what is
+    /// changed.
+    turned: BTreeMap<Scope, BTreeSet<String>>,
     /// What was made meanwhile is ours, too.
     made: BTreeMap<Scope, usize>,
+    /// What was put on a path meanwhile.
+    put: BTreeMap<String, Content>,
 }
 
 impl Count {
     pub fn add(&mut self, entry: &LogEntry, bounds: &Bounds) {
         let scope = (entry.account.clone(), entry.region.clone());
         let input = &entry.input;
-        let len = |field: &str| input[field].as_array().map_or(0, Vec::len);
+        let path = |kind: &str, name: &Value| {
+            let bus = input["EventBusName"].as_str().unwrap_or("default");
+            format!("{}/{}/{kind}/{bus}/{}", entry.account, entry.region, name.as_str().unwrap_or_default())
+        };
         match entry.operation.as_str() {
-            "RemoveTargets" => *self.taken.entry(scope).or_default() += len("Ids"),
+            "RemoveTargets" => {
+                *self.taken.entry(scope).or_default() += input["Ids"].as_array().map_or(0, Vec::len);
+            }
             "DeleteRule" | "RemovePermission" => *self.taken.entry(scope).or_default() += 1,
             "UpdateEventBus" if bounds.is_stamp(entry) => {}
             "UpdateEventBus" | "UpdateArchive" => {
                 self.changed.entry(scope).or_default().insert(format!("{}{}", input["Name"], input["ArchiveName"]));
             }
-            "PutTargets" => *self.made.entry(scope).or_default() += len("Targets"),
-            "PutRule" | "PutPermission" | "CreateEventBus" => *self.made.entry(scope).or_default() += 1,
+            "CreateEventBus" => *self.made.entry(scope).or_default() += 1,
+            "PutRule" => self.add_rule(scope, path("rule", &input["Name"]), rule(input), bounds),
+            "PutTargets" => {
+                let rule = path("target", &input["Rule"]);
+                for target in input["Targets"].as_array().into_iter().flatten() {
+                    let at = format!("{rule}/{}", target["Id"].as_str().unwrap_or_default());
+                    self.add_part(&scope, at, target, &rule, bounds);
+                }
+            }
+            "PutPermission" => {
+                let path = path("statement", &input["StatementId"]);
+                // Its content is in its name.
+                if !bounds.content_of.contains_key(&path) && self.put.insert(path, Content::Part(Value::Null)).is_none()
+                {
+                    *self.made.entry(scope).or_default() += 1;
+                }
+            }
             _ => {}
+        }
+    }
+
+    fn add_rule(&mut self, scope: Scope, path: String, rule: Content, bounds: &Bounds) {
+        let before = self.put.insert(path.clone(), rule.clone()).or_else(|| bounds.content_of.get(&path).cloned());
+        match (before, rule) {
+            (None, _) => *self.made.entry(scope).or_default() += 1,
+            (Some(Content::Rule { is_enabled: true, .. }), Content::Rule { is_enabled: false, .. }) => {
+                *self.taken.entry(scope).or_default() += 1;
+            }
+            (Some(before), rule) if before != rule => _ = self.turned.entry(scope).or_default().insert(path),
+            _ => {}
+        }
+    }
+
+    /// A target is put. A rule's targets change as one thing.
+    fn add_part(&mut self, scope: &Scope, path: String, part: &Value, thing: &str, bounds: &Bounds) {
+        let part = Content::Part(part.clone());
+        match self.put.insert(path.clone(), part.clone()).as_ref().or_else(|| bounds.content_of.get(&path)) {
+            None => *self.made.entry(scope.clone()).or_default() += 1,
+            Some(before) if *before != part => {
+                self.changed.entry(scope.clone()).or_default().insert(thing.to_owned());
+            }
+            Some(_) => {}
         }
     }
 
     /// What is more than may be, in words.
     pub fn beyond(&self, bounds: &Bounds) -> Vec<String> {
-        let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, .. } = bounds.settings;
-        let changed = self.changed.iter().map(|(scope, names)| (scope.clone(), names.len())).collect();
-        let mut found = self.over("taken away", &self.taken, &bounds.parts, breaks_floor, breaks_percent_max);
-        found.extend(self.over("changed", &changed, &bounds.things, changes_floor, changes_percent_max));
+        let scopes: BTreeSet<&Scope> = self.taken.keys().chain(self.changed.keys()).chain(self.turned.keys()).collect();
+        let mut found: Vec<String> = scopes
+            .into_iter()
+            .flat_map(|scope| self.beyond_in(&format!("in {scope:?}"), Some(scope), bounds))
+            .collect();
+        found.extend(self.beyond_in("in all", None, bounds));
         found
     }
 
-    fn over(
-        &self,
-        what: &str,
-        counts: &BTreeMap<Scope, usize>,
-        owned: &BTreeMap<Scope, usize>,
-        floor: u32,
-        percent: u32,
-    ) -> Vec<String> {
-        let made = |scope: &Scope| self.made.get(scope).copied().unwrap_or_default();
-        let is_over = |count: usize, of: usize| count > floor as usize && count * 100 > of * percent as usize;
+    /// The same in a scope, or in all of them.
+    fn beyond_in(&self, place: &str, scope: Option<&Scope>, bounds: &Bounds) -> Vec<String> {
+        let here = |of: &Scope| scope.is_none_or(|scope| scope == of);
+        let sum = |counts: &BTreeMap<Scope, usize>| counts.iter().filter(|(of, _)| here(of)).map(|(_, one)| one).sum();
+        let len = |names: &BTreeMap<Scope, BTreeSet<String>>| -> usize {
+            names.iter().filter(|(of, _)| here(of)).map(|(_, names)| names.len()).sum()
+        };
+        let (taken, made): (usize, usize) = (sum(&self.taken), sum(&self.made));
+        let (changed, turned) = (len(&self.changed), len(&self.turned));
+        let (parts, things): (usize, usize) = (sum(&bounds.parts) + made, sum(&bounds.things) + made);
+        let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, .. } = bounds.settings;
+        let most = |floor: u32, percent: u32, of: usize| (floor as usize).max(of * percent as usize / 100);
+        let may_take = most(breaks_floor, breaks_percent_max, parts);
+        let may_change = most(changes_floor, changes_percent_max, things);
         let mut found = Vec::new();
-        for (scope, count) in counts {
-            let of = owned.get(scope).copied().unwrap_or_default() + made(scope);
-            if is_over(*count, of) {
-                found.push(format!("{count} of {of} in {scope:?} were {what}, more than {floor} and {percent} %"));
-            }
+        if taken > may_take {
+            found.push(format!("{taken} of {parts} {place} were taken away, and {may_take} may be"));
         }
-        let count: usize = counts.values().sum();
-        let of: usize = owned.values().sum::<usize>() + self.made.values().sum::<usize>();
-        if is_over(count, of) {
-            found.push(format!("{count} of {of} in all were {what}, more than {floor} and {percent} %"));
+        if changed > may_change {
+            found.push(format!("{changed} of {things} {place} were changed, and {may_change} may be"));
+        }
+        // What both counts may have together leaves nothing for what is in neither alone.
+        if taken + changed + turned > may_take + may_change {
+            let all = format!("{taken} taken away, {changed} changed and {turned} turned to other events");
+            found.push(format!("{all} {place}: more than {may_take} and {may_change}"));
         }
         found
     }

@@ -5,12 +5,12 @@ use crate::rng::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use wheelwright::call::{Answer, Call, CallError, ErrorClass, Page};
+use wheelwright::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use wheelwright::eventbridge::Pattern;
 use wheelwright::model::desired::Desired;
 use wheelwright::model::ids::Scope;
 use wheelwright::model::mark::Mark;
-use wheelwright::model::plan::{Action, Plan, RulePart, Step, StepKey, StepKind};
+use wheelwright::model::plan::{Action, Guard, Plan, RulePart, Step, StepKey, StepKind};
 use wheelwright::model::resource::{BusId, ResourceId, RuleId, RuleState, TargetSpec};
 use wheelwright::model::topology::Tags;
 use wheelwright::model::world::{LiveTarget, Observation, World};
@@ -35,6 +35,10 @@ struct Believed {
     deleted: BTreeSet<RuleKey>,
     tags: BTreeMap<String, Tags>,
     keys: BTreeMap<(Scope, String), Option<String>>,
+    /// Rules by bus, as they were listed.
+    listed: BTreeMap<(Scope, String), BTreeMap<String, RuleSummary>>,
+    /// Rules that were written since.
+    written: BTreeSet<RuleKey>,
 }
 
 /// A fleet with a bug in it, or with none.
@@ -80,6 +84,7 @@ impl<F: Fleet> Fleet for Mutated<F> {
                 self.replacing(mutant, scope, call).await
             }
             Mutant::NameTakenForMark => self.adopting(scope, call).await,
+            Mutant::ReadOnce => self.reading_once(scope, call).await,
             _ => {
                 let answer = self.inner.call(scope, self.spoilt(mutant, scope, call.clone())).await;
                 self.read(mutant, scope, &call, answer)
@@ -175,14 +180,7 @@ impl<F: Fleet> Mutated<F> {
                 return Ok(Answer::Done { request_id: None });
             }
             (Call::DescribeRule { bus, rule }, Ok(_)) if believed.deleted.contains(&key(bus, rule)) => {
-                return Err(CallError {
-                    class: ErrorClass::NotFound,
-                    scope: scope.clone(),
-                    action: call.action().to_owned(),
-                    code: None,
-                    message: "it is gone, is it not?".to_owned(),
-                    request_id: None,
-                });
+                return Err(not_found(scope, call));
             }
             (Call::PutTargets { bus, rule, targets }, Ok(Answer::Entries { failed, .. }))
                 if mutant == Mutant::FailedEntriesIgnored && !failed.is_empty() =>
@@ -292,10 +290,40 @@ impl<F: Fleet> Mutated<F> {
         }
     }
 
+    /// A rule is described as it was listed, until it is written.
+    async fn reading_once(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        match &call {
+            Call::ListEventBuses { next_token: None } => {
+                let mut believed = self.believed();
+                believed.listed.retain(|(of, _), _| of != scope);
+                believed.written.retain(|(of, ..)| of != scope);
+            }
+            Call::PutRule { bus, rule, .. } | Call::DeleteRule { bus, rule } => {
+                self.believed().written.insert((scope.clone(), bus.clone(), rule.clone()));
+            }
+            Call::DescribeRule { bus, rule } => {
+                let believed = self.believed();
+                if !believed.written.contains(&(scope.clone(), bus.clone(), rule.clone())) {
+                    let listed = believed.listed.get(&(scope.clone(), bus.clone()));
+                    let found = listed.and_then(|listed| listed.get(rule)).cloned().map(Answer::Rule);
+                    return found.ok_or_else(|| not_found(scope, &call));
+                }
+            }
+            _ => {}
+        }
+        let answer = self.inner.call(scope, call.clone()).await;
+        if let (Call::ListRules { bus, .. }, Ok(Answer::Rules(page))) = (&call, &answer) {
+            let mut believed = self.believed();
+            let listed = believed.listed.entry((scope.clone(), bus.clone())).or_default();
+            listed.extend(page.items.iter().map(|rule| (rule.name.clone(), rule.clone())));
+        }
+        answer
+    }
+
     /// Rules that are named as ours are read with both our marks.
     async fn adopting(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
         let mut answer = self.inner.call(scope, call.clone()).await;
-        let mark = |bus: &str, rule: &mut wheelwright::call::RuleSummary| {
+        let mark = |bus: &str, rule: &mut RuleSummary| {
             let bus = BusId { scope: scope.clone(), name: bus.to_owned() };
             let resource = ResourceId::Rule(RuleId { bus, name: rule.name.clone() });
             let is_marked = Mark::on(&rule.description, &resource).is_some();
@@ -348,7 +376,18 @@ impl<F: Fleet> Mutated<F> {
     }
 }
 
-fn believe_rule(believed: &Believed, key: &RuleKey, found: &mut wheelwright::call::RuleSummary) {
+fn not_found(scope: &Scope, call: &Call) -> CallError {
+    CallError {
+        class: ErrorClass::NotFound,
+        scope: scope.clone(),
+        action: call.action().to_owned(),
+        code: None,
+        message: "it is gone, is it not?".to_owned(),
+        request_id: None,
+    }
+}
+
+fn believe_rule(believed: &Believed, key: &RuleKey, found: &mut RuleSummary) {
     if let Some(asked) = found.pattern.as_ref().and_then(|pattern| believed.patterns.get(pattern)) {
         found.pattern = Some(asked.clone());
     }
@@ -480,6 +519,12 @@ fn spoilt_plan(mutant: Mutant, mut plan: Plan) -> Plan {
         Mutant::HoldsForgotten => {
             plan.holds.clear();
             plan.steps.iter_mut().for_each(|step| step.held_by.clear());
+        }
+        Mutant::PutsUncounted => {
+            let is_put = |step: &&mut Step| matches!(step.action, Action::PutRule { .. } | Action::PutTargets { .. });
+            for step in plan.steps.iter_mut().filter(is_put) {
+                step.held_by.retain(|guard| !matches!(guard, Guard::TooManyBreaks | Guard::TooManyChanges));
+            }
         }
         Mutant::OrderForgotten => {
             plan.steps.reverse();

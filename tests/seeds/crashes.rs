@@ -1,4 +1,5 @@
-//! The program is killed at every write of a move from one topology to the other and back, by forking the world there.
+//! The program is killed at every write of a move from one topology to the other and back, by forking the world there: at the
+//! writes of all the sweeps that a move takes, as a narrowing comes in the one after its widening.
 //!
 //! A process that dies before a write leaves the world of the write before; one that dies after it, before the answer, leaves
 //! the next. So every place to die at is one of the worlds between writes, and each is gone on from: by a new process, which must
@@ -27,6 +28,8 @@ pub struct Crashes {
 
 /// Moves with more writes than this are left to other seeds.
 const WRITES_MAX: usize = 40;
+/// Sweeps that a move may take; what another one writes is an error, which is asked elsewhere.
+const SWEEPS_MAX: usize = 2;
 
 /// Cuts both moves of a seed at every write.
 pub async fn everywhere(seed: u64, mutant: Option<Mutant>) -> Crashes {
@@ -58,7 +61,11 @@ async fn every_write(mut run: Run, from: &Spec, to: &Spec, sequence: u64, crashe
     let mut undisturbed = run.fork();
     let forks = Forks::default();
     forks.lock().unwrap().push((run.fleet.fork(), run.oracle.fork()));
-    undisturbed.sweep_keeping(to, sequence, forks.clone()).await;
+    for _ in 0..SWEEPS_MAX {
+        if undisturbed.sweep_keeping(to, sequence, forks.clone()).await.in_step {
+            break;
+        }
+    }
     undisturbed.settle_down(from, to, sequence).await;
     let forks = std::mem::take(&mut *forks.lock().unwrap());
     if forks.len() > 1 && forks.len() <= WRITES_MAX + 1 {

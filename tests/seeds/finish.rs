@@ -1,6 +1,6 @@
 //! The end of a phase: what must be there when all is done, and nothing more.
 
-use crate::oracle::{Check, STATEMENTS, State, is_ours, items, now_ms};
+use crate::oracle::{Check, State, ids_of, is_owned, items, now_ms};
 use crate::routes::put_and_collect;
 use crate::spec::{Event, Options, Place, Spec, TAG_KEYS, Tags, inbox, key_arn, queue_arn};
 use serde_json::{Value, json};
@@ -59,8 +59,8 @@ impl State {
         let mut statements = rules.clone();
         let mut names: BTreeMap<Bus, Vec<String>> = BTreeMap::new();
         for path in items(aws, |item| {
-            item.kind == SnapshotKind::Rule && is_ours(item.value)
-                || item.kind == SnapshotKind::Statement && item.name.starts_with(STATEMENTS)
+            item.kind == SnapshotKind::Rule && is_owned(item.value, self.owner)
+                || item.kind == SnapshotKind::Statement && item.name.starts_with(&ids_of(self.owner))
         })
         .into_keys()
         .filter(|path| !self.foreign.contains_key(path))
@@ -97,11 +97,13 @@ impl State {
             let path = format!("{}/{}/bus/{}", place.account, place.region, place.bus);
             let bus = live.get(&path).unwrap_or(&Value::Null);
             wrong.extend(
-                bus_faults(bus, &place, &options, description).into_iter().map(|fault| format!("{path}: {fault}")),
+                bus_faults(bus, self.owner, &place, &options, description)
+                    .into_iter()
+                    .map(|fault| format!("{path}: {fault}")),
             );
         }
         let rules = spec.rules();
-        let is_ours = |path: &String, thing: &Value| is_ours(thing) && !self.foreign.contains_key(path);
+        let is_ours = |path: &String, thing: &Value| is_owned(thing, self.owner) && !self.foreign.contains_key(path);
         for (path, rule) in live.iter().filter(|(path, rule)| path.contains("/rule/") && is_ours(path, rule)) {
             let parts: Vec<&str> = path.splitn(5, '/').collect();
             let here = |place: &Place| place.account == parts[0] && place.region == parts[1] && place.bus == parts[3];
@@ -137,7 +139,7 @@ impl State {
     /// subscription names, and how long to try.
     fn target_faults(&self, spec: &Spec, aws: &SimulatedAws) -> Vec<String> {
         let mut faults = Vec::new();
-        let ours = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(STATEMENTS));
+        let ours = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(&ids_of(self.owner)));
         let details = spec.target_details();
         for (path, target) in ours.iter().filter(|(path, _)| !self.foreign.contains_key(*path)) {
             let parts: Vec<&str> = path.splitn(6, '/').collect();
@@ -173,7 +175,7 @@ fn key(place: Place) -> Bus {
 }
 
 /// What is not as asked of a live bus.
-fn bus_faults(bus: &Value, place: &Place, options: &Options, description: Option<&str>) -> Vec<String> {
+fn bus_faults(bus: &Value, owner: &str, place: &Place, options: &Options, description: Option<&str>) -> Vec<String> {
     let Place { account, region, .. } = place;
     let key = options.key.then(|| key_arn(account, region));
     let dead_letters = options.dead_letters.map(|queue| queue_arn(account, region, queue));
@@ -189,7 +191,7 @@ fn bus_faults(bus: &Value, place: &Place, options: &Options, description: Option
     compare("the dead-letter queue", bus.pointer("/DeadLetterConfig/Arn"), dead_letters.map(Value::from));
     compare("the log", bus.get("LogConfig"), Some(log));
     let text = bus["Description"].as_str().unwrap_or_default();
-    if !text.starts_with(description.unwrap_or_default()) || !text.contains("[ww1:wheelwright:") {
+    if !text.starts_with(description.unwrap_or_default()) || !text.contains(&format!("[ww1:{owner}:")) {
         faults.push(format!("the description is {text:?}"));
     }
     faults

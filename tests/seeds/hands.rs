@@ -6,6 +6,7 @@ use crate::rng::Rng;
 use crate::run::Run;
 use crate::spec::{Place, REGIONS, Spec, queue_arn};
 use crate::staged::create_queue;
+use crate::trouble::Trouble;
 use serde_json::{Value, json};
 use wheelwright::call::Call;
 use wheelwright::eventbridge::Arn;
@@ -167,9 +168,20 @@ pub struct Meddler {
     pub percent: usize,
     /// Whether quotas leave no room for what others add.
     pub tight: bool,
+    /// Where what came later comes from, so that what was there before stays as it was.
+    late: Rng,
+    /// The rules that the operator is to have, some of which are not there yet.
+    wanted: Vec<RuleId>,
+    /// Those whose names were taken before it came to them: given up again when it has ended.
+    taken: Vec<(Place, String)>,
 }
 
 impl Meddler {
+    pub fn new(trouble: &Trouble, wanted: Vec<RuleId>) -> Self {
+        let Trouble { seed, meddling_percent: percent, tight, .. } = *trouble;
+        Self { rng: Rng::new(seed), percent, tight, late: Rng::new(!seed), wanted, taken: Vec::new() }
+    }
+
     /// Somebody comes before the operator's `call`, or nobody.
     pub fn meddle(&mut self, aws: &mut SimulatedAws, oracle: &Oracle, scope: &Scope, call: &Call) {
         let Some(region) = REGIONS.into_iter().find(|region| *region == scope.region.as_str()) else { return };
@@ -199,7 +211,47 @@ impl Meddler {
             return;
         }
         let place = Place { account: scope.account.to_string(), region, bus: bus.clone() };
+        if self.late.chance(40) {
+            return self.take_a_name(aws, oracle, &place, rule);
+        }
         self.add(aws, oracle, &place, rule);
+    }
+
+    /// A rule of theirs under a name that the operator has read as free and comes to later: it looks once more before it
+    /// writes.
+    fn take_a_name(&mut self, aws: &mut SimulatedAws, oracle: &Oracle, place: &Place, written: Option<&String>) {
+        let there = oracle::object(
+            aws.snapshot_of_bus(&place.account, place.region, &place.bus, |item| item.kind == SnapshotKind::Rule),
+        );
+        let path = |name: &str| format!("{}/{}/rule/{}/{name}", place.account, place.region, place.bus);
+        let is_free = |rule: &&RuleId| {
+            let BusId { scope, name } = &rule.bus;
+            let is_here = scope.account.to_string() == place.account && scope.region.as_str() == place.region;
+            is_here && *name == place.bus && Some(&rule.name) != written && !there.contains_key(&path(&rule.name))
+        };
+        let free: Vec<&RuleId> = self.wanted.iter().filter(is_free).collect();
+        if free.is_empty() {
+            return;
+        }
+        let name = self.late.pick(&free).name.clone();
+        let pattern = r#"{"source":["com.example.late"]}"#;
+        let input = json!({"EventBusName": place.bus, "Name": name, "EventPattern": pattern});
+        oracle.others_write(aws, true, |aws| {
+            _ = aws.call(&Caller::root(&place.account), place.region, Service::EventBridge, "PutRule", &input);
+        });
+        self.taken.push((place.clone(), name));
+    }
+
+    /// Whoever took names gives them up.
+    pub fn leave(&self, aws: &mut SimulatedAws, oracle: &Oracle) {
+        for (place, name) in &self.taken {
+            let path = format!("{}/{}/rule/{}/{name}", place.account, place.region, place.bus);
+            oracle.others_give_up(aws, &path, |aws| {
+                // What they did not get they need not give up.
+                let input = json!({"EventBusName": place.bus, "Name": name});
+                _ = aws.call(&Caller::root(&place.account), place.region, Service::EventBridge, "DeleteRule", &input);
+            });
+        }
     }
 
     /// Something of theirs, on the bus or the rule that is being written.

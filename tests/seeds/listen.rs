@@ -23,6 +23,8 @@ pub struct Watched {
     /// The shipped edge on the way to it, where the seed comes in by the SDK door.
     sdk: Option<Arc<AwsFleet>>,
     oracle: Option<Oracle>,
+    /// Another owner's, who has things in the same accounts.
+    neighbour: Option<Oracle>,
     flaky: Option<Mutex<Flaky>>,
     meddler: Option<Mutex<Meddler>>,
     /// The simulated time is set to this clock's before each call.
@@ -42,7 +44,16 @@ struct Flaky {
 
 impl Watched {
     pub fn new(fleet: SimFleet, oracle: Oracle) -> Self {
-        Self { fleet, sdk: None, oracle: Some(oracle), flaky: None, meddler: None, time: None, forks: None }
+        Self {
+            fleet,
+            sdk: None,
+            oracle: Some(oracle),
+            neighbour: None,
+            flaky: None,
+            meddler: None,
+            time: None,
+            forks: None,
+        }
     }
 
     pub fn by_sdk(mut self, sdk: Option<AwsFleet>) -> Self {
@@ -65,6 +76,11 @@ impl Watched {
         self
     }
 
+    pub fn beside(mut self, neighbour: Option<Oracle>) -> Self {
+        self.neighbour = neighbour;
+        self
+    }
+
     pub fn keeping_forks(mut self, forks: Option<Forks>) -> Self {
         self.forks = forks;
         self
@@ -72,7 +88,20 @@ impl Watched {
 
     /// The same, cut off from later writes and from the oracle: what stale reads come from.
     pub fn fork(&self) -> Self {
-        Self { fleet: self.fleet.fork(), sdk: None, oracle: None, flaky: None, meddler: None, time: None, forks: None }
+        Self::by_nobody(self.fleet.fork())
+    }
+
+    /// A simulated AWS that nobody looks at.
+    pub fn by_nobody(fleet: SimFleet) -> Self {
+        Self { fleet, sdk: None, oracle: None, neighbour: None, flaky: None, meddler: None, time: None, forks: None }
+    }
+
+    /// The process before it has ended: who meddled with it goes, too.
+    pub fn ended(&self) {
+        if let (Some(meddler), Some(oracle)) = (&self.meddler, &self.oracle) {
+            let meddler = meddler.lock().unwrap_or_else(PoisonError::into_inner);
+            meddler.leave(&mut self.fleet.world(), oracle);
+        }
     }
 
     fn fail_entries(&self, scope: &Scope, call: &Call) {
@@ -130,12 +159,15 @@ impl Fleet for Watched {
         }
         self.fail_entries(scope, &call);
         self.meddle(scope, &call);
-        if let Some(oracle) = &self.oracle {
+        for oracle in self.oracle.iter().chain(&self.neighbour) {
             oracle.before_write(&self.fleet.world(), scope, &call);
         }
         let answer = self.pass(scope, call).await;
         if let Some(oracle) = &self.oracle {
             oracle.after_write(&mut self.fleet.world());
+        }
+        if let Some(neighbour) = &self.neighbour {
+            neighbour.after_anothers_write(&self.fleet.world());
         }
         self.keep_fork();
         answer

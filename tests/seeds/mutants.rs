@@ -53,6 +53,8 @@ pub enum Mutant {
     TagsReplaced,
     /// What is named like ours is taken for ours.
     NameTakenForMark,
+    /// What was read once is not read again before it is written.
+    ReadOnce,
     // In what is made of the topology.
     /// One grant is not asked for.
     GrantForgotten,
@@ -83,6 +85,8 @@ pub enum Mutant {
     FailureForgotten,
     /// Nothing that is held is held.
     HoldsForgotten,
+    /// No guard counts rules and targets that are put.
+    PutsUncounted,
     /// Nobody waits for what was made to take effect.
     SettleTimeSkipped,
     /// A rule that takes other events is narrowed at once.
@@ -124,7 +128,7 @@ impl Mutant {
                 Check::BreakOnDoubt
             }
             Self::DeletionBelieved => Check::FalseReport,
-            Self::ForeignStatementDropped | Self::AllStatementsRemoved | Self::NameTakenForMark => {
+            Self::ForeignStatementDropped | Self::AllStatementsRemoved | Self::NameTakenForMark | Self::ReadOnce => {
                 Check::ForeignChanged
             }
             Self::AccountCheckSkipped | Self::RegionMixedUp => Check::StrayWrite,
@@ -146,7 +150,7 @@ impl Mutant {
             Self::SequenceForgotten => Check::OlderWrote,
             Self::DescriptionVaries => Check::OtherEnd,
             Self::OwnerForgotten => Check::NeighbourTouched,
-            Self::HoldsForgotten | Self::DaemonsGuardsForgotten => Check::TooManyAtOnce,
+            Self::HoldsForgotten | Self::PutsUncounted | Self::DaemonsGuardsForgotten => Check::TooManyAtOnce,
             Self::PaceForgotten | Self::DaemonsPaceForgotten => Check::TooFast,
             Self::NothingToLose => Check::StateForgotten,
             Self::EmptyWhereGone => Check::RouteInterrupted,
@@ -176,6 +180,7 @@ impl Mutant {
                 | Self::OrderForgotten
                 | Self::FailureForgotten
                 | Self::HoldsForgotten
+                | Self::PutsUncounted
                 | Self::SettleTimeSkipped
                 | Self::NarrowedAtOnce
                 | Self::GapsForgotten
@@ -189,7 +194,7 @@ impl Mutant {
 
     /// Whether it shows among other trouble.
     pub fn bears_trouble(self) -> bool {
-        !matches!(self, Self::FailedEntriesIgnored | Self::FailureForgotten)
+        !matches!(self, Self::FailedEntriesIgnored | Self::FailureForgotten | Self::ReadOnce)
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wheelwright::call::Call;
 use wheelwright::eventbridge::Arn;
-use wheelwright::sim::{Caller, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem};
+use wheelwright::sim::{Caller, LogEntry, Outcome, Service, SimulatedAws, SnapshotItem, SnapshotKind};
 
 /// What did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
@@ -70,13 +70,25 @@ pub struct Violation {
 /// The bus rule that every team has of its own: everything into its inbox.
 const INBOX_RULE: &str = "team-inbox";
 const OPERATOR_ROLE: &str = "wheelwright-operator";
-pub(super) const STATEMENTS: &str = "ww_wheelwright_";
+/// What the ids of an owner's statements and targets begin with.
+pub(super) fn ids_of(owner: &str) -> String {
+    format!("ww_{owner}_")
+}
+/// The owner that most runs are about.
+pub const OWNER: &str = "wheelwright";
+
+/// In one of so many seeds the oracle doubts that asking some is enough.
+const DOUBTED_EVERY: u64 = 16;
+/// In one of so many it puts an event of every kind.
+const THOROUGH_EVERY: u64 = 8;
 
 /// Account and Region.
 type Scope = (String, String);
 
 #[derive(Clone, Default)]
 pub(super) struct State {
+    /// Whose operator is looked at.
+    pub(super) owner: &'static str,
     routes: Routes,
     pub(super) foreign: BTreeMap<String, Value>,
     /// Where the operator has any business: buses, and for archives the scopes of hubs.
@@ -108,11 +120,20 @@ pub(super) struct State {
 pub struct Oracle(Arc<Mutex<State>>);
 
 impl Oracle {
-    /// One that has seen nothing. With `WHEELWRIGHT_DOUBT` it asks everything after every write, and compares.
-    pub fn new() -> Self {
-        let mut state = State::default();
-        if std::env::var("WHEELWRIGHT_DOUBT").is_ok() {
+    /// One that has seen nothing. In some seeds, or with `WHEELWRIGHT_DOUBT` in all, it asks everything after every write,
+    /// and compares; in others it puts every kind of event.
+    pub fn new(seed: u64) -> Self {
+        Self::of(OWNER, seed)
+    }
+
+    /// The same for another owner's operator.
+    pub fn of(owner: &'static str, seed: u64) -> Self {
+        let mut state = State { owner, ..State::default() };
+        if seed.is_multiple_of(DOUBTED_EVERY) || std::env::var("WHEELWRIGHT_DOUBT").is_ok() {
             state.routes.doubt();
+        }
+        if seed % THOROUGH_EVERY == 5 {
+            state.routes.put_all();
         }
         Self(Arc::new(Mutex::new(state)))
     }
@@ -246,10 +267,36 @@ impl Oracle {
         routes.begin_anew(aws, outage.as_ref());
     }
 
+    /// Others take back what is theirs.
+    pub fn others_give_up(&self, aws: &mut SimulatedAws, path: &str, write: impl FnOnce(&mut SimulatedAws)) {
+        self.state().foreign.remove(path);
+        self.others_write(aws, false, write);
+    }
+
     /// The operator is about to try a write.
     pub fn before_write(&self, aws: &SimulatedAws, scope: &wheelwright::model::ids::Scope, call: &Call) {
         let State { routes, outage, .. } = &mut *self.state();
         routes.before_write(scope, call, aws, outage.as_ref());
+    }
+
+    /// From here on whatever is not this owner's is foreign: another owner's things among them.
+    pub fn know_others(&self, aws: &SimulatedAws) {
+        let mut state = self.state();
+        let owner = state.owner;
+        state.foreign = items(aws, |item| !is_item_of(item, owner));
+    }
+
+    /// Another owner's operator has written: what is delivered here does not end by it.
+    pub fn after_anothers_write(&self, aws: &SimulatedAws) {
+        {
+            let mut state = self.state();
+            state.log_read = aws.log().len();
+            let State { routes, outage, .. } = &mut *state;
+            for detail in routes.after_write(aws, outage.as_ref(), Some("another owner's write")) {
+                state.violate(Check::NeighbourTouched, detail);
+            }
+        }
+        self.know_others(aws);
     }
 
     /// Everything that delivered does so still, wherever something was written.
@@ -401,7 +448,10 @@ impl State {
     }
 
     fn compare_foreign(&mut self, prefix: &str, live: &BTreeMap<String, Value>) {
-        let here = self.foreign.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
+        let from_here = self.foreign.range(prefix.to_owned()..).take_while(|(path, _)| path.starts_with(prefix));
+        // Without a slash at its end it is the path of one thing, which others' can begin with.
+        let is_one = !prefix.is_empty() && !prefix.ends_with('/');
+        let here = from_here.filter(|(path, _)| !is_one || path.len() == prefix.len());
         let changed: Vec<String> = here
             .filter(|(path, value)| live.get(*path) != Some(*value))
             .map(|(path, value)| format!("{path} was {value} and is {:?}", live.get(path)))
@@ -419,8 +469,24 @@ pub(super) fn now_ms(aws: &SimulatedAws) -> u64 {
 
 /// Whether a rule's tags say that it is the operator's.
 pub fn is_ours(rule: &Value) -> bool {
-    let tags = rule["Tags"].as_array().cloned().unwrap_or_default();
-    tags.iter().any(|tag| tag["Key"] == "wheelwright:owner" && tag["Value"] == "wheelwright")
+    is_owned(rule, OWNER)
+}
+
+/// Whether a rule's or a bus's tags say that it is this owner's.
+pub fn is_owned(thing: &Value, owner: &str) -> bool {
+    let mut tags = thing["Tags"].as_array().into_iter().flatten();
+    tags.any(|tag| tag["Key"] == "wheelwright:owner" && tag["Value"] == owner)
+}
+
+/// Whether something that lives is this owner's, or made by AWS with what is somebody's.
+fn is_item_of(item: &SnapshotItem<'_>, owner: &str) -> bool {
+    match item.kind {
+        SnapshotKind::Bus => is_owned(item.value, owner),
+        SnapshotKind::Rule => is_owned(item.value, owner) || item.name.starts_with("Events-Archive-"),
+        SnapshotKind::Statement => item.name.starts_with(&ids_of(owner)),
+        SnapshotKind::Target => item.name.starts_with(&ids_of(owner)) || item.rule.starts_with("Events-Archive-"),
+        SnapshotKind::Archive | SnapshotKind::Queue => item.name.starts_with("ww_"),
+    }
 }
 
 /// The bus that a write is on, where the input names one.
@@ -442,7 +508,7 @@ pub fn items(aws: &SimulatedAws, keep: impl Fn(&SnapshotItem<'_>) -> bool) -> BT
     object(aws.snapshot(keep))
 }
 
-fn object(value: Value) -> BTreeMap<String, Value> {
+pub fn object(value: Value) -> BTreeMap<String, Value> {
     match value {
         Value::Object(items) => items.into_iter().collect(),
         _ => BTreeMap::new(),

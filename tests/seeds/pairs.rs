@@ -4,11 +4,11 @@ use crate::clock::Timeline;
 use crate::edits;
 use crate::generator;
 use crate::mutants::Mutant;
-use crate::oracle::{Check, Violation, items};
+use crate::oracle::{Check, Oracle, Violation, is_owned, items};
 use crate::process::{Ended, Process};
 use crate::rng::Rng;
 use crate::run::{Kind, Report, Run};
-use crate::spec::Spec;
+use crate::spec::{Deliver, Place, Spec};
 use crate::trouble::Trouble;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,28 +68,30 @@ pub async fn of_one_owner(seed: u64) -> Report {
 /// Both sweep at once, each call taking its time, so that every run mixes them otherwise.
 async fn side_by_side(run: &mut Run, older: (&Spec, u64), newer: (&Spec, u64)) -> (Ended, Ended) {
     let timeline = Timeline::from(&run.fleet.world());
-    let mut process = |(spec, sequence): (&Spec, u64)| {
-        let trouble = if run.rng.chance(30) {
-            let schedule = Schedule::Seeded {
-                seed: run.rng.next(),
-                per_thousand: 10,
-                faults: vec![Fault::ReplyLost, Fault::NotSent, Fault::ServerError, Fault::Throttle, Fault::CrashAfter],
-            };
-            Trouble::only(schedule)
-        } else {
-            Trouble::none()
-        };
-        // One of them is faster now and then, or begins later.
-        let delay = Some((Rng::new(run.rng.next()), *run.rng.pick(&[20, 200, 2_000])));
-        Process { timeline: Some(timeline), delay, ..run.process(spec, sequence, trouble) }
-    };
-    let (older, newer) = (process(older), process(newer));
+    let (older, newer) = (among_others(run, older, timeline), among_others(run, newer, timeline));
     let (older, newer) = tokio::join!(older.run(), newer.run());
     timeline.set(&mut run.fleet.world());
     run.report.sweeps += 2;
-    run.report.crashes += usize::from(older.crashed) + usize::from(newer.crashed);
-    run.report.faults += older.faults + newer.faults;
+    run.report.add(&older);
+    run.report.add(&newer);
     (older, newer)
+}
+
+/// A process whose calls take their time, some of which fail.
+fn among_others(run: &mut Run, (spec, sequence): (&Spec, u64), timeline: Timeline) -> Process {
+    let trouble = if run.rng.chance(30) {
+        let schedule = Schedule::Seeded {
+            seed: run.rng.next(),
+            per_thousand: 10,
+            faults: vec![Fault::ReplyLost, Fault::NotSent, Fault::ServerError, Fault::Throttle, Fault::CrashAfter],
+        };
+        Trouble::only(schedule)
+    } else {
+        Trouble::none()
+    };
+    // One of them is faster now and then, or begins later.
+    let delay = Some((Rng::new(run.rng.next()), *run.rng.pick(&[20, 200, 2_000])));
+    Process { timeline: Some(timeline), delay, ..run.process(spec, sequence, trouble) }
 }
 
 /// Whether nothing is wrong but that nobody knows who encrypted a bus.
@@ -161,6 +163,112 @@ pub async fn of_two_owners(seed: u64, mutant: Option<Mutant>) -> Report {
     run.reported()
 }
 
+/// Two owners who come at the same time, and each with another topology later. Where they share no bus and no mailbox, both
+/// come to their ends; where they do, whoever comes second says so. What either delivers or has, the other leaves.
+pub async fn of_two_owners_at_once(seed: u64) -> Report {
+    let mut rng = Rng::new(seed);
+    let ours = generator::topology(&mut rng).without_stops();
+    let apart = rng.chance(60);
+    let theirs = as_blue(&mut rng, &ours, apart);
+    let (our_next, their_next) = (edits::edited(&mut rng, &ours), edits::edited(&mut rng, &theirs));
+    let [our_next, their_next] = [our_next, their_next].map(Spec::without_stops);
+    let all = [&ours, &theirs, &our_next, &their_next];
+    let mut run = Run::new(rng, seed, Kind::Call, None, &all);
+    run.show(&all);
+    let mut blue = run.fork_from(run.fleet.clone(), Oracle::of("blue", seed));
+    (run.neighbour, blue.neighbour) = (Some(blue.oracle.clone()), Some(run.oracle.clone()));
+    let moves = [(&ours, &ours, 1, &theirs, &theirs, 2), (&ours, &our_next, 3, &theirs, &their_next, 4)];
+    for (our_old, ours, our_sequence, their_old, theirs, their_sequence) in moves {
+        run.next_hour();
+        for (one, old, new) in [(&run, our_old, ours), (&blue, their_old, theirs)] {
+            one.watch(&[old, new]);
+            one.oracle.know_others(&one.fleet.world());
+        }
+        for _ in 0..run.rng.within(1, 3) {
+            both_at_once(&mut run, (ours, our_sequence), &mut blue, (theirs, their_sequence)).await;
+        }
+        if apart {
+            run.settle_down(our_old, ours, our_sequence).await;
+            blue.settle_down(their_old, theirs, their_sequence).await;
+        } else {
+            settle_apart(&mut run, (ours, our_sequence), &mut blue, (theirs, their_sequence)).await;
+        }
+        if run.stopped() || blue.stopped() {
+            break;
+        }
+    }
+    for violation in blue.oracle.violations() {
+        run.oracle.violate(violation.check, format!("the other owner: {}", violation.detail));
+    }
+    let theirs = blue.reported();
+    let mut report = run.reported();
+    report.writes += theirs.writes;
+    report.sweeps += theirs.sweeps;
+    report.no_room |= theirs.no_room;
+    report.unknown_key |= theirs.unknown_key;
+    report
+}
+
+/// Nearly the same topology, as another owner's: on other buses and with other mailboxes, or on some others.
+fn as_blue(rng: &mut Rng, ours: &Spec, apart: bool) -> Spec {
+    let mut theirs = edits::edited(rng, ours).without_stops();
+    theirs.owner = "blue";
+    let spokes = theirs.teams.iter_mut().flat_map(|team| &mut team.spokes).map(|spoke| &mut spoke.bus);
+    for bus in theirs.hubs.iter_mut().map(|hub| &mut hub.bus).chain(spokes) {
+        if apart || rng.chance(60) {
+            bus.push_str("-blue");
+        }
+    }
+    for hub in &mut theirs.hubs {
+        hub.audit = hub.audit.take().map(|queue| format!("{queue}-blue"));
+    }
+    for subscription in theirs.teams.iter_mut().flat_map(|team| &mut team.subscriptions) {
+        if let Deliver::To(_, name) = &mut subscription.deliver {
+            name.push_str("-blue");
+        }
+    }
+    theirs
+}
+
+/// Both sweep at once.
+async fn both_at_once(run: &mut Run, ours: (&Spec, u64), blue: &mut Run, theirs: (&Spec, u64)) {
+    let timeline = Timeline::from(&run.fleet.world());
+    let (one, other) = (among_others(run, ours, timeline), among_others(blue, theirs, timeline));
+    let (one, other) = tokio::join!(one.run(), other.run());
+    timeline.set(&mut run.fleet.world());
+    run.report.sweeps += 2;
+    run.report.add(&one);
+    run.report.add(&other);
+}
+
+/// Without trouble, each does what it can, says what it leaves to the other, and then writes nothing more.
+async fn settle_apart(run: &mut Run, ours: (&Spec, u64), blue: &mut Run, theirs: (&Spec, u64)) {
+    for _ in 0..2 {
+        run.sweep(ours.0, ours.1, Trouble::none()).await;
+        blue.sweep(theirs.0, theirs.1, Trouble::none()).await;
+    }
+    for (one, (spec, sequence), other) in [(&mut *run, ours, theirs.0), (&mut *blue, theirs, ours.0)] {
+        let before = one.oracle.writes_tried();
+        let ended = one.sweep(spec, sequence, Trouble::none()).await;
+        let wrote = one.oracle.writes_tried() - before;
+        if wrote > 0 {
+            one.oracle.violate(Check::NotQuiet, format!("{wrote} writes beside another owner's"));
+        }
+        ask_told_of(one, spec, other, &ended);
+    }
+}
+
+/// Each bus that both want and that is another's is told as that.
+fn ask_told_of(run: &Run, spec: &Spec, other: &Spec, ended: &Ended) {
+    let live = everything(&run.fleet.world());
+    for (place, _) in spec.buses() {
+        let bus = &live[&format!("{}/{}/bus/{}", place.account, place.region, place.bus)];
+        if is_owned(bus, other.owner) && !is_told(ended, &place) {
+            run.oracle.violate(Check::NeighbourTouched, format!("it is not told that {place:?} is {}'s", other.owner));
+        }
+    }
+}
+
 fn everything(aws: &SimulatedAws) -> BTreeMap<String, Value> {
     items(aws, |_| true)
 }
@@ -191,14 +299,15 @@ fn ask_told(run: &Run, ours: &Spec, theirs: &Spec, ended: &Ended) {
     let theirs = theirs.buses();
     for (place, _) in ours.buses() {
         let wanted_by_both = theirs.contains_key(&place) && place.bus != "default";
-        let told = ended.after.findings.iter().any(|finding| {
-            let resource = finding.resource.to_string();
-            finding.code == FindingCode::OtherOwner
-                && resource.contains(&place.account)
-                && resource.ends_with(&place.bus)
-        });
-        if wanted_by_both && !told {
+        if wanted_by_both && !is_told(ended, &place) {
             run.oracle.violate(Check::NeighbourTouched, format!("it is not told that {place:?} is another's"));
         }
     }
+}
+
+fn is_told(ended: &Ended, place: &Place) -> bool {
+    ended.after.findings.iter().any(|finding| {
+        let resource = finding.resource.to_string();
+        finding.code == FindingCode::OtherOwner && resource.contains(&place.account) && resource.ends_with(&place.bus)
+    })
 }

@@ -29,7 +29,7 @@ use wheelwright::reconcile::refresh::{Depth, RefreshSettings};
 use wheelwright::reconcile::sweep::{SweepSettings, Sweeper, Swept};
 use wheelwright::sim::SimulatedAws;
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
+use wheelwright::sim::fault::FaultyFleet;
 use wheelwright::sim::http_faults::HttpFaults;
 use wheelwright::sim::sdk_door::SimHttpClient;
 
@@ -39,6 +39,8 @@ pub struct Process {
     /// The shipped edge, where it comes in by the SDK door.
     pub sdk: Option<SdkDoor>,
     pub oracle: Oracle,
+    /// Another owner's, who has things in the same accounts.
+    pub neighbour: Option<Oracle>,
     pub wanted: Arc<Desired>,
     pub trouble: Trouble,
     pub approval: Approval,
@@ -50,6 +52,8 @@ pub struct Process {
     /// Each call takes some of this long, so that processes side by side mix.
     pub delay: Option<(Rng, u64)>,
     pub forks: Option<Forks>,
+    /// The world of some time before, where the first look may be stale.
+    pub earlier: Option<SimFleet>,
     pub mutant: Option<Mutant>,
     pub seed: u64,
 }
@@ -67,7 +71,9 @@ pub struct Ended {
     pub after: Plan,
     pub in_step: bool,
     pub failures: Vec<String>,
-    pub faults: usize,
+    /// The faults that struck, each by its kind: of calls and of requests on the wire.
+    pub struck: Vec<&'static str>,
+    pub struck_on_the_wire: Vec<&'static str>,
     pub crashed: bool,
 }
 
@@ -89,30 +95,16 @@ impl SdkDoor {
 impl Process {
     /// From its start to its end.
     pub async fn run(self) -> Ended {
-        let Self { fleet, sdk, oracle, wanted, trouble, approval, guards, pace, timeline, delay, forks, mutant, seed } =
-            self;
-        let lies = matches!(&trouble.schedule, Schedule::Seeded { faults, .. } if faults.contains(&Fault::StaleRead));
-        oracle.reads_lie(lies);
-        oracle.note(&format!("sweep for sequence {}: {trouble:?}", wanted.revision.sequence));
-        let clock = SimClock { fleet: fleet.clone(), timeline };
         let http = HttpFaults::default();
-        for rule in trouble.http {
-            http.add(rule);
-        }
-        let meddler = (trouble.meddling_percent > 0).then(|| Meddler {
-            rng: Rng::new(trouble.seed),
-            percent: trouble.meddling_percent,
-            tight: trouble.tight,
-        });
-        let mut watched = Watched::new(fleet.clone(), oracle.clone())
-            .by_sdk(sdk.map(|sdk| sdk.fleet(clock.clone(), http.clone())))
-            .with_failing_entries(trouble.seed, trouble.failing_entries_percent)
-            .with_meddler(meddler)
-            .keeping_forks(forks);
-        if let Some(timeline) = timeline {
-            watched = watched.with_time(timeline);
-        }
-        let faulty = FaultyFleet::new(watched, trouble.schedule).with_forks(Watched::fork);
+        let clock = SimClock { fleet: self.fleet.clone(), timeline: self.timeline };
+        let watched = self.watched(&clock, &http);
+        let Self {
+            fleet, oracle, wanted, trouble, approval, guards, pace, timeline, delay, earlier, mutant, seed, ..
+        } = self;
+        oracle.reads_lie(trouble.lies());
+        oracle.note(&format!("sweep for sequence {}: {trouble:?}", wanted.revision.sequence));
+        let earlier = earlier.map(Watched::by_nobody);
+        let faulty = FaultyFleet::new(watched, trouble.schedule).with_forks(Watched::fork).with_earlier(earlier);
         let hearing = Hearing::new(oracle.clone(), pace);
         let overheard = Overheard { inner: &faulty, hearing: hearing.clone() };
         let scopes: Vec<Scope> = wanted.scopes.iter().cloned().collect();
@@ -140,18 +132,40 @@ impl Process {
         if let Some(timeline) = timeline {
             timeline.set(&mut fleet.world());
         }
-        ended(plan, swept, faulty.happened().len() + http.happened().len(), faulty.has_crashed())
+        faulty.inner().ended();
+        ended(plan, swept, &faulty, &http)
+    }
+
+    /// The accounts with the oracle, others' hands and trouble at them.
+    fn watched(&self, clock: &SimClock, http: &HttpFaults) -> Watched {
+        let trouble = &self.trouble;
+        for rule in &trouble.http {
+            http.add(rule.clone());
+        }
+        let meddler =
+            (trouble.meddling_percent > 0).then(|| Meddler::new(trouble, self.wanted.rules.keys().cloned().collect()));
+        let watched = Watched::new(self.fleet.clone(), self.oracle.clone())
+            .by_sdk(self.sdk.as_ref().map(|sdk| sdk.fleet(clock.clone(), http.clone())))
+            .with_failing_entries(trouble.seed, trouble.failing_entries_percent)
+            .with_meddler(meddler)
+            .beside(self.neighbour.clone())
+            .keeping_forks(self.forks.clone());
+        match self.timeline {
+            Some(timeline) => watched.with_time(timeline),
+            None => watched,
+        }
     }
 }
 
-fn ended(plan: Plan, swept: Swept, faults: usize, crashed: bool) -> Ended {
+fn ended(plan: Plan, swept: Swept, faulty: &FaultyFleet<Watched>, http: &HttpFaults) -> Ended {
     Ended {
         plan,
         in_step: swept.in_step(),
         failures: swept.failures().map(|(key, outcome)| format!("{key}: {outcome:?}")).collect(),
         after: swept.after,
-        faults,
-        crashed,
+        struck: faulty.happened().into_iter().map(|(_, fault, _)| fault.into()).collect(),
+        struck_on_the_wire: http.happened().into_iter().map(|record| record.fault.into()).collect(),
+        crashed: faulty.has_crashed(),
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Routes {
     put: BTreeSet<String>,
     /// By obligation whether it is met, asked after every write of all, where somebody doubts that asking some is enough.
     doubted: Option<Vec<bool>>,
+    /// Whether an event of each kind and with each content is put, and not one for all that go from one to another.
+    is_thorough: bool,
 }
 
 /// As things are.
@@ -75,9 +77,14 @@ impl Routes {
         self.doubted = Some(Vec::new());
     }
 
+    /// From here on events of all kinds are put, so that a route is also missed when it loses but some of them.
+    pub fn put_all(&mut self) {
+        self.is_thorough = true;
+    }
+
     /// From here on, what all of these topologies deliver must go on being delivered.
     pub fn watch(&mut self, specs: &[&Spec], aws: &SimulatedAws, outage: Option<&Outage>) {
-        (self.probes, self.obligations) = obligations(specs, crate::oracle::now_ms(aws));
+        (self.probes, self.obligations) = obligations(specs, crate::oracle::now_ms(aws), self.is_thorough);
         self.begin_anew(aws, outage);
     }
 
@@ -328,14 +335,18 @@ fn lenses(aws: &SimulatedAws) -> impl Iterator<Item = usize> + use<> {
     NOW..=if aws.settings.settle_ms > 0 { LATER } else { NOW }
 }
 
+/// An event's kind and sample, where they are told apart.
+type Content = Option<(&'static str, usize)>;
+
 /// What must go on arriving: for every taker of all the topologies to come its mailbox in one of them or, if it took the
 /// event before, its old one; and every mailbox that is to get the event before and in all that come.
-fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
-    let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String), Event> = BTreeMap::new();
-    let mut boxes: BTreeMap<(String, String, Place), Event> = BTreeMap::new();
+fn obligations(specs: &[&Spec], now_ms: u64, is_thorough: bool) -> (Vec<Event>, Vec<Obligation>) {
+    let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String, Content), Event> = BTreeMap::new();
+    let mut boxes: BTreeMap<(String, String, Place, Content), Event> = BTreeMap::new();
     let events: BTreeSet<Event> = specs.iter().flat_map(|spec| spec.events()).collect();
     for event in events {
         let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
+        let content = is_thorough.then_some((event.kind, event.sample));
         let Some((before, to_come)) = expected.split_first() else { continue };
         let after = to_come.last().unwrap_or(before);
         // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
@@ -348,13 +359,13 @@ fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
                 let all = expected.iter().flatten().filter(|(other, _)| other == taker);
                 let any_of: BTreeSet<String> = all.map(|(_, mailbox)| mailbox.clone()).collect();
                 let publisher = format!("{}/{}", event.account, event.at.bus);
-                wanted.entry((taker.clone(), any_of, publisher)).or_insert_with(|| event.clone());
+                wanted.entry((taker.clone(), any_of, publisher, content)).or_insert_with(|| event.clone());
             }
             let stays = expected
                 .iter()
                 .all(|found| found.iter().any(|(other, found)| found == mailbox && *other != Taker::OwnBus));
             if stays {
-                let key = (mailbox.clone(), event.account.clone(), event.at.clone());
+                let key = (mailbox.clone(), event.account.clone(), event.at.clone(), content);
                 boxes.entry(key).or_insert_with(|| event.clone());
             }
         }
@@ -368,7 +379,7 @@ fn obligations(specs: &[&Spec], now_ms: u64) -> (Vec<Event>, Vec<Obligation>) {
         });
         obligations.push(Obligation { probe, any_of, about });
     };
-    for ((taker, any_of, _), event) in wanted {
+    for ((taker, any_of, ..), event) in wanted {
         oblige(event, any_of, format!("{taker:?}"));
     }
     for ((mailbox, ..), event) in boxes {

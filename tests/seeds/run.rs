@@ -11,7 +11,7 @@ use crate::oracle::{Check, Oracle, Violation, now_ms};
 use crate::outage::Outage;
 use crate::process::{Ended, Process, SdkDoor, a_persons_approval, usual_pace};
 use crate::rng::Rng;
-use crate::spec::{Options, Place, Spec};
+use crate::spec::{Options, Place, Spec, queue_arn};
 use crate::staged::{create_keys, create_queue};
 use crate::trouble::Trouble;
 use aws_credential_types::Credentials;
@@ -21,7 +21,7 @@ use wheelwright::config::{self, Settings, SourceFiles};
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
 use wheelwright::model::finding::{Finding, FindingCode};
-use wheelwright::model::ids::Moment;
+use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::{Guard, PlanSettings};
 use wheelwright::model::topology::Topology;
 use wheelwright::plan::{Approval, approve};
@@ -38,6 +38,9 @@ pub struct Report {
     pub sweeps: usize,
     pub crashes: usize,
     pub faults: usize,
+    /// The faults by their kinds, of calls and of requests on the wire.
+    pub struck: BTreeMap<&'static str, usize>,
+    pub struck_on_the_wire: BTreeMap<&'static str, usize>,
     /// Plans that were cut at every write.
     pub plans: usize,
     /// Whether a quota left no room, so that the end was not asked for.
@@ -49,6 +52,19 @@ pub struct Report {
 }
 
 impl Report {
+    /// What befell a process.
+    pub fn add(&mut self, ended: &Ended) {
+        self.faults += ended.struck.len() + ended.struck_on_the_wire.len();
+        self.crashes += usize::from(ended.crashed);
+        for (counts, struck) in
+            [(&mut self.struck, &ended.struck), (&mut self.struck_on_the_wire, &ended.struck_on_the_wire)]
+        {
+            for kind in struck {
+                *counts.entry(*kind).or_default() += 1;
+            }
+        }
+    }
+
     /// What can be added up.
     pub fn counts(&self) -> Vec<(&'static str, usize)> {
         let counts = [
@@ -126,11 +142,15 @@ pub struct Run {
     pub rng: Rng,
     /// Where what was not there at first comes from, so that the first seeds stay as they were.
     pub more: Option<Rng>,
+    /// Where what came still later comes from.
+    late: Option<Rng>,
     seed: u64,
     pub mutant: Option<Mutant>,
     pub fleet: SimFleet,
     sdk: Option<SdkDoor>,
     pub oracle: Oracle,
+    /// Another owner's, who has things in the same accounts.
+    pub neighbour: Option<Oracle>,
     pub report: Report,
     /// Whether quotas are low, so that there may be no room.
     pub tight: bool,
@@ -138,6 +158,8 @@ pub struct Run {
     pub drifted: bool,
     /// Whether calls keep a pace.
     paced: bool,
+    /// The world of before the last sweep, or before others wrote: what a stale first look shows.
+    before: Option<SimFleet>,
     /// The topologies that were read, by their sequence.
     loaded: BTreeMap<u64, Arc<(Topology, Settings)>>,
     /// What they ask for, by their sequence and how many of their stops were over.
@@ -174,26 +196,30 @@ impl Run {
             aws.settings.settle_ms = 60_000;
         }
         let mut more = (kind != Kind::Plain).then(|| Rng::new(seed ^ MORE));
+        let late = more.is_some().then(|| Rng::new(seed ^ LATE));
         let paced = more.as_mut().is_some_and(|more| more.chance(20));
         let key = aws.mint_root_key(stage::OPERATOR_ACCOUNT);
         let key = Credentials::new(key.access_key_id, key.secret_access_key, key.session_token, None, "test");
         let world = Arc::new(Mutex::new(aws));
         let fleet = SimFleet::new(Arc::clone(&world), stage::operator(settings));
         let sdk = (kind == Kind::Sdk).then_some(SdkDoor { world, key });
-        let (oracle, report) = (Oracle::new(), Report::default());
+        let (oracle, report) = (Oracle::new(seed), Report::default());
         let (loaded, expanded) = ((1..).zip(loaded).collect(), BTreeMap::new());
         Self {
             rng,
             more,
+            late,
             seed,
             mutant,
             fleet,
             sdk,
             oracle,
+            neighbour: None,
             report,
             tight: false,
             drifted: false,
             paced,
+            before: None,
             loaded,
             expanded,
         }
@@ -209,15 +235,18 @@ impl Run {
         Self {
             rng: Rng::new(self.seed),
             more: self.more.clone(),
+            late: self.late.clone(),
             seed: self.seed,
             mutant: self.mutant,
             fleet,
             sdk: None,
             oracle,
+            neighbour: None,
             report: Report::default(),
             tight: self.tight,
             drifted: self.drifted,
             paced: self.paced,
+            before: None,
             loaded: self.loaded.clone(),
             expanded: self.expanded.clone(),
         }
@@ -256,6 +285,7 @@ impl Run {
         if self.stopped() {
             return;
         }
+        self.before = self.late.is_some().then(|| self.fleet.fork());
         self.foreigners(old);
         self.other_tools(old);
         if self.rng.chance(50) {
@@ -323,8 +353,15 @@ impl Run {
                     trouble.on_the_wire(more);
                 }
             }
+            if let Some(late) = self.late.as_mut().filter(|_| self.before.is_some())
+                && late.chance(15)
+            {
+                trouble.begin_stale(late);
+            }
             self.oracle.outage(&mut self.fleet.world(), outage);
+            let before = self.late.is_some().then(|| self.fleet.fork());
             self.sweep(spec, sequence, trouble).await;
+            self.before = before;
             self.oracle.outage(&mut self.fleet.world(), None);
             if self.stopped() {
                 return;
@@ -339,6 +376,9 @@ impl Run {
             // Nothing but what the bug is about, so that the sweep goes on to what comes of it.
             return Trouble { failing_entries_percent: 50, ..Trouble::none() };
         }
+        if self.mutant == Some(Mutant::ReadOnce) {
+            return Trouble { meddling_percent: 50, ..Trouble::none() };
+        }
         Trouble::plain(&mut self.rng)
     }
 
@@ -346,8 +386,11 @@ impl Run {
     async fn sweep_within_bounds(&mut self, spec: &Spec, sequence: u64) {
         let guards = narrow_guards();
         self.oracle.bound(Bounds::of(&self.fleet.world(), &guards));
-        let process =
+        let mut process =
             Process { approval: Approval::default(), guards, ..self.process(spec, sequence, Trouble::none()) };
+        if self.late.as_mut().is_some_and(|late| late.chance(50)) {
+            other_dead_letters(Arc::make_mut(&mut process.wanted));
+        }
         self.report.sweeps += 1;
         process.run().await;
         self.oracle.ask_bounds();
@@ -463,8 +506,7 @@ impl Run {
     async fn end(&mut self, process: Process) -> Ended {
         let ended = process.run().await;
         self.report.sweeps += 1;
-        self.report.faults += ended.faults;
-        self.report.crashes += usize::from(ended.crashed);
+        self.report.add(&ended);
         ended
     }
 
@@ -498,6 +540,7 @@ impl Run {
             fleet: self.fleet.clone(),
             sdk: self.sdk.clone(),
             oracle: self.oracle.clone(),
+            neighbour: self.neighbour.clone(),
             wanted,
             trouble,
             approval: a_persons_approval(),
@@ -506,11 +549,23 @@ impl Run {
             timeline: self.more.is_some().then(|| Timeline::from(&self.fleet.world())),
             delay: None,
             forks: None,
+            earlier: self.before.clone(),
             mutant,
             seed: self.seed,
         }
     }
 }
 
+/// A commit that changes every target in place, and much at once so.
+fn other_dead_letters(wanted: &mut Desired) {
+    for (rule, wanted) in &mut wanted.rules {
+        let Scope { account, region } = &rule.bus.scope;
+        let queue = queue_arn(&account.to_string(), region.as_str(), "stranded");
+        wanted.spec.targets.values_mut().for_each(|target| target.dead_letter_arn = Some(queue.clone()));
+    }
+}
+
 /// What tells the second stream of chance from the first.
 const MORE: u64 = 0x5eed_0000_0000_0000;
+/// And the third.
+const LATE: u64 = 0x1a7e_0000_0000_0000;

@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use strum::VariantArray;
+use wheelwright::sim::fault::Fault;
+use wheelwright::sim::http_faults::HttpFault;
 
 /// Which seeds to run.
 pub struct Seeds {
@@ -60,6 +63,9 @@ pub struct Tally {
     counts: BTreeMap<&'static str, usize>,
     /// Worlds by what of the language they have.
     features: BTreeMap<&'static str, usize>,
+    /// Faults by their kinds, of calls and of requests on the wire.
+    struck: BTreeMap<&'static str, usize>,
+    struck_on_the_wire: BTreeMap<&'static str, usize>,
     pub failures: usize,
     /// The first of them.
     pub failed: Vec<(u64, Vec<Violation>)>,
@@ -73,12 +79,12 @@ const FAILED_MAX: usize = 20;
 impl Tally {
     fn add(&mut self, seed: u64, report: Report) {
         self.seeds += 1;
-        for (name, count) in report.counts() {
-            *self.counts.entry(name).or_default() += count;
-        }
+        add_up(&mut self.counts, report.counts());
         for (feature, has) in report.features {
             *self.features.entry(feature).or_default() += usize::from(has);
         }
+        add_up(&mut self.struck, report.struck);
+        add_up(&mut self.struck_on_the_wire, report.struck_on_the_wire);
         let checks: BTreeSet<Check> = report.violations.iter().map(|violation| violation.check).collect();
         self.failures += usize::from(!checks.is_empty());
         for check in &checks {
@@ -99,9 +105,24 @@ impl Tally {
         }
     }
 
+    /// How many of what is called so.
+    pub fn count(&self, name: &str) -> usize {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+
     /// What of the language no world has.
     pub fn untried(&self) -> Vec<&'static str> {
         self.features.iter().filter(|(_, worlds)| **worlds == 0).map(|(feature, _)| *feature).collect()
+    }
+
+    /// The faults that struck nobody.
+    pub fn unstruck(&self) -> Vec<&'static str> {
+        without_count(Fault::VARIANTS, &self.struck)
+    }
+
+    /// The same on the wire.
+    pub fn unstruck_on_the_wire(&self) -> Vec<&'static str> {
+        without_count(HttpFault::VARIANTS, &self.struck_on_the_wire)
     }
 
     /// Prints what came of them; each failure with the line that runs it again.
@@ -117,13 +138,32 @@ impl Tally {
         if !self.features.is_empty() {
             println!("{kind}: worlds with {:?}", self.features);
         }
+        for (where_to, struck) in [("calls", &self.struck), ("the wire", &self.struck_on_the_wire)] {
+            if !struck.is_empty() {
+                println!("{kind}: what struck {where_to}: {struck:?}");
+            }
+        }
         for (seed, violations) in &self.failed {
-            println!("WHEELWRIGHT_SEED={kind}:{seed} cargo test --release --test seeds -- --nocapture");
+            // The bugs would be run with all their seeds.
+            println!(
+                "WHEELWRIGHT_SEED={kind}:{seed} cargo test --release --test seeds -- --nocapture --skip every_deliberate_bug"
+            );
             for violation in violations.iter().take(if seeds == 1 { 20 } else { 1 }) {
                 println!("    {:?}: {}", violation.check, violation.detail);
             }
         }
     }
+}
+
+fn add_up(sums: &mut BTreeMap<&'static str, usize>, counts: impl IntoIterator<Item = (&'static str, usize)>) {
+    for (name, count) in counts {
+        *sums.entry(name).or_default() += count;
+    }
+}
+
+/// The names among these that nothing was counted for.
+fn without_count<T: Copy + Into<&'static str>>(all: &[T], counts: &BTreeMap<&'static str, usize>) -> Vec<&'static str> {
+    all.iter().map(|one| (*one).into()).filter(|name| !counts.contains_key(name)).collect()
 }
 
 impl From<Crashes> for Report {

@@ -2,6 +2,7 @@
 
 use crate::rng::Rng;
 use std::collections::BTreeMap;
+use strum::VariantArray;
 use wheelwright::sim::Service;
 use wheelwright::sim::fault::{Fault, Schedule};
 use wheelwright::sim::http_faults::{HttpFault, HttpFaultRule};
@@ -90,23 +91,25 @@ impl Trouble {
         }
     }
 
+    /// What is read first is what was there before: all that the first calls read, or some of it.
+    pub fn begin_stale(&mut self, rng: &mut Rng) {
+        self.schedule = if rng.chance(50) {
+            Schedule::Script((1..=rng.next() % 300 + 1).map(|call| (call, Fault::StaleRead)).collect())
+        } else {
+            seeded(rng.next(), *rng.pick(&[30, 300]), &[Fault::StaleRead])
+        };
+    }
+
+    /// Whether reads can lie.
+    pub fn lies(&self) -> bool {
+        match &self.schedule {
+            Schedule::Script(script) => script.values().any(|fault| *fault == Fault::StaleRead),
+            Schedule::Seeded { faults, .. } => faults.contains(&Fault::StaleRead),
+        }
+    }
+
     /// Trouble on the wire, for the SDK to make sense of.
     pub fn on_the_wire(&mut self, rng: &mut Rng) {
-        const FAULTS: [HttpFault; 13] = [
-            HttpFault::HtmlPage,
-            HttpFault::BadGateway,
-            HttpFault::InternalError,
-            HttpFault::Unavailable,
-            HttpFault::Throttled,
-            HttpFault::ConcurrentModification,
-            HttpFault::LimitExceeded,
-            HttpFault::CutBody,
-            HttpFault::NoAnswer,
-            HttpFault::EmptyBody,
-            HttpFault::WrongShape,
-            HttpFault::NoFields,
-            HttpFault::RepeatedToken,
-        ];
         const OPERATIONS: [&str; 16] = [
             "ListEventBuses",
             "ListRules",
@@ -126,7 +129,7 @@ impl Trouble {
             "TagResource",
         ];
         for _ in 0..rng.within(1, 4) {
-            let rule = HttpFaultRule::new(*rng.pick(&FAULTS));
+            let rule = HttpFaultRule::new(*rng.pick(HttpFault::VARIANTS));
             let rule = match rng.below(5) {
                 0 => rule.on(Service::Sts, "AssumeRole"),
                 1 => rule.of(Service::EventBridge),
