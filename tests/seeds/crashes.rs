@@ -1,5 +1,5 @@
-//! The program is killed at every write of a move from one topology to the other and back, by forking the world there: at the
-//! writes of all the sweeps that a move takes, as a narrowing comes in the one after its widening.
+//! The program is killed at every write of a move from one topology to the other and back, by forking the world there: at what
+//! is made, at what goes after the settle time, and at what another sweep writes, should one be needed.
 //!
 //! A process that dies before a write leaves the world of the write before; one that dies after it, before the answer, leaves
 //! the next. So every place to die at is one of the worlds between writes, and each is gone on from: by a new process, which must

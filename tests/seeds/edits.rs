@@ -81,6 +81,24 @@ fn change_subscription(rng: &mut Rng, spec: &mut Spec, change: impl Fn(&mut Rng,
     }
 }
 
+/// Two subscriptions where there was one: another takes over some of its detail-types, for the same mailbox.
+pub fn split(rng: &mut Rng, spec: &mut Spec) {
+    change_subscription(rng, spec, |rng, from, team, at| {
+        let subscription = &mut team.subscriptions[at];
+        let listed = [&subscription.kinds[..], &from.kinds, &KINDS];
+        let kinds = listed.into_iter().find(|kinds| !kinds.is_empty()).unwrap_or_default().to_vec();
+        let name = format!("{}-other", subscription.name);
+        if kinds.len() < 2 || name.len() >= 30 || has_subscription(team, &name) {
+            return;
+        }
+        let (stay, go) = kinds.split_at(rng.within(1, kinds.len() - 1));
+        let subscription = &mut team.subscriptions[at];
+        subscription.kinds = stay.to_vec();
+        let other = Subscription { name, first: None, kinds: go.to_vec(), ..subscription.clone() };
+        team.subscriptions.push(other);
+    });
+}
+
 /// Another name, which a `[[moved]]` tells or not.
 fn rename(rng: &mut Rng, _: &Publication, team: &mut Team, at: usize) {
     let name = format!("{}-renamed", team.subscriptions[at].name);

@@ -157,7 +157,6 @@ fn caught(mutant: Mutant) -> Tally {
         let seeds = Seeds::quiet(from, all.unwrap_or(MUTANT_SEEDS_AT_ONCE));
         tally.join(match mutant.stage() {
             Stage::Seeds => run_all(&seeds, |seed| run::seed(seed, Kind::Call, Some(mutant))),
-            Stage::Split => run_all(&seeds, |_| cases::split(Some(mutant))),
             Stage::Crashes => run_all(&seeds, async |seed| crashes::everywhere(seed, Some(mutant)).await.into()),
             Stage::Neighbours => run_all(&seeds, |seed| pairs::of_two_owners(seed, Some(mutant))),
             Stage::Daemons => run_all(&seeds, |seed| daemons::seed(seed, Some(mutant))),

@@ -161,7 +161,6 @@ impl Mutant {
     pub fn stage(self) -> Stage {
         match self {
             Self::DescriptionVaries => Stage::Crashes,
-            Self::NarrowedAtOnce => Stage::Split,
             Self::OwnerForgotten => Stage::Neighbours,
             Self::NothingToLose
             | Self::EmptyWhereGone
@@ -202,8 +201,6 @@ impl Mutant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Seeds,
-    /// A small world where one rule takes over from another.
-    Split,
     Crashes,
     Neighbours,
     Daemons,

@@ -96,6 +96,11 @@ pub async fn seed(seed: u64, kind: Kind, mutant: Option<Mutant>) -> Report {
     let mut rng = Rng::new(seed);
     let mut old = generator::topology(&mut rng);
     let mut new = edits::edited(&mut rng, &old);
+    let mut late = Rng::new(!seed);
+    let splits = late.chance(15) || mutant == Some(Mutant::NarrowedAtOnce);
+    if kind != Kind::Plain && splits {
+        edits::split(&mut late, &mut new);
+    }
     let tight = rng.chance(8);
     if tight {
         lower_quotas(&mut rng, &mut old, &mut new);
