@@ -74,9 +74,12 @@ pub(super) fn narrow(
         let by_hand = |code: &FindingCode| state_differs || *code != FindingCode::PatternChanged;
         amiss.extend(found.into_iter().map(|(code, _)| code).filter(by_hand));
     }
+    // What is to be held off has none of the events that the rule takes today: they go on until another takes them over,
+    // and the rule is held off when it is narrowed.
+    let goes_on = wanted.spec.state == RuleState::Disabled && live.state != "DISABLED" && !before.may_overlap(after);
     // Also where it takes all the new events already: its mark says from now on that only the narrowing is missing, so
     // that what happens to it meanwhile is told as drift.
-    if halfway == Halfway::No || !amiss.is_empty() {
+    if !goes_on && (halfway == Halfway::No || !amiss.is_empty()) {
         let characters_max = diff
             .desired
             .quotas

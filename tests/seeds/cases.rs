@@ -73,6 +73,41 @@ fn a_subscription_is_split_without_a_gap() {
     assert_none(&violations);
 }
 
+/// A subscription is renamed and nobody says so, and its name is another's from now on, which is held off: the rule under that
+/// name goes on until the one under the new name has taken over, which takes a while.
+#[test]
+fn a_name_that_goes_to_a_stopped_subscription_stops_no_other() {
+    let mut old = small();
+    let other = Publication {
+        name: "pub1".into(),
+        source: "com.example.team0.pub1".into(),
+        ..old.teams[0].publications[0].clone()
+    };
+    old.teams[0].publications.push(other);
+    old.teams[1].subscriptions[0].deliver = Deliver::To(Kind::Function, "box0".into());
+    let mut new = old.clone();
+    let first = &mut new.teams[1].subscriptions[0];
+    let stopped = Subscription {
+        publication: "pub1".into(),
+        deliver: Deliver::To(Kind::Queue, "box0".into()),
+        stop: Some(u64::MAX / 1_000_000),
+        ..first.clone()
+    };
+    first.name = "renamed".into();
+    new.teams[1].subscriptions.push(stopped);
+    let violations = in_paused_time(async {
+        let mut run = settled(&old, &new).await;
+        run.watch(&[&old, &new]);
+        let hub = old.accounts[0].id.clone();
+        run.oracle.outage(&mut run.fleet.world(), Some(Outage::Denied { account: hub, action: "events:PutTargets" }));
+        run.sweep(&new, 2, Trouble::none()).await;
+        run.oracle.outage(&mut run.fleet.world(), None);
+        run.settle_down(&old, &new, 2).await;
+        run.oracle.violations()
+    });
+    assert_none(&violations);
+}
+
 /// The last rule of a hub goes and nothing else changes: there is no rule left to write the topology's place in the order on.
 /// A daemon that was left behind must not bring the rule back.
 #[test]
