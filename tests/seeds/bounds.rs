@@ -142,7 +142,7 @@ impl Count {
                 let rule = path("target", &input["Rule"]);
                 for target in input["Targets"].as_array().into_iter().flatten() {
                     let at = format!("{rule}/{}", target["Id"].as_str().unwrap_or_default());
-                    self.add_part(&scope, at, target, &rule, bounds);
+                    self.add_part(&scope, &at, target, &rule, bounds);
                 }
             }
             "PutPermission" => {
@@ -170,9 +170,9 @@ impl Count {
     }
 
     /// A target is put. A rule's targets change as one thing.
-    fn add_part(&mut self, scope: &Scope, path: String, part: &Value, thing: &str, bounds: &Bounds) {
+    fn add_part(&mut self, scope: &Scope, path: &str, part: &Value, thing: &str, bounds: &Bounds) {
         let part = Content::Part(part.clone());
-        match self.put.insert(path.clone(), part.clone()).as_ref().or_else(|| bounds.content_of.get(&path)) {
+        match self.put.insert(path.to_owned(), part.clone()).as_ref().or_else(|| bounds.content_of.get(path)) {
             None => *self.made.entry(scope.clone()).or_default() += 1,
             Some(before) if *before != part => {
                 self.changed.entry(scope.clone()).or_default().insert(thing.to_owned());
