@@ -112,6 +112,8 @@ pub(super) struct State {
     outage: Option<Outage>,
     /// What may be taken away and changed without a person, and what was.
     bounds: Option<(Bounds, Count)>,
+    /// Whether another owner's rules deliver to the same mailboxes.
+    shares_mailboxes: bool,
     /// Whether somebody put a target of theirs on a rule of ours: it cannot be deleted any more.
     tapped: bool,
 }
@@ -286,12 +288,21 @@ impl Oracle {
         state.foreign = items(aws, |item| !is_item_of(item, owner));
     }
 
-    /// Another owner's operator has written: what is delivered here does not end by it.
+    /// Another owner's rules deliver to the same mailboxes.
+    pub fn share_mailboxes(&self) {
+        self.state().shares_mailboxes = true;
+    }
+
+    /// Another owner's operator has written: what is delivered here does not end by it, unless it was the other that
+    /// delivered it.
     pub fn after_anothers_write(&self, aws: &SimulatedAws) {
         {
             let mut state = self.state();
             state.log_read = aws.log().len();
-            let State { routes, outage, .. } = &mut *state;
+            let State { routes, outage, shares_mailboxes, .. } = &mut *state;
+            if *shares_mailboxes {
+                routes.begin_anew(aws, outage.as_ref());
+            }
             for detail in routes.after_write(aws, outage.as_ref(), Some("another owner's write")) {
                 state.violate(Check::NeighbourTouched, detail);
             }

@@ -170,13 +170,17 @@ pub async fn of_two_owners_at_once(seed: u64) -> Report {
     let ours = generator::topology(&mut rng).without_stops();
     let apart = rng.chance(60);
     let theirs = as_blue(&mut rng, &ours, apart);
-    let (our_next, their_next) = (edits::edited(&mut rng, &ours), edits::edited(&mut rng, &theirs));
-    let [our_next, their_next] = [our_next, their_next].map(Spec::without_stops);
+    let our_next = edits::edited(&mut rng, &ours).without_stops();
+    let their_next = as_blue(&mut rng, &theirs, apart);
     let all = [&ours, &theirs, &our_next, &their_next];
     let mut run = Run::new(rng, seed, Kind::Call, None, &all);
     run.show(&all);
     let mut blue = run.fork_from(run.fleet.clone(), Oracle::of("blue", seed));
     (run.neighbour, blue.neighbour) = (Some(blue.oracle.clone()), Some(run.oracle.clone()));
+    if !apart {
+        run.oracle.share_mailboxes();
+        blue.oracle.share_mailboxes();
+    }
     let moves = [(&ours, &ours, 1, &theirs, &theirs, 2), (&ours, &our_next, 3, &theirs, &their_next, 4)];
     for (our_old, ours, our_sequence, their_old, theirs, their_sequence) in moves {
         run.next_hour();
@@ -210,21 +214,25 @@ pub async fn of_two_owners_at_once(seed: u64) -> Report {
 }
 
 /// Nearly the same topology, as another owner's: on other buses and with other mailboxes, or on some others.
-fn as_blue(rng: &mut Rng, ours: &Spec, apart: bool) -> Spec {
-    let mut theirs = edits::edited(rng, ours).without_stops();
+fn as_blue(rng: &mut Rng, before: &Spec, apart: bool) -> Spec {
+    let mut theirs = edits::edited(rng, before).without_stops();
+    let is_first = theirs.owner != "blue";
     theirs.owner = "blue";
+    let paint = |name: &mut String| {
+        if !name.contains("blue") {
+            name.push_str("-blue");
+        }
+    };
     let spokes = theirs.teams.iter_mut().flat_map(|team| &mut team.spokes).map(|spoke| &mut spoke.bus);
     for bus in theirs.hubs.iter_mut().map(|hub| &mut hub.bus).chain(spokes) {
-        if apart || rng.chance(60) {
-            bus.push_str("-blue");
+        if apart || is_first && rng.chance(60) {
+            paint(bus);
         }
     }
-    for hub in &mut theirs.hubs {
-        hub.audit = hub.audit.take().map(|queue| format!("{queue}-blue"));
-    }
+    theirs.hubs.iter_mut().filter_map(|hub| hub.audit.as_mut()).for_each(paint);
     for subscription in theirs.teams.iter_mut().flat_map(|team| &mut team.subscriptions) {
         if let Deliver::To(_, name) = &mut subscription.deliver {
-            name.push_str("-blue");
+            paint(name);
         }
     }
     theirs
