@@ -37,7 +37,9 @@ mod rng;
 mod routes;
 mod run;
 mod runner;
+mod running;
 mod samples;
+mod shelf;
 mod spec;
 mod staged;
 mod trouble;
@@ -103,7 +105,11 @@ fn two_owners_leave_each_other_alone_and_say_so() {
 #[test]
 fn daemons_keep_every_promise_on_bad_days() {
     let daemon = Seeds::named("daemon", &[], 25);
-    report(&run_all(&daemon, |seed| daemons::seed(seed, None)));
+    let tally = run_all(&daemon, |seed| daemons::seed(seed, None));
+    report(&tally);
+    let (is_enough, never) = (tally.seeds >= 100, tally.never_struck());
+    assert!(!is_enough || never.is_empty(), "{never:?} befell no daemon");
+    assert!(!is_enough || tally.count(run::KILLED_WRITING) > 0, "no daemon was killed among its writes");
 }
 
 /// Each bug is run with seeds until the check that stands for what it breaks has caught it in some of them.

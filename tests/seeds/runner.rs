@@ -60,6 +60,8 @@ pub struct Tally {
     counts: BTreeMap<&'static str, usize>,
     /// Worlds by what of the language they have.
     features: BTreeMap<&'static str, usize>,
+    /// Faults by kind.
+    struck: BTreeMap<String, usize>,
     pub failures: usize,
     /// The first of them.
     pub failed: Vec<(u64, Vec<Violation>)>,
@@ -78,6 +80,9 @@ impl Tally {
         }
         for (feature, has) in report.features {
             *self.features.entry(feature).or_default() += usize::from(has);
+        }
+        for (fault, times) in report.struck {
+            *self.struck.entry(fault).or_default() += times;
         }
         let checks: BTreeSet<Check> = report.violations.iter().map(|violation| violation.check).collect();
         self.failures += usize::from(!checks.is_empty());
@@ -104,6 +109,16 @@ impl Tally {
         self.features.iter().filter(|(_, worlds)| **worlds == 0).map(|(feature, _)| *feature).collect()
     }
 
+    /// What never befell any of them.
+    pub fn never_struck(&self) -> Vec<&str> {
+        self.struck.iter().filter(|(_, times)| **times == 0).map(|(fault, _)| fault.as_str()).collect()
+    }
+
+    /// How much of something was counted.
+    pub fn count(&self, name: &str) -> usize {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+
     /// Prints what came of them; each failure with the line that runs it again.
     pub fn tell(&self) {
         let kind = self.kind.unwrap_or_default();
@@ -116,6 +131,9 @@ impl Tally {
         println!("{kind}: {seeds} seeds in {seconds:.1} s, {rate:.1} a second: {}", counts.join(", "));
         if !self.features.is_empty() {
             println!("{kind}: worlds with {:?}", self.features);
+        }
+        if !self.struck.is_empty() {
+            println!("{kind}: struck by {:?}", self.struck);
         }
         for (seed, violations) in &self.failed {
             println!("WHEELWRIGHT_SEED={kind}:{seed} cargo test --release --test seeds -- --nocapture");
