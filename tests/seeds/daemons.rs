@@ -28,6 +28,9 @@ use wheelwright::store::Store;
 /// peace before each, and the settle time.
 const IN_STEP_SECS_MAX: u64 = 3_600;
 
+/// Within this everything that is set was read: a full interval, and what a sweep may take.
+const FULL_SECS_MAX: u64 = 1_100;
+
 /// What a day can be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 enum Day {
@@ -41,7 +44,13 @@ enum Day {
     /// Somebody edits what is live.
     Edited,
     OlderDaemon,
+    /// The daemon itself is handed the topology of before.
+    OlderTopology,
     Ended,
+    /// Somebody edits something, and the time is taken until it is as it was.
+    Drift,
+    /// One account's calls are not answered.
+    Hanging,
 }
 
 /// Where all of it happens.
@@ -58,6 +67,8 @@ pub struct Site<'r> {
     pub spec: Spec,
     pub sequence: u64,
     to_come: Vec<Spec>,
+    /// What was asked for before.
+    previous: Option<Spec>,
     /// Somebody edited what is live, and what came of it may be found at any later sweep.
     is_edited: bool,
     mutant: Option<Mutant>,
@@ -90,6 +101,7 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
         spec,
         sequence: 1,
         to_come: vec![last, next],
+        previous: None,
         is_edited: false,
         mutant,
     };
@@ -126,6 +138,7 @@ impl Site<'_> {
                 _ => self.bad_day().await,
             }
             let seconds = self.run.rng.within(30, 1_200) as u64;
+            self.daemon().calm(false);
             self.pass(seconds).await;
             if self.run.stopped() {
                 break;
@@ -211,7 +224,7 @@ impl Site<'_> {
             self.dies_on_the_way();
         }
         self.shelf.put(&next, self.sequence);
-        self.spec = next;
+        self.previous = Some(std::mem::replace(&mut self.spec, next));
     }
 
     /// Time goes on; a daemon that dies meanwhile is started again.
@@ -274,10 +287,13 @@ impl Site<'_> {
                 self.is_edited = true;
             }
             Day::OlderDaemon => self.older_daemon().await,
+            Day::OlderTopology => self.older_topology().await,
             Day::Ended => {
                 self.end().await;
                 self.start();
             }
+            Day::Drift => self.drift_in_time().await,
+            Day::Hanging => self.account_hangs().await,
         }
     }
 
@@ -363,6 +379,40 @@ impl Site<'_> {
         if wrote > 0 || !holds.contains(&Guard::Superseded) {
             let text = format!("{wrote} writes beside a daemon with an older topology, which is held by {holds:?}");
             self.run.oracle.violate(Check::OlderWrote, text);
+        }
+    }
+
+    /// Nothing goes wrong with the same daemon's calls any more; whether it comes in step, as far as full readings see.
+    pub async fn is_calmly_in_step(&mut self) -> bool {
+        self.daemon().calm(true);
+        self.come_in_step().await;
+        if std::mem::take(&mut self.is_edited) {
+            self.pass(FULL_SECS_MAX).await;
+            self.come_in_step().await;
+        }
+        self.daemon().is_in_step()
+    }
+
+    /// The topology of before comes back: nothing is written for it, and the daemon says why, until the newer one is there again.
+    async fn older_topology(&mut self) {
+        let Some(older) = self.previous.clone() else { return };
+        if !self.is_calmly_in_step().await || !self.run.oracle.left_its_mark() {
+            return;
+        }
+        self.shelf.put(&older, self.sequence - 1);
+        let before = self.run.oracle.writes_tried();
+        self.pass(700).await;
+        let wrote = self.run.oracle.writes_tried() - before;
+        let plan = self.daemon().handle.status().plan.clone().unwrap();
+        let is_told = plan.steps.is_empty() || plan.holds.iter().any(|hold| hold.guard == Guard::Superseded);
+        if wrote > 0 || !is_told || plan.revision.sequence != self.sequence - 1 {
+            let text = format!("{wrote} writes for sequence {}, held by {:?}", plan.revision.sequence, plan.holds);
+            self.run.oracle.violate(Check::OlderWrote, text);
+        }
+        self.shelf.put(&self.spec, self.sequence);
+        self.pass(120).await;
+        if !self.is_calmly_in_step().await {
+            self.run.oracle.violate(Check::NotInStep, "the newer topology is back, and it is not in step with it");
         }
     }
 

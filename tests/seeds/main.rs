@@ -20,6 +20,7 @@ mod cases;
 mod clock;
 mod crashes;
 mod daemons;
+mod drifts;
 mod edits;
 mod finish;
 mod generator;

@@ -19,6 +19,10 @@ use wheelwright::sim::{Caller, LogEntry, Outcome, Service, SimulatedAws, Snapsho
 pub enum Check {
     /// A route of the old and the new topology delivered, and after a write it did not.
     RouteInterrupted,
+    /// What somebody changed by hand is not as it was when the sweep that sees it must be over.
+    DriftOutlives,
+    /// An account in trouble kept others waiting, or was not told.
+    HeldUp,
     /// A foreign thing is not what it was, to the byte.
     ForeignChanged,
     /// Something was taken away in a scope that was not read to the end.
@@ -229,6 +233,16 @@ impl Oracle {
     /// An operator may write where this topology names buses.
     pub fn allow_buses(&self, spec: &Spec) {
         self.state().allow_buses(spec);
+    }
+
+    /// An operator may write on this bus.
+    pub fn allow_bus(&self, place: Place) {
+        self.state().buses.insert(place);
+    }
+
+    /// Whether an account answers nothing for now.
+    pub fn hangs(&self, account: &str) -> bool {
+        matches!(&self.state().outage, Some(Outage::Hangs(hung)) if hung == account)
     }
 
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
