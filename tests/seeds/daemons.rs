@@ -3,6 +3,7 @@
 
 use crate::bounds::{Bounds, narrow_guards};
 use crate::clock::{SimClock, Timeline};
+use crate::drifts;
 use crate::edits;
 use crate::generator;
 use crate::mutants::Mutant;
@@ -26,7 +27,7 @@ use wheelwright::store::Store;
 
 /// Within this it has to be in step once nothing is wrong any more: two sweeps, the longest that a scope in trouble is left in
 /// peace before each, and the settle time.
-const IN_STEP_SECS_MAX: u64 = 3_600;
+pub const IN_STEP_SECS_MAX: u64 = 3_600;
 
 /// Within this everything that is set was read: a full interval, and what a sweep may take.
 const FULL_SECS_MAX: u64 = 1_100;
@@ -84,12 +85,18 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     run.show(&[&spec, &next, &last]);
     run.neighbours(&spec);
     run.watch(&[&spec, &spec]);
-    run.report.struck = FAULTS.iter().map(|fault| (format!("{fault:?}"), 0)).collect();
+    run.report.struck = FAULTS
+        .iter()
+        .map(|fault| format!("{fault:?}"))
+        .chain(Day::VARIANTS.iter().map(|day| format!("{day:?}")))
+        .chain(drifts::KINDS.iter().map(|&kind| kind.to_owned()))
+        .map(|name| (name, 0))
+        .collect();
     let timeline = Timeline::from(&run.fleet.world());
     let inner = SimClock { fleet: run.fleet.clone(), timeline: Some(timeline) };
     let clock = WallClock { inner, ahead_ms: Arc::default() };
     let mut more = Rng::new(seed ^ MORE);
-    let shelf = Shelf::new(if more.chance(50) { 900 } else { more.within(120, 300) as u64 });
+    let shelf = Shelf::new(if more.chance(50) { 900 } else { more.within(30, 300) as u64 });
     let mut site = Site {
         run: &mut run,
         more,
@@ -188,6 +195,10 @@ impl Site<'_> {
         Some(daemon)
     }
 
+    pub fn struck_by(&mut self, name: &str) {
+        *self.run.report.struck.entry(name.to_owned()).or_default() += 1;
+    }
+
     fn kill(&mut self) {
         if let Some(daemon) = self.gone() {
             daemon.kill();
@@ -215,14 +226,24 @@ impl Site<'_> {
 
     /// Another topology comes.
     async fn next_topology(&mut self) {
-        let Some(next) = self.to_come.pop() else { return };
-        self.sequence += 1;
-        self.run.watch(&[&self.spec, &next]);
+        let Some(next) = self.take_next() else { return };
         if self.more.chance(50) {
             self.within_bounds(&next).await;
         } else if self.more.chance(60) {
             self.dies_on_the_way();
         }
+        self.ask_for(next);
+    }
+
+    /// The topology that comes next; what it and the one before deliver is watched from here on.
+    pub fn take_next(&mut self) -> Option<Spec> {
+        let next = self.to_come.pop()?;
+        self.sequence += 1;
+        self.run.watch(&[&self.spec, &next]);
+        Some(next)
+    }
+
+    pub fn ask_for(&mut self, next: Spec) {
         self.shelf.put(&next, self.sequence);
         self.previous = Some(std::mem::replace(&mut self.spec, next));
     }
@@ -248,6 +269,7 @@ impl Site<'_> {
     async fn bad_day(&mut self) {
         let day = *self.run.rng.pick(Day::VARIANTS);
         self.run.oracle.note(&format!("bad day: {day:?}"));
+        self.struck_by(&format!("{day:?}"));
         match day {
             Day::Killed => {
                 let (calls, after) = (self.run.rng.within(1, 400), self.run.rng.chance(50));
@@ -421,9 +443,16 @@ impl Site<'_> {
         self.run.oracle.note("a good day");
         self.clock.ahead_ms.store(0, Ordering::SeqCst);
         self.shelf.put(&self.spec, self.sequence);
-        self.end().await;
-        self.start_with(calm());
-        self.come_in_step().await;
+        if self.more.chance(40) {
+            // With all that it remembers of the bad days.
+            self.daemon().calm(true);
+            let seconds = self.calm_secs_max();
+            self.pass(seconds).await;
+        } else {
+            self.end().await;
+            self.start_with(calm());
+            self.come_in_step().await;
+        }
         let plan = self.daemon().handle.status().plan.clone();
         let mut leftovers = false;
         if !self.daemon().is_in_step() {

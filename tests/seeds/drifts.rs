@@ -3,7 +3,7 @@
 //! A fast sweep sees what deliveries rest on. What only DescribeEventBus, tags and archives tell is for full ones, and so is
 //! what comes to be on a default bus where nothing was and nothing is wanted.
 
-use crate::daemons::Site;
+use crate::daemons::{IN_STEP_SECS_MAX, Site};
 use crate::hands::{marked, our_buses, our_rules};
 use crate::oracle::{self, Check, STATEMENTS, items};
 use crate::outage::Outage;
@@ -26,6 +26,15 @@ enum Sight {
     Gone,
 }
 
+/// What of this is counted.
+pub const KINDS: [&str; 5] = [
+    "drift for fast sweeps",
+    "drift for full sweeps",
+    "leftovers",
+    "drift beside a hung account",
+    "topologies beside one",
+];
+
 /// Something that somebody changed by hand.
 struct Drift {
     path: String,
@@ -47,37 +56,73 @@ impl Site<'_> {
         let Some(drift) = self.change(sight, None).filter(|_| self.daemon().is_in_step()) else { return };
         let seconds = self.seconds_max(sight);
         self.pass(seconds).await;
+        self.struck_by(match sight {
+            Sight::Fast => KINDS[0],
+            Sight::Full => KINDS[1],
+            Sight::Gone => KINDS[2],
+        });
         if let Some(now) = self.is_otherwise(&drift) {
             let text = format!("{} ({}) is {now} after {seconds} s", drift.what, drift.path);
             self.run.oracle.violate(Check::DriftOutlives, text);
         }
     }
 
-    /// An account that answers nothing is told, and the others are put right as fast as ever.
+    /// An account that answers nothing is told, and nobody else waits for it: what was changed elsewhere is put right as fast as ever,
+    /// or another topology is brought in there.
     pub async fn account_hangs(&mut self) {
         if !self.is_calmly_in_step().await {
             return;
         }
-        let managed: Vec<&String> =
-            self.spec.accounts.iter().filter(|account| account.managed).map(|account| &account.id).collect();
-        let account = (*self.more.pick(&managed)).clone();
+        let is_hub = |at: usize| self.spec.hubs.iter().any(|hub| hub.account == at);
+        let accounts = self.spec.accounts.iter().enumerate().filter(|(_, account)| account.managed);
+        let with_topology = self.more.chance(40);
+        // Everything goes by the hubs.
+        let ids: Vec<&String> =
+            accounts.filter(|(at, _)| !with_topology || !is_hub(*at)).map(|(_, account)| &account.id).collect();
+        let account = (*self.more.pick(&ids)).clone();
+        let next = if with_topology { self.take_next() } else { None };
         self.run.oracle.outage(&mut self.run.fleet.world(), Some(Outage::Hangs(account.clone())));
-        let drift = self.change(Sight::Fast, Some(&account));
-        let seconds = self.seconds_max(Sight::Fast);
-        self.pass(seconds).await;
-        if let Some(drift) = drift
-            && let Some(now) = self.is_otherwise(&drift)
-        {
-            let text = format!("{} ({}) is {now} after {seconds} s beside {account}", drift.what, drift.path);
-            self.run.oracle.violate(Check::HeldUp, text);
+        match next {
+            Some(next) => self.brings_in_beside(next, &account).await,
+            None => self.mends_beside(&account).await,
         }
         let status = self.daemon().handle.status();
-        let is_there = |scope: &&wheelwright::model::ids::Scope| scope.account.to_string() == account;
         let unread = status.unread();
-        for scope in status.scopes.keys().filter(is_there).filter(|scope| !unread.contains(scope)) {
+        let hung = status.scopes.keys().filter(|scope| scope.account.to_string() == account);
+        for scope in hung.filter(|scope| !unread.contains(scope)) {
             self.run.oracle.violate(Check::HeldUp, format!("{scope} hangs, and that is not told"));
         }
         self.run.oracle.outage(&mut self.run.fleet.world(), None);
+    }
+
+    async fn mends_beside(&mut self, account: &str) {
+        let drift = self.change(Sight::Fast, Some(account));
+        let seconds = self.seconds_max(Sight::Fast);
+        self.pass(seconds).await;
+        let Some(drift) = drift else { return };
+        self.struck_by(KINDS[3]);
+        if let Some(now) = self.is_otherwise(&drift) {
+            let text = format!("{} ({}) is {now} after {seconds} s beside {account}", drift.what, drift.path);
+            self.run.oracle.violate(Check::HeldUp, text);
+        }
+    }
+
+    async fn brings_in_beside(&mut self, next: Spec, account: &str) {
+        self.ask_for(next);
+        self.struck_by(KINDS[4]);
+        let seconds = self.seconds_max(Sight::Gone);
+        self.pass(seconds).await;
+        let world = self.run.fleet.world().clone();
+        self.run.oracle.ask_beside(&self.spec, &world, account);
+    }
+
+    /// By when a daemon that goes on as it is must be in step once nothing is wrong any more: scopes in trouble are asked again, all
+    /// is read, and what goes has settled.
+    pub fn calm_secs_max(&self) -> u64 {
+        let status = self.daemon().handle.status();
+        let Some(config) = &status.config else { return IN_STEP_SECS_MAX };
+        let sweep = &config.settings.sweep;
+        u64::from(sweep.backoff_secs_max.max(sweep.refused_every_secs)) + self.seconds_max(Sight::Gone)
     }
 
     /// By when it has to be as it was: the time to the sweep that sees it, and what that sweep may take.

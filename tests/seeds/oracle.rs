@@ -317,6 +317,11 @@ impl Oracle {
         }
     }
 
+    /// One account is in trouble: everything arrives that has nothing to do with it.
+    pub fn ask_beside(&self, spec: &Spec, aws: &SimulatedAws, account: &str) {
+        self.state().ask_mailboxes_beside(spec, aws, account);
+    }
+
     /// Somebody put a tag of their own on a bus or a rule of ours: it must stay for as long as that thing is there.
     pub fn others_tagged(&self, path: String) {
         self.state().others_tags.insert(path);

@@ -43,7 +43,7 @@ pub struct Report {
     /// Of these, the daemons' in a sweep that had tried a write.
     pub killed_writing: usize,
     pub faults: usize,
-    /// How often each kind of fault befell daemons.
+    /// How often each kind of fault befell daemons, and each kind of day.
     pub struck: BTreeMap<String, usize>,
     /// Plans that were cut at every write.
     pub plans: usize,

@@ -60,7 +60,7 @@ pub struct Tally {
     counts: BTreeMap<&'static str, usize>,
     /// Worlds by what of the language they have.
     features: BTreeMap<&'static str, usize>,
-    /// Faults by kind.
+    /// Faults and days by kind.
     struck: BTreeMap<String, usize>,
     pub failures: usize,
     /// The first of them.
