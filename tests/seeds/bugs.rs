@@ -92,7 +92,7 @@ impl<F: Fleet> Fleet for Mutated<F> {
             }
             Mutant::NameTakenForMark => self.adopting(scope, call).await,
             Mutant::IdleForEver => self.taking_for_idle(scope, call).await,
-            Mutant::OldReadingsServe => self.from_memory(scope, call).await,
+            Mutant::OldReadingsServe => self.serving_what_was_read(scope, call).await,
             Mutant::OneForAll => self.all_for_one(scope, call).await,
             _ => {
                 let answer = self.inner.call(scope, self.spoilt(mutant, scope, call.clone())).await;
@@ -352,7 +352,7 @@ impl<F: Fleet> Mutated<F> {
     }
 
     /// Readings are kept, until something is written in their scope.
-    async fn from_memory(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+    async fn serving_what_was_read(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
         let key = (scope.clone(), format!("{call:?}"));
         let kept = self.believed().read.get(&key).filter(|(at, _)| at.elapsed() < BELIEVED).cloned();
         if let Some((_, answer)) = kept {

@@ -160,13 +160,13 @@ impl Site<'_> {
     /// How a thing is, if that is not how it was.
     fn is_otherwise(&self, drift: &Drift) -> Option<String> {
         let now = live(&self.run.fleet.world(), &drift.path);
-        (now != drift.was).then(|| difference(now, drift.was.clone()))
+        (now != drift.was).then(|| difference(now.as_ref(), drift.was.as_ref()))
     }
 }
 
 /// What is otherwise, in words.
-fn difference(now: Option<Value>, was: Option<Value>) -> String {
-    let (Some(now), Some(was)) = (&now, &was) else { return format!("{now:?}, not {was:?},") };
+fn difference(now: Option<&Value>, was: Option<&Value>) -> String {
+    let (Some(now), Some(was)) = (now, was) else { return format!("{now:?}, not {was:?},") };
     let fields: BTreeSet<&String> =
         [now, was].into_iter().flat_map(Value::as_object).flat_map(|all| all.keys()).collect();
     let other = fields.into_iter().filter(|field| now[*field] != was[*field]);
