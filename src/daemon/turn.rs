@@ -13,7 +13,7 @@ use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
 use crate::model::order::LiveStop;
-use crate::model::plan::{Step, StepKey};
+use crate::model::plan::{Step, StepKey, StepKind};
 use crate::model::world::{Met, Observation, World};
 use crate::notify::Switchboard;
 use crate::plan::{Approval, Approved, Frozen, Restraints, approve};
@@ -330,7 +330,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
         let settled = self.settled_breaks(&config, now);
         if !settled.is_subset(&self.asked_settled) {
-            self.ask("settled", false, Some(BTreeSet::new()), now);
+            let aged = self.aged_under(&settled, &config, now);
+            self.ask("settled", false, Some(aged), now);
         }
         self.asked_settled = settled;
         if let Some(desired) = self.desired.clone() {
@@ -347,6 +348,26 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let approved = self.memory.plan.as_ref().and_then(|plan| approve(plan, &Approval::default()).ok());
         let steps = approved.iter().flat_map(Approved::steps);
         steps.filter(|step| step.settles).map(Step::key).filter(|key| ready.contains(key)).collect()
+    }
+
+    /// The scopes that these breaks rest on and that were read too long ago for it: they are read once more, or the breaks would
+    /// not be planned, and would begin to settle anew.
+    fn aged_under(&self, breaks: &BTreeSet<StepKey>, config: &Config, now: Moment) -> BTreeSet<Scope> {
+        // The sweep may begin after the gap.
+        let latest = now.plus_ms(u64::from(config.settings.sweep.gap_secs_min) * 1_000);
+        let steps = self.memory.plan.iter().flat_map(|plan| &plan.steps).filter(|step| breaks.contains(&step.key()));
+        let evidence = steps.filter_map(|step| match &step.kind {
+            StepKind::Break(evidence) => Some(evidence),
+            StepKind::Make => None,
+        });
+        let scopes: BTreeSet<Scope> = evidence.flat_map(|evidence| evidence.scopes().iter().cloned()).collect();
+        self.memory
+            .world
+            .evidence(scopes, latest, config.settings.guards.fresh_ms_max)
+            .err()
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     fn full_due(&self, config: &Config) -> Option<Moment> {

@@ -420,6 +420,27 @@ async fn what_goes_waits_the_settle_time_after_what_replaces_it_was_written() {
     running.end().await;
 }
 
+/// Whoever lets nothing rest on what was read a minute ago sweeps seldom all the same: what goes is looked at once more when its
+/// time has come.
+#[tokio::test(start_paused = true)]
+async fn what_goes_goes_though_readings_are_too_old_by_the_time_that_it_has_settled() {
+    let (example, aws) = example(&format!("{ENFORCE}fast-every-secs = 500\n"));
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    running.files.commit(|files| {
+        let settings = files.get_mut("wheelwright.toml").unwrap();
+        let usual = "fresh-secs-max = 900";
+        assert!(settings.contains(usual));
+        *settings = settings.replace(usual, "fresh-secs-max = 60");
+        let orders = files.get_mut("topology/teams/orders.toml").unwrap();
+        let from = "[subscribe.settled]\nfrom = \"payments.settlements\"\n";
+        *orders = orders.replace(from, &format!("{from}deliver = {{ queue = \"settled\" }}\n"));
+    });
+    running.wait_secs(60).await;
+    in_step(&running).await;
+    running.end().await;
+}
+
 /// A target that was there before is ours by a tag of its rule, which a fast sweep has to read for it.
 #[tokio::test(start_paused = true)]
 async fn a_target_whose_kept_id_is_no_more_asked_for_goes_once_after_the_settle_time() {

@@ -5,8 +5,10 @@ use crate::rng::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 use wheelwright::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
-use wheelwright::eventbridge::Pattern;
+use wheelwright::eventbridge::{DEFAULT_BUS, Pattern};
 use wheelwright::model::desired::Desired;
 use wheelwright::model::ids::Scope;
 use wheelwright::model::mark::Mark;
@@ -39,7 +41,16 @@ struct Believed {
     listed: BTreeMap<(Scope, String), BTreeMap<String, RuleSummary>>,
     /// Rules that were written since.
     written: BTreeSet<RuleKey>,
+    /// Scopes by whether the first look at their default bus found nothing of ours there.
+    idle: BTreeMap<Scope, bool>,
+    /// What was read, by scope and call, and when.
+    read: BTreeMap<(Scope, String), (Instant, Answer)>,
+    /// When an account last did not answer.
+    unanswered: Option<Instant>,
 }
+
+/// How long the bug believes what it once saw.
+const BELIEVED: Duration = Duration::from_secs(3_600);
 
 /// A fleet with a bug in it, or with none.
 pub struct Mutated<F> {
@@ -85,6 +96,9 @@ impl<F: Fleet> Fleet for Mutated<F> {
             }
             Mutant::NameTakenForMark => self.adopting(scope, call).await,
             Mutant::ReadOnce => self.reading_once(scope, call).await,
+            Mutant::IdleForEver => self.taking_for_idle(scope, call).await,
+            Mutant::OldReadingsServe => self.serving_what_was_read(scope, call).await,
+            Mutant::OneForAll => self.all_for_one(scope, call).await,
             _ => {
                 let answer = self.inner.call(scope, self.spoilt(mutant, scope, call.clone())).await;
                 self.read(mutant, scope, &call, answer)
@@ -341,6 +355,63 @@ impl<F: Fleet> Mutated<F> {
                 tags.insert("wheelwright:owner".to_owned(), "wheelwright".to_owned());
             }
             _ => {}
+        }
+        answer
+    }
+
+    /// A default bus that was idle at first is never looked at again, until something is put there.
+    async fn taking_for_idle(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        let answer = self.inner.call(scope, call.clone()).await;
+        let mut believed = self.believed();
+        match (&call, answer) {
+            (Call::PutRule { bus, .. }, answer) if bus == DEFAULT_BUS => {
+                believed.idle.insert(scope.clone(), false);
+                answer
+            }
+            (Call::ListRules { bus, .. }, Ok(Answer::Rules(mut page))) if bus == DEFAULT_BUS => {
+                let is_empty = page.items.iter().all(|rule| !rule.name.starts_with("ww."));
+                if *believed.idle.entry(scope.clone()).or_insert(is_empty) {
+                    page.items.retain(|rule| !rule.name.starts_with("ww."));
+                }
+                Ok(Answer::Rules(page))
+            }
+            (_, answer) => answer,
+        }
+    }
+
+    /// Readings are kept, until something is written in their scope.
+    async fn serving_what_was_read(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        let key = (scope.clone(), format!("{call:?}"));
+        let kept = self.believed().read.get(&key).filter(|(at, _)| at.elapsed() < BELIEVED).cloned();
+        if let Some((_, answer)) = kept {
+            return Ok(answer);
+        }
+        let answer = self.inner.call(scope, call.clone()).await;
+        let mut believed = self.believed();
+        if call.is_write() {
+            believed.read.retain(|(of, _), _| of != scope);
+        } else if let Ok(answer) = &answer {
+            believed.read.insert(key, (Instant::now(), answer.clone()));
+        }
+        answer
+    }
+
+    /// One account's silence is taken for everybody's.
+    async fn all_for_one(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        let is_believed_down = self.believed().unanswered.is_some_and(|at| at.elapsed() < BELIEVED);
+        if is_believed_down {
+            return Err(CallError {
+                class: ErrorClass::NoAnswer,
+                scope: scope.clone(),
+                action: call.action().to_owned(),
+                code: None,
+                message: "nobody answers, it seems".to_owned(),
+                request_id: None,
+            });
+        }
+        let answer = self.inner.call(scope, call).await;
+        if answer.as_ref().is_err_and(|error| error.class == ErrorClass::NoAnswer) {
+            self.believed().unanswered = Some(Instant::now());
         }
         answer
     }

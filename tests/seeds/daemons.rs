@@ -1,267 +1,75 @@
 //! Whole daemons on bad days, in virtual time: killed at any call and started again, with their state or without it, the topology
-//! gone, broken, older or new, the clock set, accounts in trouble, a second daemon with an older topology beside them.
+//! gone, broken, older or new, the clock set, accounts in trouble, things edited, a second daemon with an older topology beside them.
 
 use crate::bounds::{Bounds, narrow_guards};
-use crate::bugs::Mutated;
 use crate::clock::{SimClock, Timeline};
+use crate::drifts;
 use crate::edits;
 use crate::generator;
-use crate::hearing::{Hearing, Overheard};
-use crate::listen::Watched;
 use crate::mutants::Mutant;
 use crate::oracle::Check;
 use crate::outage::Outage;
-use crate::process::{AtPace, usual_pace};
 use crate::rng::Rng;
 use crate::run::{Kind, Report, Run};
-use crate::spec::{REGIONS, Spec};
+use crate::running::{Around, FAULTS, Running, WallClock};
+use crate::shelf::{Guards, Shelf};
+use crate::spec::Spec;
 use crate::trouble::Trouble;
-use aws_types::SdkConfig;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
-use wheelwright::call::{Answer, Call, CallError};
-use wheelwright::config::SourceFiles;
-use wheelwright::daemon::config::{Fetched, Source};
-use wheelwright::daemon::{Command, Daemon, Handle, Parts, Reply};
-use wheelwright::model::desired::Revision;
-use wheelwright::model::ids::{Moment, Scope};
+use strum::VariantArray;
+use wheelwright::daemon::{Command, Reply};
 use wheelwright::model::plan::Guard;
-use wheelwright::notify::{Surroundings, Switchboard};
-use wheelwright::port::{Clock, Fleet};
-use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
+use wheelwright::sim::fault::Schedule;
 use wheelwright::store::Store;
 
-/// It writes by itself, and its guards are for other seeds.
-const SETTINGS: &str = r#"
-[mode]
-default = "enforce"
-[sweep]
-fast-every-secs = 300
-source-every-secs = 30
-start-jitter-secs-max = 0
-[pace]
-settle-secs = 70
-[guards]
-breaks-percent-max = 100
-changes-percent-max = 100
-"#;
-/// The same with narrow guards.
-const NARROW: &str = r"
-breaks-percent-max = 10
-breaks-floor = 1
-changes-percent-max = 10
-changes-floor = 2
-";
 /// Within this it has to be in step once nothing is wrong any more: two sweeps, the longest that a scope in trouble is left in
 /// peace before each, and the settle time.
-const IN_STEP_SECS_MAX: u64 = 3_600;
+pub const IN_STEP_SECS_MAX: u64 = 3_600;
 
-/// A folder that people change, lose and break.
-#[derive(Clone, Default)]
-struct Shelf(Arc<Mutex<Held>>);
+/// Within this everything that is set was read: a full interval, and what a sweep may take.
+const FULL_SECS_MAX: u64 = 1_100;
 
-#[derive(Default)]
-struct Held {
-    files: BTreeMap<String, String>,
-    sequence: u64,
-    is_gone: bool,
-}
-
-impl Shelf {
-    fn put(&self, spec: &Spec, sequence: u64) {
-        self.put_with(spec, sequence, SETTINGS.to_owned());
-    }
-
-    fn put_with(&self, spec: &Spec, sequence: u64, settings: String) {
-        let mut files: BTreeMap<String, String> = spec.files().into_iter().collect();
-        files.insert("wheelwright.toml".to_owned(), settings);
-        *self.0.lock().unwrap() = Held { files, sequence, is_gone: false };
-    }
-
-    /// Somebody cuts a file off somewhere, or empties it.
-    fn spoil(&self, rng: &mut Rng) {
-        let mut held = self.0.lock().unwrap();
-        let paths: Vec<String> = held.files.keys().filter(|path| path.starts_with("topology")).cloned().collect();
-        let text = held.files.get_mut(rng.pick(&paths)).unwrap();
-        let cut = text.char_indices().map(|(at, _)| at).nth(rng.below(text.chars().count())).unwrap_or_default();
-        if rng.chance(70) {
-            text.truncate(cut);
-            text.push_str("= [ what");
-        } else {
-            text.clear();
-        }
-    }
-
-    /// The folder is gone, or there is nothing in its files any more.
-    fn lose(&self, rng: &mut Rng) {
-        let mut held = self.0.lock().unwrap();
-        match rng.chance(50) {
-            true => held.is_gone = true,
-            false => held.files.values_mut().for_each(String::clear),
-        }
-    }
-}
-
-impl Source for Shelf {
-    fn fetch(&self) -> Result<Fetched, String> {
-        let held = self.0.lock().unwrap();
-        if held.is_gone {
-            return Err("the folder is gone".to_owned());
-        }
-        let texts: Vec<String> = held.files.values().cloned().collect();
-        let id = wheelwright::model::mark::Digest::of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-        let files = held.files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
-        Ok(Fetched::of(
-            SourceFiles::new(files),
-            Revision { id: format!("{id}-{}", held.sequence), sequence: held.sequence },
-        ))
-    }
-}
-
-/// The machine's clock, which somebody sets.
-#[derive(Clone)]
-struct WallClock {
-    inner: SimClock,
-    ahead_ms: Arc<AtomicI64>,
-}
-
-impl Clock for WallClock {
-    fn now(&self) -> Moment {
-        // Long ago enough that a clock that is behind is not before 1970.
-        let now = i64::try_from(Clock::now(&self.inner).0).unwrap() + DAY_MS + self.ahead_ms.load(Ordering::SeqCst);
-        Moment(u64::try_from(now).unwrap())
-    }
-
-    async fn wait_ms(&self, milliseconds: u64) {
-        self.inner.wait_ms(milliseconds).await;
-    }
-}
-
-const DAY_MS: i64 = 86_400_000;
-
-/// A process that dies at some call: nothing that it does after that happens.
-struct Mortal<F> {
-    inner: F,
-    life: Arc<Life>,
-}
-
-#[derive(Default)]
-struct Life {
-    calls: AtomicUsize,
-    /// The call that it dies at; 0: none.
-    ends_at: AtomicUsize,
-    dies_after: AtomicBool,
-    is_dead: AtomicBool,
-    died: Notify,
-}
-
-impl Life {
-    fn end(&self) {
-        self.is_dead.store(true, Ordering::SeqCst);
-        self.died.notify_one();
-    }
-}
-
-impl<F: Fleet> Fleet for Mortal<F> {
-    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
-        let life = &self.life;
-        if life.is_dead.load(Ordering::SeqCst) {
-            return std::future::pending().await;
-        }
-        let number = life.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        if number == life.ends_at.load(Ordering::SeqCst) {
-            if life.dies_after.load(Ordering::SeqCst) {
-                _ = self.inner.call(scope, call).await;
-            }
-            life.end();
-            return std::future::pending().await;
-        }
-        let answer = self.inner.call(scope, call).await;
-        if life.is_dead.load(Ordering::SeqCst) {
-            return std::future::pending().await;
-        }
-        answer
-    }
-}
-
-/// A daemon that runs.
-struct Running {
-    handle: Handle,
-    task: JoinHandle<()>,
-    life: Arc<Life>,
-    end: Option<oneshot::Sender<()>>,
-}
-
-impl Running {
-    fn start(site: &Site<'_>, shelf: &Shelf, store: &Arc<Store>, schedule: Schedule) -> Self {
-        let run = &site.run;
-        let watched = Watched::new(run.fleet.clone(), run.oracle.clone()).with_time(site.timeline);
-        let faulty = FaultyFleet::new(watched, schedule).with_forks(Watched::fork);
-        let hearing = Hearing::of_a_daemon(run.oracle.clone(), Some(usual_pace()));
-        let life = Arc::new(Life::default());
-        let overheard = Overheard { inner: faulty, hearing };
-        let scopes = run.fleet.world().accounts().flat_map(scopes_of).collect();
-        let mutant = site.mutant.filter(|mutant| *mutant == Mutant::DaemonsPageForgotten);
-        let mutant = mutant.map(|_| Mutant::PageForgotten);
-        let mutated = Mutated::new(overheard, mutant, scopes, 1, run.fleet.clone());
-        let keeps_pace = Some(usual_pace()).filter(|_| site.mutant != Some(Mutant::DaemonsPaceForgotten));
-        let fleet = Mortal { inner: AtPace::new(mutated, keeps_pace), life: Arc::clone(&life) };
-        let nowhere = Surroundings { config: SdkConfig::builder().build(), endpoint_url: None };
-        let parts = Parts {
-            fleet: Arc::new(fleet),
-            clock: site.clock.clone(),
-            source: Arc::new(shelf.clone()),
-            store: Arc::clone(store),
-            alerts: Arc::new(Switchboard::new(nowhere, |_| None)),
-            random: Box::new(|| 0.5),
-        };
-        let (daemon, handle) = Daemon::new(parts).unwrap();
-        let (end, ended) = oneshot::channel::<()>();
-        let task = tokio::spawn(daemon.run(async move {
-            _ = ended.await;
-        }));
-        Self { handle, task, life, end: Some(end) }
-    }
-
-    /// As by SIGKILL.
-    fn kill(self) {
-        self.life.end();
-        self.task.abort();
-    }
-
-    /// As by SIGTERM.
-    async fn end(mut self) {
-        _ = self.end.take().map(|end| end.send(()));
-        // A process that died at a call ends no more.
-        tokio::select! {
-            _ = &mut self.task => {}
-            () = self.life.died.notified() => self.task.abort(),
-        }
-    }
-
-    fn is_at_rest(&self) -> bool {
-        let status = self.handle.status();
-        status.sweeping.is_none() && status.settling.is_none() && status.plan.is_some()
-    }
-
-    fn is_in_step(&self) -> bool {
-        self.is_at_rest() && self.handle.status().plan.as_ref().is_some_and(|plan| plan.in_step())
-    }
+/// What a day can be like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
+enum Day {
+    /// It is killed at some call.
+    Killed,
+    StateLost,
+    TopologyGone,
+    TopologyBroken,
+    ClockSet,
+    Outage,
+    /// Somebody edits what is live.
+    Edited,
+    OlderDaemon,
+    /// The daemon itself is handed the topology of before.
+    OlderTopology,
+    Ended,
+    /// Somebody edits something, and the time is taken until it is as it was.
+    Drift,
+    /// One account's calls are not answered.
+    Hanging,
 }
 
 /// Where all of it happens.
-struct Site<'r> {
-    run: &'r mut Run,
+pub struct Site<'r> {
+    pub run: &'r mut Run,
+    /// What tells of days that were not there at first.
+    pub more: Rng,
     timeline: Timeline,
     clock: WallClock,
-    shelf: Shelf,
+    pub shelf: Shelf,
     store: Arc<Store>,
     daemon: Option<Running>,
-    kills: usize,
+    /// What is asked for, and its place in the order.
+    pub spec: Spec,
+    pub sequence: u64,
+    to_come: Vec<Spec>,
+    /// What was asked for before.
+    previous: Option<Spec>,
     /// Somebody edited what is live, and what came of it may be found at any later sweep.
     is_edited: bool,
     mutant: Option<Mutant>,
@@ -270,66 +78,46 @@ struct Site<'r> {
 /// A daemon's bad days. Stops end by a clock, and clocks are set here: there are none.
 pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     let mut rng = Rng::new(seed);
-    let mut spec = generator::topology(&mut rng).without_stops();
-    let mut next = edits::edited(&mut rng, &spec).without_stops();
+    let spec = generator::topology(&mut rng).without_stops();
+    let next = edits::edited(&mut rng, &spec).without_stops();
     let last = edits::edited(&mut rng, &next).without_stops();
     let mut run = Run::new(rng, seed, Kind::Call, None, &[&spec, &next, &last]);
     run.show(&[&spec, &next, &last]);
     run.neighbours(&spec);
     run.watch(&[&spec, &spec]);
+    run.report.befell = FAULTS
+        .iter()
+        .map(|fault| format!("{fault:?}"))
+        .chain(Day::VARIANTS.iter().map(|day| format!("{day:?}")))
+        .chain(drifts::KINDS.iter().map(|&kind| kind.to_owned()))
+        .map(|name| (name, 0))
+        .collect();
     let timeline = Timeline::from(&run.fleet.world());
     let inner = SimClock { fleet: run.fleet.clone(), timeline: Some(timeline) };
     let clock = WallClock { inner, ahead_ms: Arc::default() };
-    let (shelf, store) = (Shelf::default(), Arc::new(Store::in_memory().unwrap()));
-    shelf.put(&spec, 1);
-    let mut site =
-        Site { run: &mut run, timeline, clock, shelf, store, daemon: None, kills: 0, is_edited: false, mutant };
-    let mut sequence = 1;
-    site.start();
-    site.pass(600).await;
-    site.run.foreigners(&spec);
     let mut more = Rng::new(seed ^ MORE);
-    let mut to_come = vec![last, next.clone()];
-    let days = site.run.rng.within(3, 7);
-    for _ in 0..days {
-        match site.run.rng.below(4) {
-            0 if !to_come.is_empty() => {
-                next = to_come.pop().unwrap();
-                sequence += 1;
-                site.run.watch(&[&spec, &next]);
-                if more.chance(50) {
-                    site.within_bounds(&next, sequence).await;
-                }
-                site.shelf.put(&next, sequence);
-                spec = next.clone();
-            }
-            _ => site.bad_day(&spec, sequence).await,
-        }
-        let seconds = site.run.rng.within(30, 1_200) as u64;
-        site.pass(seconds).await;
-        if site.run.stopped() {
-            break;
-        }
-    }
-    if !site.run.stopped() {
-        site.good_day(&spec, sequence).await;
-    }
-    let kills = site.kills;
-    if let Some(daemon) = site.daemon.take() {
-        daemon.kill();
-    }
-    run.report.crashes += kills;
+    let shelf = Shelf::new(if more.chance(50) { 900 } else { more.within(30, 300) as u64 });
+    let mut site = Site {
+        run: &mut run,
+        more,
+        timeline,
+        clock,
+        shelf,
+        store: Arc::new(Store::in_memory().unwrap()),
+        daemon: None,
+        spec,
+        sequence: 1,
+        to_come: vec![last, next],
+        previous: None,
+        is_edited: false,
+        mutant,
+    };
+    site.whole().await;
     run.reported()
 }
 
 /// What tells the second stream of chance from the first.
 const MORE: u64 = 0xdae_0000_0000_0000;
-
-/// An account's scopes.
-fn scopes_of(account: &str) -> Vec<Scope> {
-    let scopes = REGIONS.iter().filter_map(|region| Some(Scope::new(account.parse().ok()?, region)));
-    scopes.collect()
-}
 
 fn without_subscriptions(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
@@ -337,44 +125,135 @@ fn without_subscriptions(spec: &Spec) -> Spec {
     spec
 }
 
+/// Nothing goes wrong.
+fn calm() -> Schedule {
+    Schedule::Script(BTreeMap::new())
+}
+
 impl Site<'_> {
+    async fn whole(&mut self) {
+        self.shelf.put(&self.spec, 1);
+        self.start();
+        if self.more.chance(30) {
+            self.dies_on_the_way();
+        }
+        self.pass(600).await;
+        self.run.foreigners(&self.spec);
+        for _ in 0..self.run.rng.within(3, 7) {
+            match self.run.rng.below(4) {
+                0 if !self.to_come.is_empty() => self.next_topology().await,
+                _ => self.bad_day().await,
+            }
+            let seconds = self.run.rng.within(30, 1_200) as u64;
+            self.daemon().calm(false);
+            self.pass(seconds).await;
+            if self.run.stopped() {
+                break;
+            }
+        }
+        if !self.run.stopped() {
+            self.good_day().await;
+        }
+        self.kill();
+    }
+
+    pub fn daemon(&self) -> &Running {
+        self.daemon.as_ref().unwrap()
+    }
+
     fn start(&mut self) {
-        let faults = vec![
-            Fault::Throttle,
-            Fault::ServerError,
-            Fault::ReplyLost,
-            Fault::NotSent,
-            Fault::CutPage,
-            Fault::Expired,
-            Fault::Slow,
-            Fault::Hung,
-        ];
         let schedule = if self.run.rng.chance(50) {
-            Schedule::Seeded { seed: self.run.rng.next(), per_thousand: 4, faults }
+            Schedule::Seeded { seed: self.run.rng.next(), per_thousand: 4, faults: FAULTS.to_vec() }
         } else {
-            Schedule::Script(BTreeMap::new())
+            calm()
         };
         self.start_with(schedule);
     }
 
     fn start_with(&mut self, schedule: Schedule) {
-        self.daemon = Some(Running::start(self, &self.shelf, &self.store, schedule));
+        self.daemon = Some(Running::start(&self.around(&self.shelf, &self.store), schedule));
+    }
+
+    fn around<'a>(&'a self, shelf: &'a Shelf, store: &'a Arc<Store>) -> Around<'a> {
+        Around {
+            fleet: &self.run.fleet,
+            oracle: &self.run.oracle,
+            timeline: self.timeline,
+            clock: &self.clock,
+            shelf,
+            store,
+            mutant: self.mutant,
+        }
+    }
+
+    /// The daemon is no more; what befell it is counted.
+    fn gone(&mut self) -> Option<Running> {
+        let daemon = self.daemon.take()?;
+        for (fault, times) in daemon.struck() {
+            *self.run.report.befell.entry(fault).or_default() += times;
+        }
+        Some(daemon)
+    }
+
+    pub fn befell(&mut self, name: &str) {
+        *self.run.report.befell.entry(name.to_owned()).or_default() += 1;
+    }
+
+    fn kill(&mut self) {
+        if let Some(daemon) = self.gone() {
+            daemon.kill();
+        }
+    }
+
+    async fn end(&mut self) {
+        if let Some(mut daemon) = self.gone() {
+            daemon.end().await;
+        }
     }
 
     fn restart(&mut self) {
-        if let Some(daemon) = self.daemon.take() {
-            daemon.kill();
-        }
-        self.kills += 1;
+        self.run.report.killed_writing += usize::from(self.daemon().life.is_writing());
+        self.run.report.crashes += 1;
+        self.kill();
         self.start();
+    }
+
+    /// It is killed while it brings in what was just put.
+    fn dies_on_the_way(&mut self) {
+        let (calls, after) = (self.more.within(1, 300), self.more.chance(50));
+        self.daemon().life.dies_in(calls, after);
+    }
+
+    /// Another topology comes.
+    async fn next_topology(&mut self) {
+        let Some(next) = self.take_next() else { return };
+        if self.more.chance(50) {
+            self.within_bounds(&next).await;
+        } else if self.more.chance(60) {
+            self.dies_on_the_way();
+        }
+        self.ask_for(next);
+    }
+
+    /// The topology that comes next; what it and the one before deliver is watched from here on.
+    pub fn take_next(&mut self) -> Option<Spec> {
+        let next = self.to_come.pop()?;
+        self.sequence += 1;
+        self.run.watch(&[&self.spec, &next]);
+        Some(next)
+    }
+
+    pub fn ask_for(&mut self, next: Spec) {
+        self.shelf.put(&next, self.sequence);
+        self.previous = Some(std::mem::replace(&mut self.spec, next));
     }
 
     /// Time goes on; a daemon that dies meanwhile is started again.
     #[allow(clippy::disallowed_methods)] // The time that passes is nobody's.
-    async fn pass(&mut self, seconds: u64) {
+    pub async fn pass(&mut self, seconds: u64) {
         let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
         loop {
-            let life = Arc::clone(&self.daemon.as_ref().unwrap().life);
+            let life = Arc::clone(&self.daemon().life);
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(end) => break,
@@ -382,105 +261,100 @@ impl Site<'_> {
             }
         }
         self.timeline.set(&mut self.run.fleet.world());
-        let daemon = self.daemon.as_ref().unwrap();
-        if daemon.task.is_finished() && !daemon.life.is_dead.load(Ordering::SeqCst) {
+        if self.daemon().has_ended() {
             self.run.oracle.violate(Check::Panicked, "the daemon ended by itself".to_owned());
         }
     }
 
-    async fn bad_day(&mut self, spec: &Spec, sequence: u64) {
-        let rng = &mut self.run.rng;
-        let day = rng.below(9);
-        self.run.oracle.note(&format!("bad day {day}"));
+    async fn bad_day(&mut self) {
+        let day = *self.run.rng.pick(Day::VARIANTS);
+        self.run.oracle.note(&format!("bad day: {day:?}"));
+        self.befell(&format!("{day:?}"));
         match day {
-            0 => {
-                let life = &self.daemon.as_ref().unwrap().life;
-                let at = life.calls.load(Ordering::SeqCst) + self.run.rng.within(1, 400);
-                life.dies_after.store(self.run.rng.chance(50), Ordering::SeqCst);
-                life.ends_at.store(at, Ordering::SeqCst);
+            Day::Killed => {
+                let (calls, after) = (self.run.rng.within(1, 400), self.run.rng.chance(50));
+                self.daemon().life.dies_in(calls, after);
             }
-            1 => self.lose_state().await,
-            2 => {
+            Day::StateLost => self.lose_state().await,
+            Day::TopologyGone => {
                 match self.mutant {
-                    Some(Mutant::EmptyWhereGone) => self.shelf.put(&without_subscriptions(spec), sequence),
+                    Some(Mutant::EmptyWhereGone) => {
+                        self.shelf.put(&without_subscriptions(&self.spec), self.sequence);
+                    }
                     _ => self.shelf.lose(&mut self.run.rng),
                 }
                 self.stay_put(120).await;
-                self.shelf.put(spec, sequence);
+                self.shelf.put(&self.spec, self.sequence);
             }
-            3 => {
+            Day::TopologyBroken => {
                 self.shelf.spoil(&mut self.run.rng);
                 self.pass(400).await;
-                self.shelf.put(spec, sequence);
+                self.shelf.put(&self.spec, self.sequence);
             }
-            4 => {
+            Day::ClockSet => {
                 let minutes = self.run.rng.within(0, 240) as i64 - 120;
                 self.clock.ahead_ms.store(minutes * 60_000, Ordering::SeqCst);
             }
-            5 => {
-                let outage = if self.run.rng.chance(50) {
-                    Outage::denial(&mut self.run.rng, spec)
-                } else {
-                    Outage::some(&mut self.run.rng, spec)
+            Day::Outage => {
+                let outage = match self.run.rng.chance(50) {
+                    true => Outage::denial(&mut self.run.rng, &self.spec),
+                    false => Outage::some(&mut self.run.rng, &self.spec),
                 };
                 self.run.oracle.outage(&mut self.run.fleet.world(), Some(outage));
                 self.pass(700).await;
                 self.run.oracle.outage(&mut self.run.fleet.world(), None);
             }
-            6 => {
+            Day::Edited => {
                 self.run.drift(false);
                 self.is_edited = true;
             }
-            7 => self.older_daemon(spec, sequence).await,
-            _ => {
-                if let Some(daemon) = self.daemon.take() {
-                    daemon.end().await;
-                }
+            Day::OlderDaemon => self.older_daemon().await,
+            Day::OlderTopology => self.older_topology().await,
+            Day::Ended => {
+                self.end().await;
                 self.start();
             }
+            Day::Drift => self.drift_in_time().await,
+            Day::Hanging => self.account_hangs().await,
         }
     }
 
     /// A new topology comes while the guards are narrow and nothing else is wrong: what it takes away and changes, all sweeps
     /// together, is within them, or waits.
-    async fn within_bounds(&mut self, next: &Spec, sequence: u64) {
-        if let Some(daemon) = self.daemon.take() {
-            daemon.end().await;
-        }
-        self.start_with(Schedule::Script(BTreeMap::new()));
+    async fn within_bounds(&mut self, next: &Spec) {
+        self.end().await;
+        self.start_with(calm());
         self.come_in_step().await;
-        if !self.daemon.as_ref().unwrap().is_in_step() {
+        if !self.daemon().is_in_step() {
             return;
         }
-        let (before, _) = SETTINGS.split_once("breaks-percent-max").unwrap();
-        let settings = match self.mutant {
-            Some(Mutant::DaemonsGuardsForgotten) => SETTINGS.to_owned(),
-            _ => format!("{before}{NARROW}"),
+        let guards = match self.mutant {
+            Some(Mutant::DaemonsGuardsForgotten) => Guards::Wide,
+            _ => Guards::Narrow,
         };
         self.run.oracle.bound(Bounds::of(&self.run.fleet.world(), &narrow_guards()));
-        self.shelf.put_with(next, sequence, settings);
+        self.shelf.put_with(next, self.sequence, guards);
         self.pass(1_300).await;
         self.run.oracle.ask_bounds();
     }
 
     /// While there is no topology to be read, the last one stands: nothing is written for the want of it. (What somebody edited
-    /// before is put right meanwhile, and its writes are not told from others here.)
+    /// before is put right meanwhile, and so is what a stale reading shows; these writes are not told from others here.)
     async fn stay_put(&mut self, seconds: u64) {
-        let was_in_step = self.daemon.as_ref().unwrap().is_in_step();
+        let was_in_step = self.daemon().is_in_step();
         let before = self.run.oracle.writes_tried();
         self.pass(seconds).await;
         let wrote = self.run.oracle.writes_tried() - before;
-        let is_same = self.daemon.as_ref().unwrap().is_in_step();
-        if was_in_step && is_same && !self.is_edited && wrote > 0 {
+        let is_same = self.daemon().is_in_step();
+        let is_lied_to = self.daemon().is_lied_to;
+        if was_in_step && is_same && !self.is_edited && !is_lied_to && wrote > 0 {
             self.run.oracle.violate(Check::NotQuiet, format!("{wrote} writes while the topology was gone"));
         }
     }
 
     /// The state file is gone: beside our marks nothing is written until a person says that it counts from now on.
     async fn lose_state(&mut self) {
-        if let Some(daemon) = self.daemon.take() {
-            daemon.kill();
-        }
+        self.kill();
         self.store = Arc::new(Store::in_memory().unwrap());
         if self.mutant == Some(Mutant::NothingToLose) {
             wheelwright::daemon::nothing_is_lost(&self.store).unwrap();
@@ -488,17 +362,17 @@ impl Site<'_> {
         let marked =
             !crate::oracle::items(&self.run.fleet.world(), |item| crate::oracle::is_ours(item.value)).is_empty();
         let before = self.run.oracle.writes_tried();
-        self.start_with(Schedule::Script(BTreeMap::new()));
+        self.start_with(calm());
         self.pass(400).await;
         let wrote = self.run.oracle.writes_tried() - before;
-        let is_told = self.daemon.as_ref().unwrap().handle.status().state_lost;
+        let is_told = self.daemon().handle.status().state_lost;
         if marked && is_told && wrote > 0 {
             self.run.oracle.violate(Check::StateForgotten, format!("{wrote} writes though its state was lost"));
         }
         if marked && !is_told {
             self.run.oracle.violate(Check::StateForgotten, "it does not say that its state is lost");
         }
-        let reply = self.daemon.as_ref().unwrap().handle.tell(Command::ResumeStateLost, "somebody").await;
+        let reply = self.daemon().handle.tell(Command::ResumeStateLost, "somebody").await;
         self.run.oracle.note(&format!("{reply:?}"));
         if let (Reply::Refused(why), true) = (reply, is_told) {
             self.run.oracle.violate(Check::StateForgotten, why);
@@ -506,18 +380,19 @@ impl Site<'_> {
     }
 
     /// Another daemon of the same owner, left behind with a topology of before; it begins when this one has applied its own.
-    async fn older_daemon(&mut self, spec: &Spec, sequence: u64) {
-        if !self.daemon.as_ref().unwrap().is_in_step() || sequence < 2 || !self.run.oracle.left_its_mark() {
+    async fn older_daemon(&mut self) {
+        let may_write = !self.daemon().is_in_step() || self.daemon().is_lied_to;
+        if may_write || self.sequence < 2 || !self.run.oracle.left_its_mark() {
             return;
         }
-        let shelf = Shelf::default();
-        let older = edits::edited(&mut self.run.rng, spec).without_stops();
+        let shelf = Shelf::new(self.shelf.fresh_secs);
+        let older = edits::edited(&mut self.run.rng, &self.spec).without_stops();
         self.run.oracle.allow_buses(&older);
-        shelf.put(&older, sequence - 1);
+        shelf.put(&older, self.sequence - 1);
         let store = Arc::new(Store::in_memory().unwrap());
         wheelwright::daemon::nothing_is_lost(&store).unwrap();
         let before = self.run.oracle.writes_tried();
-        let other = Running::start(self, &shelf, &store, Schedule::Script(BTreeMap::new()));
+        let other = Running::start(&self.around(&shelf, &store), calm());
         self.pass(700).await;
         let wrote = self.run.oracle.writes_tried() - before;
         let status = other.handle.status();
@@ -529,19 +404,58 @@ impl Site<'_> {
         }
     }
 
+    /// Nothing goes wrong with the same daemon's calls any more; whether it comes in step, as far as full readings see.
+    pub async fn is_calmly_in_step(&mut self) -> bool {
+        self.daemon().calm(true);
+        self.come_in_step().await;
+        if std::mem::take(&mut self.is_edited) {
+            self.pass(FULL_SECS_MAX).await;
+            self.come_in_step().await;
+        }
+        self.daemon().is_in_step()
+    }
+
+    /// The topology of before comes back: nothing is written for it, and the daemon says why, until the newer one is there again.
+    async fn older_topology(&mut self) {
+        let Some(older) = self.previous.clone() else { return };
+        if !self.is_calmly_in_step().await || !self.run.oracle.left_its_mark() {
+            return;
+        }
+        self.shelf.put(&older, self.sequence - 1);
+        let before = self.run.oracle.writes_tried();
+        self.pass(700).await;
+        let wrote = self.run.oracle.writes_tried() - before;
+        let plan = self.daemon().handle.status().plan.clone().unwrap();
+        let is_told = plan.steps.is_empty() || plan.holds.iter().any(|hold| hold.guard == Guard::Superseded);
+        if wrote > 0 || !is_told || plan.revision.sequence != self.sequence - 1 {
+            let text = format!("{wrote} writes for sequence {}, held by {:?}", plan.revision.sequence, plan.holds);
+            self.run.oracle.violate(Check::OlderWrote, text);
+        }
+        self.shelf.put(&self.spec, self.sequence);
+        self.pass(120).await;
+        if !self.is_calmly_in_step().await {
+            self.run.oracle.violate(Check::NotInStep, "the newer topology is back, and it is not in step with it");
+        }
+    }
+
     /// Nothing is wrong any more: it comes in step in time, and writes no more.
-    async fn good_day(&mut self, spec: &Spec, sequence: u64) {
+    async fn good_day(&mut self) {
         self.run.oracle.note("a good day");
         self.clock.ahead_ms.store(0, Ordering::SeqCst);
-        self.shelf.put(spec, sequence);
-        if let Some(daemon) = self.daemon.take() {
-            daemon.end().await;
+        self.shelf.put(&self.spec, self.sequence);
+        if self.more.chance(40) {
+            // With all that it remembers of the bad days.
+            self.daemon().calm(true);
+            let seconds = self.calm_secs_max();
+            self.pass(seconds).await;
+        } else {
+            self.end().await;
+            self.start_with(calm());
+            self.come_in_step().await;
         }
-        self.start_with(Schedule::Script(BTreeMap::new()));
-        self.come_in_step().await;
-        let plan = self.daemon.as_ref().unwrap().handle.status().plan.clone();
+        let plan = self.daemon().handle.status().plan.clone();
         let mut leftovers = false;
-        if !self.daemon.as_ref().unwrap().is_in_step() {
+        if !self.daemon().is_in_step() {
             let holds: Vec<Guard> = plan.iter().flat_map(|plan| plan.holds.iter().map(|hold| hold.guard)).collect();
             let is_a_persons = |guard: &Guard| {
                 *guard == Guard::PublishersMove || (*guard == Guard::ForeignTargets && self.run.oracle.is_tapped())
@@ -556,7 +470,7 @@ impl Site<'_> {
             // A person looks, and lets go what only a person can.
             leftovers = holds.contains(&Guard::ForeignTargets);
             for _ in 0..2 {
-                self.run.sweep(spec, sequence, Trouble::none()).await;
+                self.run.sweep(&self.spec, self.sequence, Trouble::none()).await;
             }
             self.come_in_step().await;
         }
@@ -567,13 +481,13 @@ impl Site<'_> {
             self.run.oracle.violate(Check::NotQuiet, format!("the daemon made {wrote} writes though all was in step"));
         }
         let world = self.run.fleet.world().clone();
-        self.run.oracle.at_the_end(spec, spec, &world, leftovers);
+        self.run.oracle.at_the_end(&self.spec, &self.spec, &world, leftovers);
     }
 
     async fn come_in_step(&mut self) {
         for _ in 0..IN_STEP_SECS_MAX / 20 {
             self.pass(20).await;
-            if self.daemon.as_ref().unwrap().is_in_step() {
+            if self.daemon().is_in_step() {
                 return;
             }
         }

@@ -53,6 +53,24 @@ impl State {
         }
     }
 
+    /// Whether all arrives that neither is put nor taken in one account.
+    pub(super) fn ask_mailboxes_beside(&mut self, spec: &Spec, aws: &SimulatedAws, account: &str) {
+        let mut events: Vec<Event> = spec.events().into_iter().collect();
+        events.retain(|event| event.account != account && event.at.account != account);
+        let mut fork = aws.clone();
+        fork.advance_ms(aws.settings.settle_ms);
+        let boxes: BTreeSet<String> = spec.mailboxes().into_iter().collect();
+        let (arrived, _) = put_and_collect(&mut fork, events.iter().enumerate(), &boxes);
+        for (probe, event) in events.iter().enumerate() {
+            let elsewhere =
+                spec.expected(event, now_ms(&fork)).into_iter().filter(|(_, mailbox)| !mailbox.contains(account));
+            for (taker, mailbox) in elsewhere.filter(|(_, mailbox)| !arrived.contains_key(&(probe, mailbox.clone()))) {
+                let text = format!("{event:?} is not in {mailbox} for {taker:?} beside {account}");
+                self.violate(Check::HeldUp, text);
+            }
+        }
+    }
+
     /// Our rules and statements, counted by bus: as many as the topology asks for.
     pub(super) fn ask_leftovers(&mut self, spec: &Spec, aws: &SimulatedAws) {
         let mut rules: BTreeMap<Bus, usize> = BTreeMap::new();

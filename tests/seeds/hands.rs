@@ -383,7 +383,7 @@ fn something_of_ours(rng: &mut Rng, aws: &SimulatedAws) -> Option<(String, Place
 }
 
 /// A description with a mark that was written on this bus, or on this rule of it.
-fn marked(owner: &str, place: &Place, rule: Option<&str>) -> String {
+pub fn marked(owner: &str, place: &Place, rule: Option<&str>) -> String {
     let scope = Scope::new(place.account.parse().unwrap(), place.region);
     let bus = BusId { scope, name: place.bus.clone() };
     let resource = match rule {
@@ -394,7 +394,7 @@ fn marked(owner: &str, place: &Place, rule: Option<&str>) -> String {
 }
 
 /// The operator's buses, by their tags.
-fn our_buses(aws: &SimulatedAws) -> Vec<(Place, Value)> {
+pub fn our_buses(aws: &SimulatedAws) -> Vec<(Place, Value)> {
     let found = oracle::items(aws, |item| item.kind == SnapshotKind::Bus && oracle::is_ours(item.value));
     let buses = found.into_iter().filter_map(|(path, live)| {
         let parts: Vec<&str> = path.splitn(4, '/').collect();
@@ -405,7 +405,7 @@ fn our_buses(aws: &SimulatedAws) -> Vec<(Place, Value)> {
 }
 
 /// The operator's rules, by their tags: name, bus and content.
-fn our_rules(aws: &SimulatedAws, on: Option<&Place>) -> Vec<(String, Place, Value)> {
+pub fn our_rules(aws: &SimulatedAws, on: Option<&Place>) -> Vec<(String, Place, Value)> {
     let found = oracle::items(aws, |item| item.kind == SnapshotKind::Rule && oracle::is_ours(item.value));
     let rules = found.into_iter().filter_map(|(path, live)| {
         let parts: Vec<&str> = path.splitn(5, '/').collect();

@@ -1,11 +1,14 @@
-//! What the oracle hears of one process: what it asks, what it is answered, faults and all, and how fast it asks.
+//! What the oracle hears of one process: what it asks, what it is answered, faults and all, how fast it asks, and how old what it
+//! was answered is when something is taken away.
 
 use crate::oracle::{Check, Oracle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::time::Instant;
 use wheelwright::call::{Answer, Call, CallError};
 use wheelwright::model::ids::Scope;
+use wheelwright::model::plan::PlanSettings;
 use wheelwright::port::Fleet;
 use wheelwright::reconcile::pace::Pace;
 
@@ -16,6 +19,8 @@ pub struct Hearing {
     heard: Arc<Mutex<Heard>>,
     /// The pace that it should keep.
     pace: Option<Pace>,
+    /// How old a reading may be that a break rests on.
+    fresh: Duration,
     /// Whether it is told when a scope's reading has ended ([`Hearing::refresh_ended`]). If not, only listings of buses and
     /// rules count: what else is read may be a look before a write.
     told_of_ends: bool,
@@ -28,33 +33,61 @@ struct Heard {
     left: BTreeMap<Scope, (f64, Instant)>,
 }
 
+/// What a sweep may take from its reading to its last break, slow answers and all.
+const SWEEP_MAX: Duration = Duration::from_secs(300);
+
 /// How far a scope's refresh got.
-#[derive(Default)]
 struct Reading {
+    began: Instant,
     under_way: bool,
     /// Reads that failed or were not answered.
     failed: usize,
     /// Listings whose next page was not asked for, or did not come.
     open: BTreeSet<String>,
-    /// Whether the reading before this one was read to its end, and this one may be under way.
-    follows_a_whole_one: bool,
+    /// When the reading before this one began, if that was read to its end and this one may be under way.
+    whole_before: Option<Instant>,
 }
 
 impl Reading {
-    fn is_whole(&self) -> bool {
-        self.failed == 0 && self.open.is_empty()
+    /// One that begins now, after another.
+    fn after(before: Option<&Self>) -> Self {
+        let whole_before = before.and_then(|before| before.evidence().ok());
+        Self { began: Instant::now(), under_way: true, failed: 0, open: BTreeSet::new(), whole_before }
+    }
+
+    /// When the latest reading began that something may rest on; or why there is none.
+    fn evidence(&self) -> Result<Instant, String> {
+        let Self { failed, open, .. } = self;
+        match (failed, self.whole_before) {
+            (0, _) if open.is_empty() => Ok(self.began),
+            (0, Some(before)) => Ok(before),
+            _ => Err(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}")),
+        }
+    }
+
+    /// Why nothing may be taken away on what was read, if it may not.
+    fn doubt(&self, fresh: Duration) -> Option<String> {
+        match self.evidence() {
+            Err(why) => Some(why),
+            Ok(began) if began.elapsed() > fresh + SWEEP_MAX => {
+                let age = began.elapsed().as_secs();
+                Some(format!("it was last read {age} s ago, and {} s is too long", fresh.as_secs()))
+            }
+            Ok(_) => None,
+        }
     }
 }
 
 impl Hearing {
     /// A process that has read nothing yet.
     pub fn new(oracle: Oracle, pace: Option<Pace>) -> Self {
-        Self { oracle, heard: Arc::default(), pace, told_of_ends: true }
+        let fresh = Duration::from_millis(PlanSettings::default().fresh_ms_max);
+        Self { oracle, heard: Arc::default(), pace, fresh, told_of_ends: true }
     }
 
     /// One that sweeps for ever, and tells nobody when a reading of its ends.
-    pub fn of_a_daemon(oracle: Oracle, pace: Option<Pace>) -> Self {
-        Self { told_of_ends: false, ..Self::new(oracle, pace) }
+    pub fn of_a_daemon(oracle: Oracle, pace: Option<Pace>, fresh: Duration) -> Self {
+        Self { fresh, told_of_ends: false, ..Self::new(oracle, pace) }
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -67,11 +100,10 @@ impl Hearing {
             self.ask_pace(&mut heard, scope, pace);
         }
         if let Call::ListEventBuses { next_token: None } = call {
-            let before = heard.readings.get(scope);
-            let whole =
-                before.is_some_and(|before| before.is_whole() || before.failed == 0 && before.follows_a_whole_one);
-            let follows_a_whole_one = whole && !self.told_of_ends;
-            let reading = Reading { under_way: true, follows_a_whole_one, ..Reading::default() };
+            let mut reading = Reading::after(heard.readings.get(scope));
+            if self.told_of_ends {
+                reading.whole_before = None;
+            }
             heard.readings.insert(scope.clone(), reading);
         }
         let takes_away =
@@ -79,11 +111,7 @@ impl Hearing {
         if takes_away {
             let doubt = match heard.readings.get(scope) {
                 None => Some("it was not read".to_owned()),
-                Some(Reading { failed: 0, follows_a_whole_one: true, .. }) => None,
-                Some(Reading { failed, open, .. }) if *failed > 0 || !open.is_empty() => {
-                    Some(format!("{failed} reads failed, and these listings were not read to their ends: {open:?}"))
-                }
-                Some(_) => None,
+                Some(reading) => reading.doubt(self.fresh),
             };
             if let Some(doubt) = doubt {
                 self.oracle.violate(Check::BreakOnDoubt, format!("{call:?} in {scope}: {doubt}"));

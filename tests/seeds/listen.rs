@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use wheelwright::aws::AwsFleet;
-use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::call::{Answer, Call, CallError, ErrorClass};
 use wheelwright::model::ids::Scope;
 use wheelwright::model::plan::{Action, Step};
 use wheelwright::model::topology::Tags;
@@ -15,6 +15,7 @@ use wheelwright::port::Fleet;
 use wheelwright::reconcile::apply::StepOutcome;
 use wheelwright::reconcile::sweep::Listener;
 use wheelwright::sim::call_door::SimFleet;
+use wheelwright::sim::fault::SLOW;
 use wheelwright::sim::{SimulatedAws, SnapshotItem, SnapshotKind, TargetFailure};
 
 /// The simulated AWS with the oracle looking after each write.
@@ -154,6 +155,9 @@ impl Fleet for Watched {
         if let Some(time) = &self.time {
             time.set(&mut self.fleet.world());
         }
+        if self.oracle.as_ref().is_some_and(|oracle| oracle.hangs(&scope.account.to_string())) {
+            return give_up(scope, &call).await;
+        }
         if !call.is_write() {
             return self.pass(scope, call).await;
         }
@@ -172,6 +176,20 @@ impl Fleet for Watched {
         self.keep_fork();
         answer
     }
+}
+
+/// Nobody answers, and the caller does not wait for longer than the shipped edge does.
+#[allow(clippy::disallowed_methods)] // The network's time, which no clock of ours is asked for.
+async fn give_up(scope: &Scope, call: &Call) -> Result<Answer, CallError> {
+    tokio::time::sleep(SLOW).await;
+    Err(CallError {
+        class: ErrorClass::NoAnswer,
+        scope: scope.clone(),
+        action: call.action().to_owned(),
+        code: None,
+        message: "injected: the account does not answer".to_owned(),
+        request_id: None,
+    })
 }
 
 /// Hears what the sweep says of itself, and holds it against the world.

@@ -20,6 +20,7 @@ mod cases;
 mod clock;
 mod crashes;
 mod daemons;
+mod drifts;
 mod edits;
 mod finish;
 mod generator;
@@ -37,7 +38,9 @@ mod rng;
 mod routes;
 mod run;
 mod runner;
+mod running;
 mod samples;
+mod shelf;
 mod spec;
 mod staged;
 mod trouble;
@@ -118,7 +121,11 @@ fn two_owners_leave_each_other_alone_and_say_so() {
 #[test]
 fn daemons_keep_every_promise_on_bad_days() {
     let daemon = Seeds::named("daemon", DAEMON_REGRESSIONS, 25);
-    report(&run_all(&daemon, |seed| daemons::seed(seed, None)));
+    let tally = run_all(&daemon, |seed| daemons::seed(seed, None));
+    report(&tally);
+    let (is_enough, never) = (tally.seeds >= 100, tally.never_befell());
+    assert!(!is_enough || never.is_empty(), "{never:?} befell no daemon");
+    assert!(!is_enough || tally.count(run::KILLED_WRITING) > 0, "no daemon was killed among its writes");
 }
 
 /// Each bug is run with seeds until the check that stands for what it breaks has caught it in some of them.

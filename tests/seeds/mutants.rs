@@ -104,6 +104,12 @@ pub enum Mutant {
     DaemonsPageForgotten,
     /// What the settings say of guards is not looked at.
     DaemonsGuardsForgotten,
+    /// A default bus on which there was nothing of ours is taken for one without anything for ever.
+    IdleForEver,
+    /// What was read an hour ago is taken for new.
+    OldReadingsServe,
+    /// Where one account does not answer, none is asked for a while.
+    OneForAll,
     /// A topology that cannot be read is taken for one of which only the accounts and hubs are left.
     EmptyWhereGone,
 }
@@ -154,6 +160,9 @@ impl Mutant {
             Self::PaceForgotten | Self::DaemonsPaceForgotten => Check::TooFast,
             Self::NothingToLose => Check::StateForgotten,
             Self::EmptyWhereGone => Check::RouteInterrupted,
+            Self::IdleForEver => Check::DriftOutlives,
+            Self::OldReadingsServe => Check::BreakOnDoubt,
+            Self::OneForAll => Check::HeldUp,
         }
     }
 
@@ -164,6 +173,9 @@ impl Mutant {
             Self::OwnerForgotten => Stage::Neighbours,
             Self::NothingToLose
             | Self::EmptyWhereGone
+            | Self::IdleForEver
+            | Self::OldReadingsServe
+            | Self::OneForAll
             | Self::DaemonsPaceForgotten
             | Self::DaemonsPageForgotten
             | Self::DaemonsGuardsForgotten => Stage::Daemons,

@@ -19,6 +19,10 @@ use wheelwright::sim::{Caller, LogEntry, Outcome, Service, SimulatedAws, Snapsho
 pub enum Check {
     /// A route of the old and the new topology delivered, and after a write it did not.
     RouteInterrupted,
+    /// What somebody changed by hand is not as it was when the sweep that sees it must be over.
+    DriftOutlives,
+    /// An account in trouble kept others waiting, or was not told.
+    HeldUp,
     /// A foreign thing is not what it was, to the byte.
     ForeignChanged,
     /// Something was taken away in a scope that was not read to the end.
@@ -254,6 +258,16 @@ impl Oracle {
         self.state().allow_buses(spec);
     }
 
+    /// An operator may write on this bus.
+    pub fn allow_bus(&self, place: Place) {
+        self.state().buses.insert(place);
+    }
+
+    /// Whether an account answers nothing for now.
+    pub fn hangs(&self, account: &str) -> bool {
+        matches!(&self.state().outage, Some(Outage::Hangs(hung)) if hung == account)
+    }
+
     /// Lets others write (drift, foreign things): what they add is foreign from now on, and what they break of a route
     /// is not held against the operator.
     pub fn others_write(&self, aws: &mut SimulatedAws, adds_foreign: bool, write: impl FnOnce(&mut SimulatedAws)) {
@@ -359,6 +373,11 @@ impl Oracle {
         if !leftovers {
             state.ask_leftovers(spec, aws);
         }
+    }
+
+    /// One account is in trouble: everything arrives that has nothing to do with it.
+    pub fn ask_beside(&self, spec: &Spec, aws: &SimulatedAws, account: &str) {
+        self.state().ask_mailboxes_beside(spec, aws, account);
     }
 
     /// Somebody put a tag of their own on a bus or a rule of ours: it must stay for as long as that thing is there.

@@ -24,6 +24,8 @@ pub enum Outage {
     RegionOff(String, &'static str),
     /// The operator's role in one account gives a session in another.
     Misdirected(String, String),
+    /// The operator's calls into the account are not answered; whoever makes one gives up at last.
+    Hangs(String),
 }
 
 impl Outage {
@@ -68,6 +70,8 @@ impl Outage {
             Self::DeliveryGone(account) => aws.delete_role(account, DELIVERY),
             Self::Suspended(account) => aws.suspend_account(account),
             Self::RegionOff(account, region) => aws.disable_region(account, region),
+            // Its calls end where they are made, and never come here.
+            Self::Hangs(_) => {}
             Self::Misdirected(account, other) => aws.misdirect_role(account, OPERATOR, other),
         }
     }
@@ -79,6 +83,7 @@ impl Outage {
             Self::DeliveryGone(account) => made(aws, account, delivery(account)),
             Self::Suspended(account) => aws.reinstate_account(account),
             Self::RegionOff(account, region) => aws.enable_region(account, region),
+            Self::Hangs(_) => {}
             Self::Misdirected(account, _) => aws.undo_misdirect_role(account, OPERATOR),
         }
     }

@@ -30,6 +30,9 @@ use wheelwright::sim::call_door::SimFleet;
 use wheelwright::sim::fault::{Fault, Schedule};
 use wheelwright::stage;
 
+/// What kills are called that came while something was written.
+pub const KILLED_WRITING: &str = "of them among writes";
+
 /// What came of a seed.
 #[derive(Default)]
 pub struct Report {
@@ -37,10 +40,14 @@ pub struct Report {
     pub writes: usize,
     pub sweeps: usize,
     pub crashes: usize,
+    /// Of these, the daemons' in a sweep that had tried a write.
+    pub killed_writing: usize,
     pub faults: usize,
     /// The faults by their kinds, of calls and of requests on the wire.
     pub struck: BTreeMap<&'static str, usize>,
     pub struck_on_the_wire: BTreeMap<&'static str, usize>,
+    /// How often each kind of fault befell daemons, and each kind of day.
+    pub befell: BTreeMap<String, usize>,
     /// Plans that were cut at every write.
     pub plans: usize,
     /// Whether a quota left no room, so that the end was not asked for.
@@ -73,6 +80,7 @@ impl Report {
             ("writes", self.writes),
             ("faults", self.faults),
             ("crashes", self.crashes),
+            (KILLED_WRITING, self.killed_writing),
             ("worlds without room", usize::from(self.no_room)),
             ("worlds with a key of nobody's", usize::from(self.unknown_key)),
         ];

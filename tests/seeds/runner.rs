@@ -66,6 +66,8 @@ pub struct Tally {
     /// Faults by their kinds, of calls and of requests on the wire.
     struck: BTreeMap<&'static str, usize>,
     struck_on_the_wire: BTreeMap<&'static str, usize>,
+    /// Faults and days by kind.
+    befell: BTreeMap<String, usize>,
     pub failures: usize,
     /// The first of them.
     pub failed: Vec<(u64, Vec<Violation>)>,
@@ -85,6 +87,9 @@ impl Tally {
         }
         add_up(&mut self.struck, report.struck);
         add_up(&mut self.struck_on_the_wire, report.struck_on_the_wire);
+        for (fault, times) in report.befell {
+            *self.befell.entry(fault).or_default() += times;
+        }
         let checks: BTreeSet<Check> = report.violations.iter().map(|violation| violation.check).collect();
         self.failures += usize::from(!checks.is_empty());
         for check in &checks {
@@ -125,6 +130,16 @@ impl Tally {
         without_count(HttpFault::VARIANTS, &self.struck_on_the_wire)
     }
 
+    /// What never befell any of them.
+    pub fn never_befell(&self) -> Vec<&str> {
+        self.befell.iter().filter(|(_, times)| **times == 0).map(|(fault, _)| fault.as_str()).collect()
+    }
+
+    /// How much of something was counted.
+    pub fn count(&self, name: &str) -> usize {
+        self.counts.get(name).copied().unwrap_or_default()
+    }
+
     /// Prints what came of them; each failure with the line that runs it again.
     pub fn tell(&self) {
         let kind = self.kind.unwrap_or_default();
@@ -142,6 +157,8 @@ impl Tally {
             if !struck.is_empty() {
                 println!("{kind}: what struck {where_to}: {struck:?}");
             }
+        if !self.befell.is_empty() {
+            println!("{kind}: what befell them {:?}", self.befell);
         }
         for (seed, violations) in &self.failed {
             // The bugs would be run with all their seeds.
