@@ -12,6 +12,7 @@ use aws_sdk_eventbridge::types::Target;
 use wheelwright::call::{Answer, Call, ErrorClass};
 use wheelwright::model::ids::Scope;
 use wheelwright::model::resource::{BusSettings, Grantee, RuleState, TargetSpec};
+use wheelwright::model::topology::Tags;
 use wheelwright::port::Fleet;
 use wheelwright::sim::call_door::{Operator, SimFleet};
 use wheelwright::sim::fault::{Fault, FaultyFleet, Schedule};
@@ -69,7 +70,7 @@ fn create_bus(bus: &str) -> Call {
     Call::CreateEventBus {
         bus: bus.to_owned(),
         settings: BusSettings { description: "a bus".to_owned(), ..BusSettings::default() },
-        tags: [].into(),
+        tags: Tags::new(),
     }
 }
 
@@ -164,7 +165,7 @@ async fn calls_go_through_the_operators_role_and_read_back_what_they_wrote() {
         description: "to the team".into(),
         pattern: r#"{"source":["a"]}"#.into(),
         state: RuleState::Enabled,
-        tags: [("owner".to_owned(), "me".to_owned())].into(),
+        tags: Tags::from_iter([("owner".to_owned(), "me".to_owned())]),
     };
     done(&hub, rule).await;
     let spec = TargetSpec {

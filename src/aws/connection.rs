@@ -4,13 +4,16 @@
 //! which roles are assumed or which calls are made. Tests and the demo build a [`Connection`] of their own with
 //! [`Connection::new`]; [`connect`] takes the surroundings as every AWS tool does, through aws-config.
 
+use super::caller::Callers;
 use super::fleet::AwsFleet;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_credential_types::credential_fn::provide_credentials_fn;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_eventbridge as eventbridge;
 use aws_sdk_eventbridge::config::retry::RetryPartition;
 use aws_sdk_sts as sts;
@@ -146,18 +149,11 @@ impl Connection {
         sts::Client::from_conf(builder.build())
     }
 
-    /// An EventBridge client in `region` with `credentials`. `partition` names the retry quota that it draws on: one
-    /// for each scope, so that a throttled account uses up nobody else's retries.
-    pub(super) fn eventbridge_client(
-        &self,
-        settings: &AwsSettings,
-        region: &str,
-        credentials: SharedCredentialsProvider,
-        partition: String,
-    ) -> eventbridge::Client {
-        let config = self.sdk_config(settings, region, Some(credentials));
-        let mut builder = eventbridge::config::Builder::from(&config);
-        builder.set_retry_partition(Some(RetryPartition::new(partition)));
+    /// An EventBridge client in `region`, for calls that bring their [`Caller`](super::caller::Caller) with them.
+    pub(super) fn eventbridge_client(&self, settings: &AwsSettings, region: &str) -> eventbridge::Client {
+        let nobody = provide_credentials_fn(async || Err(CredentialsError::not_loaded("a call brings its own")));
+        let config = self.sdk_config(settings, region, Some(SharedCredentialsProvider::new(nobody)));
+        let mut builder = eventbridge::config::Builder::from(&config).identity_cache(Callers);
         if let Some(url) = &settings.endpoint_url {
             builder = builder.endpoint_url(url);
         }

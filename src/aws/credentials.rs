@@ -1,6 +1,6 @@
 //! One session for each account: the operator's role there, assumed, kept, refreshed and proven.
 //!
-//! Knows STS. It does not know what is done with a session. A session is immutable: its clients carry its
+//! Knows STS. It does not know what is done with a session. A session is immutable: its callers carry its
 //! credentials and no others, so a write that waited for the proof of a session goes out with just that session.
 //!
 //! - Callers of one account share one AssumeRole; callers of different accounts never wait for each other.
@@ -8,11 +8,13 @@
 //!   does not refresh at once. If that fails, the old one serves until it expires.
 //! - A refusal is remembered for [`REFUSAL_REMEMBERED`], so that a wrong role name costs one STS call, not one a call.
 
+use super::caller::Caller;
 use super::connection::{AwsSettings, Connection};
 use super::errors::Failure;
 use super::inspect;
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::eventbridge::Arn;
+use crate::model::few::Few;
 use crate::model::ids::{AccountId, Region, Scope};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -32,6 +34,8 @@ pub(super) struct Sessions {
     accounts: Mutex<BTreeMap<AccountId, Arc<AsyncMutex<Slot>>>>,
     /// STS clients with the base credentials, by Region. Kept, because each asks the credentials' source anew.
     sts_clients: Mutex<BTreeMap<String, sts::Client>>,
+    /// EventBridge clients by Region, for all accounts.
+    clients: Mutex<BTreeMap<Region, eventbridge::Client>>,
 }
 
 /// What is known of one account's session.
@@ -48,19 +52,38 @@ struct Refusal {
 
 /// The operator's role in one account, assumed.
 pub(super) struct Session {
-    credentials: SharedCredentialsProvider,
+    credentials: Credentials,
     refresh_at: SystemTime,
     expires_at: SystemTime,
     /// How far our clock was ahead of STS's when it was made.
     pub(super) clock_ahead_ms: i64,
-    clients: Mutex<BTreeMap<Region, eventbridge::Client>>,
+    /// Who calls in each Region.
+    callers: Mutex<Few<Region, Caller>>,
     /// Whether STS says that these are the account's credentials; empty until the first write.
     proof: OnceCell<Result<(), Failure>>,
 }
 
+impl Session {
+    /// Who calls in the scope's Region with this session.
+    pub(super) fn caller(&self, scope: &Scope) -> Caller {
+        let make = || Caller::new(self.credentials.clone(), format!("wheelwright/{scope}"));
+        lock(&self.callers).entry(scope.region.clone()).or_insert_with(make).clone()
+    }
+
+    fn provider(&self) -> SharedCredentialsProvider {
+        SharedCredentialsProvider::new(self.credentials.clone())
+    }
+}
+
 impl Sessions {
     pub(super) fn new(settings: AwsSettings, connection: Connection) -> Self {
-        Self { settings, connection, accounts: Mutex::default(), sts_clients: Mutex::default() }
+        Self {
+            settings,
+            connection,
+            accounts: Mutex::default(),
+            sts_clients: Mutex::default(),
+            clients: Mutex::default(),
+        }
     }
 
     /// What the base credentials, clock and endpoints are.
@@ -112,8 +135,7 @@ impl Sessions {
     /// No write goes out before.
     pub(super) async fn prove(&self, scope: &Scope, session: &Session) -> Result<(), CallError> {
         let ask = async || {
-            let client =
-                self.connection.sts_client(&self.settings, &self.sts_region(scope), Some(session.credentials.clone()));
+            let client = self.connection.sts_client(&self.settings, &self.sts_region(scope), Some(session.provider()));
             let answer = client.get_caller_identity().send().await.map_err(Failure::from)?;
             let answered = answer.account().unwrap_or("no account");
             if answered == scope.account.to_string() {
@@ -129,22 +151,15 @@ impl Sessions {
         }
     }
 
-    /// The session's client for the scope's Region.
-    pub(super) fn client(&self, scope: &Scope, session: &Session) -> eventbridge::Client {
-        let make = || {
-            self.connection.eventbridge_client(
-                &self.settings,
-                scope.region.as_str(),
-                session.credentials.clone(),
-                format!("wheelwright/{scope}"),
-            )
-        };
-        lock(&session.clients).entry(scope.region.clone()).or_insert_with(make).clone()
+    /// The client for the scope's Region.
+    pub(super) fn client(&self, scope: &Scope) -> eventbridge::Client {
+        let make = || self.connection.eventbridge_client(&self.settings, scope.region.as_str());
+        lock(&self.clients).entry(scope.region.clone()).or_insert_with(make).clone()
     }
 
     /// Makes a read of IAM's or SQS's with the session.
     pub(super) async fn inspect(&self, scope: &Scope, session: &Session, call: &Call) -> Result<Answer, Failure> {
-        inspect::send(&self.connection, &self.settings, scope, &session.credentials, call).await
+        inspect::send(&self.connection, &self.settings, scope, session.credentials.clone(), call).await
     }
 
     async fn assume_role(&self, scope: &Scope) -> Result<Session, Failure> {
@@ -191,11 +206,11 @@ impl Sessions {
         let lifetime = expires_at.duration_since(answered_at).unwrap_or_default();
         let early = (REFRESH_BEFORE_EXPIRY + spread(scope.account)).min(lifetime / 2);
         Ok(Session {
-            credentials: SharedCredentialsProvider::new(credentials),
+            credentials,
             refresh_at: expires_at - early,
             expires_at,
             clock_ahead_ms: clock_ahead_ms(asked_at, answered_at, expires_at),
-            clients: Mutex::default(),
+            callers: Mutex::default(),
             proof: OnceCell::new(),
         })
     }

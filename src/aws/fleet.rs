@@ -5,7 +5,7 @@
 use super::connection::{AwsSettings, Connection};
 use super::credentials::{Session, Sessions};
 use super::errors::Failure;
-use super::translate_request::send;
+use super::translate_request::{Sender, send};
 use crate::call::{Answer, Call, CallError, ErrorClass};
 use crate::model::ids::Scope;
 use crate::port::{Fleet, SignIn, SignedIn};
@@ -34,7 +34,7 @@ impl AwsFleet {
             Call::GetRole { .. } | Call::GetQueueAttributes { .. } => {
                 self.sessions.inspect(scope, session, &call).await
             }
-            _ => send(&self.sessions.client(scope, session), call).await,
+            _ => send(&Sender { client: &self.sessions.client(scope), caller: &session.caller(scope) }, call).await,
         }
     }
 }

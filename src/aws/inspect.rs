@@ -15,7 +15,7 @@ use super::connection::{AwsSettings, Connection, behavior, retry_config, timeout
 use super::errors::Failure;
 use crate::call::{Answer, Call, ErrorClass, QueueSummary, RoleSummary};
 use crate::model::ids::Scope;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningParams, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
@@ -34,7 +34,7 @@ pub(super) async fn send(
     connection: &Connection,
     settings: &AwsSettings,
     scope: &Scope,
-    credentials: &SharedCredentialsProvider,
+    credentials: Credentials,
     call: &Call,
 ) -> Result<Answer, Failure> {
     let request = match call {
@@ -45,7 +45,7 @@ pub(super) async fn send(
         _ => return Err(Failure::new(ErrorClass::Invalid, "not a call of IAM's or SQS's")),
     };
     let read = request.read;
-    let signed = signed(connection, credentials, &request).await?;
+    let signed = signed(connection, credentials, &request)?;
     let shared = connection.shared();
     let (Some(http_client), Some(time_source), Some(sleep)) =
         (shared.http_client(), shared.time_source(), shared.sleep_impl())
@@ -147,18 +147,10 @@ fn unknown_partition(service: &str, partition: &str) -> Failure {
     Failure::new(ErrorClass::Invalid, message)
 }
 
-async fn signed(
-    connection: &Connection,
-    credentials: &SharedCredentialsProvider,
-    request: &Unsigned,
-) -> Result<HttpRequest, Failure> {
+fn signed(connection: &Connection, credentials: Credentials, request: &Unsigned) -> Result<HttpRequest, Failure> {
     let unsigned = |error: &dyn std::error::Error| {
         Failure::new(ErrorClass::Invalid, format!("the request could not be signed: {error}; nothing was sent"))
     };
-    let credentials = credentials
-        .provide_credentials()
-        .await
-        .map_err(|error| Failure::new(ErrorClass::Credentials, error.to_string()))?;
     let identity = credentials.into();
     let parameters: SigningParams<'_> = v4::SigningParams::builder()
         .identity(&identity)

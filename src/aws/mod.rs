@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod caller;
 mod connection;
 mod credentials;
 mod errors;

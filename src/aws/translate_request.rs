@@ -5,6 +5,7 @@
 //! (it overrides AWS's protection of managed rules), `Policy` (it replaces a bus's whole policy) and
 //! `RemoveAllPermissions`.
 
+use super::caller::Caller;
 use super::errors::Failure;
 use super::translate_answer as answer;
 use crate::call::{Answer, Call, ErrorClass, PAGE_ENTRIES_MAX};
@@ -14,107 +15,136 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::operation::put_rule::builders::PutRuleFluentBuilder;
 use aws_sdk_eventbridge::types;
 
-/// Sends `call` with `client`.
+/// With which client calls are sent, and whose they are.
+pub(super) struct Sender<'a> {
+    /// The Region's client, for all accounts.
+    pub(super) client: &'a Client,
+    /// The account's session.
+    pub(super) caller: &'a Caller,
+}
+
+/// Sends `call`.
 #[rustfmt::skip] // One line an operation reads as the table that it is.
-pub(super) async fn send(client: &Client, call: Call) -> Result<Answer, Failure> {
+pub(super) async fn send(to: &Sender<'_>, call: Call) -> Result<Answer, Failure> {
     match call {
-        Call::ListEventBuses { next_token } => list_event_buses(client, next_token).await,
-        Call::ListRules { bus, next_token } => list_rules(client, bus, next_token).await,
-        Call::DescribeRule { bus, rule } => describe_rule(client, bus, rule).await,
-        Call::ListTargetsByRule { bus, rule, next_token } => list_targets(client, bus, rule, next_token).await,
-        Call::ListArchives { name_prefix, next_token } => list_archives(client, name_prefix, next_token).await,
-        Call::DescribeArchive { archive } => describe_archive(client, archive).await,
-        Call::ListTagsForResource { arn } => list_tags(client, arn).await,
-        Call::DescribeEventBus { bus } => describe_event_bus(client, bus).await,
+        Call::ListEventBuses { next_token } => list_event_buses(to, next_token).await,
+        Call::ListRules { bus, next_token } => list_rules(to, bus, next_token).await,
+        Call::DescribeRule { bus, rule } => describe_rule(to, bus, rule).await,
+        Call::ListTargetsByRule { bus, rule, next_token } => list_targets(to, bus, rule, next_token).await,
+        Call::ListArchives { name_prefix, next_token } => list_archives(to, name_prefix, next_token).await,
+        Call::DescribeArchive { archive } => describe_archive(to, archive).await,
+        Call::ListTagsForResource { arn } => list_tags(to, arn).await,
+        Call::DescribeEventBus { bus } => describe_event_bus(to, bus).await,
         Call::GetRole { .. } | Call::GetQueueAttributes { .. } => Err(Failure::new(ErrorClass::Invalid, "not a call of EventBridge's")),
-        Call::CreateEventBus { bus, settings, tags } => create_event_bus(client, bus, settings, tags).await,
-        Call::UpdateEventBus { bus, settings } => update_event_bus(client, bus, settings).await,
-        Call::DeleteEventBus { bus } => delete_event_bus(client, bus).await,
-        Call::PutPermission { bus, statement_id, grantee } => put_permission(client, bus, statement_id, grantee).await,
-        Call::RemovePermission { bus, statement_id } => remove_permission(client, bus, statement_id).await,
+        Call::CreateEventBus { bus, settings, tags } => create_event_bus(to, bus, settings, tags).await,
+        Call::UpdateEventBus { bus, settings } => update_event_bus(to, bus, settings).await,
+        Call::DeleteEventBus { bus } => delete_event_bus(to, bus).await,
+        Call::PutPermission { bus, statement_id, grantee } => put_permission(to, bus, statement_id, grantee).await,
+        Call::RemovePermission { bus, statement_id } => remove_permission(to, bus, statement_id).await,
         Call::PutRule { bus, rule, description, pattern, state, tags } => {
-            let request = client.put_rule().event_bus_name(bus).name(rule).description(description);
-            put_rule(request.event_pattern(pattern), state, tags).await
+            let request = to.client.put_rule().event_bus_name(bus).name(rule).description(description);
+            put_rule(to, request.event_pattern(pattern), state, tags).await
         }
-        Call::PutTargets { bus, rule, targets } => put_targets(client, bus, rule, targets).await,
-        Call::RemoveTargets { bus, rule, target_ids } => remove_targets(client, bus, rule, target_ids).await,
-        Call::DeleteRule { bus, rule } => delete_rule(client, bus, rule).await,
-        Call::TagResource { arn, tags } => tag_resource(client, arn, tags).await,
-        Call::UntagResource { arn, keys } => untag_resource(client, arn, keys).await,
+        Call::PutTargets { bus, rule, targets } => put_targets(to, bus, rule, targets).await,
+        Call::RemoveTargets { bus, rule, target_ids } => remove_targets(to, bus, rule, target_ids).await,
+        Call::DeleteRule { bus, rule } => delete_rule(to, bus, rule).await,
+        Call::TagResource { arn, tags } => tag_resource(to, arn, tags).await,
+        Call::UntagResource { arn, keys } => untag_resource(to, arn, keys).await,
         Call::CreateArchive { archive, source_arn, description, retention_days } => {
-            create_archive(client, archive, source_arn, description, retention_days).await
+            create_archive(to, archive, source_arn, description, retention_days).await
         }
         Call::UpdateArchive { archive, description, retention_days } => {
-            update_archive(client, archive, description, retention_days).await
+            update_archive(to, archive, description, retention_days).await
         }
-        Call::DeleteArchive { archive } => delete_archive(client, archive).await,
+        Call::DeleteArchive { archive } => delete_archive(to, archive).await,
     }
 }
 
-async fn list_event_buses(client: &Client, next_token: Option<String>) -> Result<Answer, Failure> {
-    let request = client.list_event_buses().limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::buses(request.send().await?)
+async fn list_event_buses(to: &Sender<'_>, next_token: Option<String>) -> Result<Answer, Failure> {
+    let request = to.client.list_event_buses().limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::buses(request.customize().interceptor(to.caller.clone()).send().await?)
 }
 
-async fn list_rules(client: &Client, bus: String, next_token: Option<String>) -> Result<Answer, Failure> {
-    let request = client.list_rules().event_bus_name(bus).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::rules(request.send().await?)
+async fn list_rules(to: &Sender<'_>, bus: String, next_token: Option<String>) -> Result<Answer, Failure> {
+    let request = to.client.list_rules().event_bus_name(bus).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::rules(request.customize().interceptor(to.caller.clone()).send().await?)
 }
 
-async fn describe_rule(client: &Client, bus: String, rule: String) -> Result<Answer, Failure> {
-    answer::rule(client.describe_rule().event_bus_name(bus).name(rule).send().await?)
+async fn describe_rule(to: &Sender<'_>, bus: String, rule: String) -> Result<Answer, Failure> {
+    answer::rule(
+        to.client
+            .describe_rule()
+            .event_bus_name(bus)
+            .name(rule)
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    )
 }
 
 async fn list_targets(
-    client: &Client,
+    to: &Sender<'_>,
     bus: String,
     rule: String,
     next_token: Option<String>,
 ) -> Result<Answer, Failure> {
-    let request = client.list_targets_by_rule().event_bus_name(bus).rule(rule);
-    answer::targets(request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token).send().await?)
+    let request = to.client.list_targets_by_rule().event_bus_name(bus).rule(rule);
+    answer::targets(
+        request
+            .limit(PAGE_ENTRIES_MAX)
+            .set_next_token(next_token)
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    )
 }
 
-async fn list_archives(client: &Client, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
+async fn list_archives(to: &Sender<'_>, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
     // AWS refuses an empty prefix; none means all.
     let prefix = (!prefix.is_empty()).then_some(prefix);
-    let request = client.list_archives().set_name_prefix(prefix).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::archives(request.send().await?)
+    let request = to.client.list_archives().set_name_prefix(prefix).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
+    answer::archives(request.customize().interceptor(to.caller.clone()).send().await?)
 }
 
-async fn describe_archive(client: &Client, archive: String) -> Result<Answer, Failure> {
-    answer::archive(client.describe_archive().archive_name(archive).send().await?)
+async fn describe_archive(to: &Sender<'_>, archive: String) -> Result<Answer, Failure> {
+    answer::archive(
+        to.client.describe_archive().archive_name(archive).customize().interceptor(to.caller.clone()).send().await?,
+    )
 }
 
-async fn list_tags(client: &Client, arn: String) -> Result<Answer, Failure> {
-    answer::tags(client.list_tags_for_resource().resource_arn(arn).send().await?)
+async fn list_tags(to: &Sender<'_>, arn: String) -> Result<Answer, Failure> {
+    answer::tags(
+        to.client.list_tags_for_resource().resource_arn(arn).customize().interceptor(to.caller.clone()).send().await?,
+    )
 }
 
-async fn describe_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
-    answer::bus(client.describe_event_bus().name(bus).send().await?)
+async fn describe_event_bus(to: &Sender<'_>, bus: String) -> Result<Answer, Failure> {
+    answer::bus(to.client.describe_event_bus().name(bus).customize().interceptor(to.caller.clone()).send().await?)
 }
 
-async fn create_event_bus(client: &Client, bus: String, settings: BusSettings, tags: Tags) -> Result<Answer, Failure> {
+async fn create_event_bus(to: &Sender<'_>, bus: String, settings: BusSettings, tags: Tags) -> Result<Answer, Failure> {
     // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
-    let request = client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
+    let request = to.client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
     let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
-    Ok(answer::done(&request.log_config(log_config(log)).send().await?))
+    Ok(answer::done(&request.log_config(log_config(log)).customize().interceptor(to.caller.clone()).send().await?))
 }
 
 /// Every field is sent, empty ones too: the API reference reads as if what is left out were cleared
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_UpdateEventBus.html>), and captures show it kept, so
 /// only an empty text clears it for certain.
-async fn update_event_bus(client: &Client, bus: String, settings: BusSettings) -> Result<Answer, Failure> {
+async fn update_event_bus(to: &Sender<'_>, bus: String, settings: BusSettings) -> Result<Answer, Failure> {
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
-    let request = client.update_event_bus().name(bus).description(description);
+    let request = to.client.update_event_bus().name(bus).description(description);
     let request = request.kms_key_identifier(kms_key.unwrap_or_default());
     let request = request.dead_letter_config(dead_letter(dead_letter_arn.unwrap_or_default()));
-    Ok(answer::done(&request.log_config(log_config(log)).send().await?))
+    Ok(answer::done(&request.log_config(log_config(log)).customize().interceptor(to.caller.clone()).send().await?))
 }
 
-async fn delete_event_bus(client: &Client, bus: String) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.delete_event_bus().name(bus).send().await?))
+async fn delete_event_bus(to: &Sender<'_>, bus: String) -> Result<Answer, Failure> {
+    Ok(answer::done(&to.client.delete_event_bus().name(bus).customize().interceptor(to.caller.clone()).send().await?))
 }
 
 fn dead_letter(arn: String) -> types::DeadLetterConfig {
@@ -135,84 +165,139 @@ fn log_config(log: BusLog) -> types::LogConfig {
 /// The two shapes that the parameters of PutPermission can say: an account, or everybody of an organisation
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutPermission.html>).
 async fn put_permission(
-    client: &Client,
+    to: &Sender<'_>,
     bus: String,
     statement_id: String,
     grantee: Grantee,
 ) -> Result<Answer, Failure> {
-    let request = client.put_permission().event_bus_name(bus).statement_id(statement_id).action("events:PutEvents");
+    let request = to.client.put_permission().event_bus_name(bus).statement_id(statement_id).action("events:PutEvents");
     let request = match grantee {
         Grantee::Account(account) => request.principal(account.to_string()),
         Grantee::Organization(organization) => request.principal("*").condition(
             types::Condition::builder().r#type("StringEquals").key("aws:PrincipalOrgID").value(organization).build()?,
         ),
     };
-    Ok(answer::done(&request.send().await?))
+    Ok(answer::done(&request.customize().interceptor(to.caller.clone()).send().await?))
 }
 
-async fn remove_permission(client: &Client, bus: String, statement_id: String) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.remove_permission().event_bus_name(bus).statement_id(statement_id).send().await?))
+async fn remove_permission(to: &Sender<'_>, bus: String, statement_id: String) -> Result<Answer, Failure> {
+    Ok(answer::done(
+        &to.client
+            .remove_permission()
+            .event_bus_name(bus)
+            .statement_id(statement_id)
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    ))
 }
 
-async fn put_rule(request: PutRuleFluentBuilder, state: RuleState, tags: Tags) -> Result<Answer, Failure> {
+async fn put_rule(
+    to: &Sender<'_>,
+    request: PutRuleFluentBuilder,
+    state: RuleState,
+    tags: Tags,
+) -> Result<Answer, Failure> {
     let state = match state {
         RuleState::Enabled => types::RuleState::Enabled,
         RuleState::Disabled => types::RuleState::Disabled,
     };
-    Ok(answer::done(&request.state(state).set_tags(Some(tag_list(tags)?)).send().await?))
+    Ok(answer::done(
+        &request.state(state).set_tags(Some(tag_list(tags)?)).customize().interceptor(to.caller.clone()).send().await?,
+    ))
 }
 
 async fn put_targets(
-    client: &Client,
+    to: &Sender<'_>,
     bus: String,
     rule: String,
     targets: Vec<(String, TargetSpec)>,
 ) -> Result<Answer, Failure> {
     let targets = targets.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
-    let request = client.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
-    Ok(answer::put_failures(request.send().await?))
+    let request = to.client.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
+    Ok(answer::put_failures(request.customize().interceptor(to.caller.clone()).send().await?))
 }
 
-async fn remove_targets(client: &Client, bus: String, rule: String, ids: Vec<String>) -> Result<Answer, Failure> {
-    let request = client.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids));
-    Ok(answer::remove_failures(request.send().await?))
+async fn remove_targets(to: &Sender<'_>, bus: String, rule: String, ids: Vec<String>) -> Result<Answer, Failure> {
+    let request = to.client.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids));
+    Ok(answer::remove_failures(request.customize().interceptor(to.caller.clone()).send().await?))
 }
 
-async fn delete_rule(client: &Client, bus: String, rule: String) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.delete_rule().event_bus_name(bus).name(rule).send().await?))
+async fn delete_rule(to: &Sender<'_>, bus: String, rule: String) -> Result<Answer, Failure> {
+    Ok(answer::done(
+        &to.client
+            .delete_rule()
+            .event_bus_name(bus)
+            .name(rule)
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    ))
 }
 
-async fn delete_archive(client: &Client, archive: String) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.delete_archive().archive_name(archive).send().await?))
+async fn delete_archive(to: &Sender<'_>, archive: String) -> Result<Answer, Failure> {
+    Ok(answer::done(
+        &to.client.delete_archive().archive_name(archive).customize().interceptor(to.caller.clone()).send().await?,
+    ))
 }
 
-async fn untag_resource(client: &Client, arn: String, keys: Vec<String>) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send().await?))
+async fn untag_resource(to: &Sender<'_>, arn: String, keys: Vec<String>) -> Result<Answer, Failure> {
+    Ok(answer::done(
+        &to.client
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(keys))
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    ))
 }
 
-async fn tag_resource(client: &Client, arn: String, tags: Tags) -> Result<Answer, Failure> {
-    Ok(answer::done(&client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)).send().await?))
+async fn tag_resource(to: &Sender<'_>, arn: String, tags: Tags) -> Result<Answer, Failure> {
+    Ok(answer::done(
+        &to.client
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(tag_list(tags)?))
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    ))
 }
 
 async fn create_archive(
-    client: &Client,
+    to: &Sender<'_>,
     archive: String,
     source_arn: String,
     description: String,
     retention_days: u32,
 ) -> Result<Answer, Failure> {
-    let request = client.create_archive().archive_name(archive).event_source_arn(source_arn);
-    Ok(answer::done(&request.description(description).retention_days(whole(retention_days)?).send().await?))
+    let request = to.client.create_archive().archive_name(archive).event_source_arn(source_arn);
+    Ok(answer::done(
+        &request
+            .description(description)
+            .retention_days(whole(retention_days)?)
+            .customize()
+            .interceptor(to.caller.clone())
+            .send()
+            .await?,
+    ))
 }
 
 async fn update_archive(
-    client: &Client,
+    to: &Sender<'_>,
     archive: String,
     description: String,
     retention_days: u32,
 ) -> Result<Answer, Failure> {
-    let request = client.update_archive().archive_name(archive).description(description);
-    Ok(answer::done(&request.retention_days(whole(retention_days)?).send().await?))
+    let request = to.client.update_archive().archive_name(archive).description(description);
+    Ok(answer::done(
+        &request.retention_days(whole(retention_days)?).customize().interceptor(to.caller.clone()).send().await?,
+    ))
 }
 
 fn target((id, spec): (String, TargetSpec)) -> Result<types::Target, Failure> {

@@ -6,6 +6,7 @@ use super::lower::{Purpose, bus_options, destination};
 use super::lower_shared::{self, Renames};
 use super::raw::{DirectKind, Entry, RawDestination, RawPublication, RawSpoke, RawSubscription, RawTeam};
 use super::source::{Place, Written};
+use crate::model::few::Few;
 use crate::model::ids::{
     HubName, PublicationId, PublicationName, Region, Scope, SpokeName, SubscriptionId, SubscriptionName, TeamName,
 };
@@ -28,8 +29,8 @@ pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut T
         let team = Team {
             contact: raw.contact.clone(),
             spokes: spokes(raw, index, resolver, topology),
-            publications: BTreeMap::new(),
-            subscriptions: BTreeMap::new(),
+            publications: Few::new(),
+            subscriptions: Few::new(),
             tags: raw.tags.clone(),
             origin: place.origin("team"),
         };
@@ -37,28 +38,21 @@ pub(super) fn lower(index: &Index<'_>, resolver: &Resolver<'_>, topology: &mut T
     }
     for (name, _, raw) in &teams {
         let lowering = Lowering { name, raw, index, resolver, topology, renames: &renames, stops: &stops };
-        let publications =
-            raw.publications.iter().filter_map(|entry| lowering.publication(entry)).collect::<BTreeMap<_, _>>();
+        let publications = raw.publications.iter().filter_map(|entry| lowering.publication(entry)).collect();
         if let Some(team) = topology.teams.get_mut(*name) {
             team.publications = publications;
         }
     }
     for (name, _, raw) in &teams {
         let lowering = Lowering { name, raw, index, resolver, topology, renames: &renames, stops: &stops };
-        let subscriptions =
-            raw.subscriptions.iter().filter_map(|entry| lowering.subscription(entry)).collect::<BTreeMap<_, _>>();
+        let subscriptions = raw.subscriptions.iter().filter_map(|entry| lowering.subscription(entry)).collect();
         if let Some(team) = topology.teams.get_mut(*name) {
             team.subscriptions = subscriptions;
         }
     }
 }
 
-fn spokes(
-    raw: &RawTeam,
-    index: &Index<'_>,
-    resolver: &Resolver<'_>,
-    topology: &Topology,
-) -> BTreeMap<SpokeName, Spoke> {
+fn spokes(raw: &RawTeam, index: &Index<'_>, resolver: &Resolver<'_>, topology: &Topology) -> Few<SpokeName, Spoke> {
     let lowered = raw.spokes.iter().filter_map(|entry| {
         let (name, raw) = (entry.name.as_ref()?, entry.body.as_ref()?);
         Some((name.clone(), spoke(name, &entry.place, raw, index, resolver, topology)?))
@@ -227,9 +221,9 @@ impl<'a> Lowering<'a> {
         &self,
         entry: &Entry<PublicationName, RawPublication>,
         raw: &RawPublication,
-    ) -> Option<BTreeMap<HubName, BTreeSet<SpokeName>>> {
+    ) -> Option<Few<HubName, BTreeSet<SpokeName>>> {
         let team = self.team()?;
-        let mut hubs: BTreeMap<HubName, BTreeSet<SpokeName>> = BTreeMap::new();
+        let mut hubs: Few<HubName, BTreeSet<SpokeName>> = Few::new();
         match &raw.at {
             None => {
                 for (name, spoke) in &team.spokes {
@@ -429,7 +423,8 @@ impl<'a> Lowering<'a> {
             let declared: BTreeMap<String, &()> =
                 self.raw.spokes.iter().map(|entry| (entry.text.clone(), &())).collect();
             if !self.index.has_holes(self.name.as_str()) {
-                self.resolver.find("spoke", DiagnosticCode::UnknownSpoke, spoke, &team.spokes, &declared);
+                let lowered = BTreeMap::<SpokeName, ()>::new(); // It was looked for just now.
+                self.resolver.find("spoke", DiagnosticCode::UnknownSpoke, spoke, &lowered, &declared);
             }
             return None;
         }

@@ -114,6 +114,8 @@ pub struct Config {
 /// What came of reading a topology.
 #[derive(Debug)]
 pub enum Read {
+    /// It is this one, which is in use: nothing was made of it anew.
+    InUse(Revision),
     /// It can be used; teams whose files have errors keep what they have.
     Good(Box<Config>),
     /// It cannot, for reasons as people read them.
@@ -145,12 +147,14 @@ impl Look {
     }
 }
 
-/// Reads and checks what `source` has.
-pub fn read(source: &dyn Source) -> Look {
+/// Reads and checks what `source` has, if that is not the revision `in_use`.
+pub fn read(source: &dyn Source, in_use: Option<&Revision>) -> Look {
     match source.fetch() {
         Ok(fetched) => {
             let Fetched { files, revision, is_whole, refused, unreachable } = fetched;
-            Look { read: judge(&files, revision), is_whole, refused, unreachable }
+            let is_in_use = in_use == Some(&revision);
+            let read = if is_in_use { Read::InUse(revision) } else { judge(&files, revision) };
+            Look { read, is_whole, refused, unreachable }
         }
         Err(why) => Look::refused(why),
     }
@@ -161,7 +165,7 @@ pub fn read_last_good(source: &dyn Source) -> Option<Box<Config>> {
     let Fetched { files, revision, .. } = source.last_good()?;
     match judge(&files, revision) {
         Read::Good(config) => Some(config),
-        Read::Refused { .. } => None,
+        Read::InUse(_) | Read::Refused { .. } => None,
     }
 }
 

@@ -16,6 +16,7 @@ const LOOK_EVERY_MS: u64 = 5_000;
 /// What a look at the source saw: the same text for the same.
 fn name_of(look: &Look) -> String {
     let read = match &look.read {
+        Read::InUse(revision) => &revision.id,
         Read::Good(config) => &config.revision.id,
         Read::Refused { revision: Some(revision), .. } => &revision.id,
         Read::Refused { revision: None, why } => why,
@@ -62,7 +63,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     async fn fetch(&self) -> Look {
         let source = self.source.clone();
-        let look = tokio::task::spawn_blocking(move || config::read(&*source)).await;
+        let in_use = self.config.as_ref().map(|config| config.revision.clone());
+        let look = tokio::task::spawn_blocking(move || config::read(&*source, in_use.as_ref())).await;
         look.unwrap_or_else(|error| Look::refused(format!("reading it failed: {error}")))
     }
 
@@ -76,6 +78,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.source_unreachable = unreachable;
         }
         match read {
+            Read::InUse(_) => self.refuse("", refused),
             Read::Good(config) => {
                 let is_new = self.go_by(config).await;
                 self.refuse("", refused) || is_new

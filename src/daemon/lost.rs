@@ -78,6 +78,7 @@ const ALL: &str = "all";
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::few::Few;
     use crate::model::ids::Moment;
     use crate::model::mark::{Digest, Mark};
     use crate::model::resource::ResourceId;
@@ -96,8 +97,8 @@ mod tests {
             let mark = Mark::new(&owner(), 7, &ResourceId::Rule(rule), Digest::of(&[]));
             let description = if *is_marked { mark.stamp("a rule") } else { "a rule".into() };
             let rule = LiveRule { description, ..LiveRule::default() };
-            let bus = LiveBus { rules: [("ww.a.b".to_owned(), rule)].into(), ..LiveBus::default() };
-            let view = ScopeView { buses: [("default".to_owned(), bus)].into(), ..ScopeView::default() };
+            let bus = LiveBus { rules: Few::from_iter([("ww.a.b".to_owned(), rule)]), ..LiveBus::default() };
+            let view = ScopeView { buses: Few::from_iter([("default".to_owned(), bus)]), ..ScopeView::default() };
             world.scopes.insert(scope(*number), Observation::Complete { at: Moment(1), view: view.into() });
         }
         world

@@ -160,7 +160,7 @@ mod tests {
     use crate::config::Settings;
     use crate::expand::expand;
     use crate::model::ids::Moment;
-    use crate::model::topology::{Kept, Topology};
+    use crate::model::topology::{Kept, Tags, Topology};
     use std::sync::atomic::{AtomicBool, Ordering};
     use tokio::sync::Notify;
 
@@ -200,7 +200,7 @@ mod tests {
             accounts: BTreeMap::new(),
             hubs: BTreeMap::new(),
             teams: BTreeMap::new(),
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
             kept: Kept::default(),
         };
         let desired = expand(&nothing, &Settings::default(), revision, Moment(1));

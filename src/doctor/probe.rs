@@ -90,7 +90,10 @@ fn on_a_rule(bus: &BusId, owner: &Owner, queue: &str) -> Vec<Call> {
         Call::PutTargets { bus: name(), rule: rule(), targets: vec![(target_id.clone(), target)] },
         Call::RemoveTargets { bus: name(), rule: rule(), target_ids: vec![target_id] },
         Call::DeleteRule { bus: name(), rule: rule() },
-        Call::TagResource { arn: arn(), tags: Tags::from([("wheelwright:doctor".to_owned(), "nothing".to_owned())]) },
+        Call::TagResource {
+            arn: arn(),
+            tags: Tags::from_iter([("wheelwright:doctor".to_owned(), "nothing".to_owned())]),
+        },
         Call::UntagResource { arn: arn(), keys: vec!["wheelwright:doctor".to_owned()] },
     ]
 }

@@ -7,6 +7,7 @@ use crate::config::{self, SourceFiles};
 use crate::eventbridge::Pattern;
 use crate::expand::expand;
 use crate::model::desired::Revision;
+use crate::model::few::Few;
 use crate::model::ids::Moment;
 use crate::model::world::{Gap, LiveBus, LivePattern, LiveRule, ScopeView};
 
@@ -104,7 +105,7 @@ fn view(rules: usize) -> ScopeView {
         (format!("r{number}"), LiveRule { pattern: Some(pattern), ..LiveRule::default() })
     };
     let bus = LiveBus { rules_read: true, rules: (0..rules).map(rule).collect(), ..LiveBus::default() };
-    ScopeView { buses_read: true, buses: [("org-events".to_owned(), bus)].into(), ..ScopeView::default() }
+    ScopeView { buses_read: true, buses: Few::from_iter([("org-events".to_owned(), bus)]), ..ScopeView::default() }
 }
 
 fn error(class: ErrorClass, action: &str, code: Option<&str>, message: &str) -> CallError {
@@ -304,7 +305,7 @@ fn each_kind_of_destination_is_told_what_its_policy_needs() {
     .enumerate()
     {
         let mut wanted = wanted.clone();
-        wanted.spec.targets.values_mut().for_each(|target| target.arn = format!("arn:aws:{resource}"));
+        wanted.spec.targets.iter_mut().for_each(|(_, target)| target.arn = format!("arn:aws:{resource}"));
         let mut rule = rule.clone();
         rule.name = format!("ww.books.facts.{number}");
         case.desired.rules.insert(rule, wanted);

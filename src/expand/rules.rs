@@ -3,6 +3,7 @@
 use super::{Context, accounts_at, pattern, publishing_accounts};
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, StoppedRoute, Wanted};
+use crate::model::few::Few;
 use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
 use crate::model::mark::{rule_name, target_id, target_tag};
 use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
@@ -65,10 +66,10 @@ fn add_forwards(
             let rule = RuleId { bus: from.bus, name: keeps.rule.clone().unwrap_or(name) };
             let spec = RuleSpec {
                 description: format!("{id} to hub {hub_name}"),
-                pattern,
+                pattern: pattern.at_rest(),
                 state: RuleState::Enabled,
                 tags: kept_tags(keeps, context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())])),
-                targets: [(id_of(context, &target, keeps), target)].into(),
+                targets: Few::from_iter([(id_of(context, &target, keeps), target)]),
             };
             let wanted = Wanted {
                 spec,
@@ -180,10 +181,10 @@ fn add_subscription(
     }
     let spec = RuleSpec {
         description: format!("{} to {id}", subscription.from),
-        pattern,
+        pattern: pattern.at_rest(),
         state: if is_stopped { RuleState::Disabled } else { RuleState::Enabled },
         tags: kept_tags(keeps, context.tags(Some(team_name), &[&hub.tags, &team.tags])),
-        targets: [(target_id, target)].into(),
+        targets: Few::from_iter([(target_id, target)]),
     };
     let origin = subscription.origin.clone();
     let routes = [route_id.clone()].into();
@@ -245,10 +246,10 @@ fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwar
     };
     let spec = RuleSpec {
         description: format!("Everything that is published at hub {name}, to its audit queue"),
-        pattern,
+        pattern: pattern.at_rest(),
         state: RuleState::Enabled,
         tags: context.tags(None, &[&hub.tags as &Tags]),
-        targets: [(target_id, target)].into(),
+        targets: Few::from_iter([(target_id, target)]),
     };
     let routes = [route_id.clone()].into();
     desired.rules.insert(rule, Wanted { spec, origin: hub.origin.clone(), team: None, routes });

@@ -11,6 +11,7 @@
 pub mod alert;
 pub mod cron;
 pub mod desired;
+pub mod few;
 pub mod finding;
 pub mod history;
 pub mod ids;

@@ -4,6 +4,7 @@
 //! Only [`crate::plan`] makes a [`Plan`], and only [`crate::plan::approve`] makes an approved one.
 
 use super::desired::Revision;
+use super::few::Few;
 use super::finding::{Finding, FindingCode, Outcome, Severity};
 use super::ids::{Owner, Scope, TeamName};
 use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, Grantee, ResourceId, RuleId, RuleState, TargetSpec};
@@ -12,7 +13,7 @@ use super::topology::{Origin, Tags};
 use super::world::{Evidence, LiveTarget};
 use crate::eventbridge::policy::Statement;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A write: one AWS call with all its arguments.
@@ -99,7 +100,7 @@ pub enum Action {
         /// Of which rule.
         rule: RuleId,
         /// By Id.
-        targets: BTreeMap<String, TargetSpec>,
+        targets: Few<String, TargetSpec>,
     },
     /// Remove targets of a rule.
     RemoveTargets {
@@ -254,7 +255,7 @@ pub enum Seen {
     Targets {
         /// By Id; those that were not there are absent.
         #[serde(skip)]
-        targets: BTreeMap<String, LiveTarget>,
+        targets: Few<String, LiveTarget>,
     },
     /// An archive was there.
     Archive {

@@ -3,11 +3,11 @@
 //! A *spec* holds every field that we send, so that a full-replace call (PutRule, PutTargets) clears nothing
 //! that we meant to keep.
 
+use super::few::Few;
 use super::ids::{AccountId, Scope};
 use super::topology::{Retry, Tags};
 use crate::eventbridge::{Arn, Pattern};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// An event bus in a scope.
@@ -278,7 +278,7 @@ pub struct RuleSpec {
     /// All tags, the second mark (`wheelwright:owner`) among them.
     pub tags: Tags,
     /// Our targets, by Id.
-    pub targets: BTreeMap<String, TargetSpec>,
+    pub targets: Few<String, TargetSpec>,
 }
 
 /// What we set on a target: every field that we send, the rest being absent.

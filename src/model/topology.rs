@@ -3,6 +3,7 @@
 //! Made by [`crate::config`], read by [`crate::expand`]. Each part knows where it was written ([`Origin`]),
 //! so that whatever comes of it can name its file and line.
 
+use super::few::Few;
 use super::ids::{
     AccountId, AccountName, HubName, Moment, PublicationId, Region, Scope, SpokeName, SubscriptionId, TeamName,
 };
@@ -32,7 +33,7 @@ impl fmt::Display for Origin {
 }
 
 /// Key and value pairs that AWS resources bear.
-pub type Tags = BTreeMap<String, String>;
+pub type Tags = Few<String, String>;
 
 /// Everything that all files of one topology say.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,11 +164,11 @@ pub struct Team {
     /// Whom to ask, as `#payments-oncall`.
     pub contact: String,
     /// The team's accounts and buses.
-    pub spokes: BTreeMap<SpokeName, Spoke>,
+    pub spokes: Few<SpokeName, Spoke>,
     /// What the team publishes.
-    pub publications: BTreeMap<PublicationId, Publication>,
+    pub publications: Few<PublicationId, Publication>,
     /// What the team needs.
-    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    pub subscriptions: Few<SubscriptionId, Subscription>,
     /// Tags on what is made for the team.
     pub tags: Tags,
     /// Where it was written.
@@ -207,7 +208,7 @@ pub struct Publication {
     /// How the events get to the hub.
     pub via: Via,
     /// At each hub where it is published, the spokes it is published from, and those spokes' accounts.
-    pub hubs: BTreeMap<HubName, BTreeSet<SpokeName>>,
+    pub hubs: Few<HubName, BTreeSet<SpokeName>>,
     /// Further accounts that publish it on the hubs' buses (a gateway's, a partner's); of a collection, the accounts
     /// whose default buses it is forwarded from.
     pub accounts: BTreeSet<AccountId>,

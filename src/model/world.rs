@@ -4,6 +4,7 @@
 //! observations that are recent enough, and a break cannot be built without one.
 
 use super::desired::Revision;
+use super::few::Few;
 use super::ids::{Moment, Scope};
 use super::mark::Mark;
 use super::resource::{ArchiveSpec, BusId, BusSettings, ResourceId, RuleId, TargetSpec};
@@ -93,6 +94,22 @@ impl Observation {
         }
     }
 
+    /// The same, with the view of `before` where that is the same: nearly all that is read is as it was, and is kept once.
+    #[must_use]
+    pub fn sharing(mut self, before: Option<&Self>) -> Self {
+        let shared = |one: &Self| match one {
+            Self::Complete { view, .. } | Self::Partial { view, .. } => Some(Arc::clone(view)),
+            Self::Unreachable { .. } | Self::NoAccess => None,
+        };
+        if let (Self::Complete { view, .. } | Self::Partial { view, .. }, Some(known)) =
+            (&mut self, before.and_then(shared))
+            && *view == known
+        {
+            *view = known;
+        }
+        self
+    }
+
     /// What was read, complete or not.
     pub fn view(&self) -> Option<&ScopeView> {
         match self {
@@ -173,7 +190,7 @@ pub struct ScopeView {
     /// Whether the listing of buses was read to its end: only then does absence mean anything.
     pub buses_read: bool,
     /// Every bus, by name.
-    pub buses: BTreeMap<String, LiveBus>,
+    pub buses: Few<String, LiveBus>,
     /// Whether the listing of archives was read to its end; a fast reading does not look at archives.
     pub archives_read: bool,
     /// Archives that bear our prefix or that we want, by name.
@@ -195,7 +212,7 @@ pub struct LiveBus {
     /// those that we neither marked nor want.
     pub rules_read: bool,
     /// Every rule, by name.
-    pub rules: BTreeMap<String, LiveRule>,
+    pub rules: Few<String, LiveRule>,
 }
 
 impl LiveBus {
@@ -221,7 +238,7 @@ pub struct LiveRule {
     /// Its tags, where they were read: for rules that we want without a mark, and marked ones that we do not want.
     pub tags: Option<Tags>,
     /// Its targets by Id, where they were read: for marked and wanted rules.
-    pub targets: Option<BTreeMap<String, LiveTarget>>,
+    pub targets: Option<Few<String, LiveTarget>>,
 }
 
 impl LiveRule {

@@ -5,6 +5,7 @@ use super::narrow;
 use crate::eventbridge::policy::{BusPolicy, Effect, Principal, Scope as StatementScope, Statement};
 use crate::eventbridge::{Arn, quota};
 use crate::model::desired::Wanted;
+use crate::model::few::Few;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::{AccountId, Scope};
 use crate::model::mark::{statement_id, statement_prefix};
@@ -340,7 +341,7 @@ fn users(diff: &Diff<'_>, bus: &BusId, grantee: Option<&Grantee>) -> Vec<(RuleId
         account.is_none_or(|account| pinned.is_empty() || pinned.contains(&account))
     };
     let delivers = |rule: &RuleId, live: &LiveRule| {
-        let mut targets = live.targets.iter().flat_map(BTreeMap::values);
+        let mut targets = live.targets.iter().flat_map(Few::values);
         account.is_none_or(|account| rule.bus.scope.account == account)
             && targets.any(|target| target.spec.arn == bus.arn())
     };

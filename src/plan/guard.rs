@@ -2,6 +2,7 @@
 
 use super::own;
 use crate::model::desired::Desired;
+use crate::model::few::Few;
 use crate::model::ids::{Owner, Scope};
 use crate::model::mark::{is_our_target, statement_prefix};
 use crate::model::plan::{Action, Guard, Hold, PlanSettings, RulePart, Seen, Step};
@@ -196,7 +197,7 @@ fn owned(owner: &Owner, world: &World) -> BTreeMap<Scope, Owned> {
                 rule.mark(&id).is_some_and(|mark| mark.owner == *owner) && is_tagged(rule.tags.as_ref())
             });
             for (_, rule) in marked {
-                let ids = rule.targets.iter().flat_map(BTreeMap::keys);
+                let ids = rule.targets.iter().flat_map(Few::keys);
                 owned.parts += 1 + ids.filter(|id| is_our_target(owner, rule.tags.as_ref(), id)).count();
                 owned.things += 1;
             }

@@ -3,13 +3,13 @@
 
 use super::diff::{Asked, Diff};
 use crate::model::desired::{Desired, Wanted};
+use crate::model::few::Few;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::ids::TeamName;
 use crate::model::mark::{TEAM_TAG, rule_name, rule_stem};
 use crate::model::resource::{ResourceId, RuleId, RuleSpec};
 use crate::model::topology::Kept;
 use crate::model::world::{LiveRule, LiveTarget};
-use std::collections::BTreeMap;
 
 /// Why a live rule that no readable file asks for stays; none if it may go.
 pub(super) fn why(desired: &Desired, rule: &RuleId, live: &LiveRule) -> Option<String> {
@@ -55,7 +55,7 @@ fn team_by_name<'a>(kept: &'a Kept, stem: &str) -> Option<&'a str> {
 }
 
 /// Why these targets of a rule that stays are not taken away yet; none if they may go.
-pub(super) fn why_targets(desired: &Desired, targets: &BTreeMap<String, LiveTarget>) -> Option<String> {
+pub(super) fn why_targets(desired: &Desired, targets: &Few<String, LiveTarget>) -> Option<String> {
     let stay = !desired.kept.is_empty() && is_one_a_hub(desired, targets);
     stay.then(|| "a team whose file has errors may take what this brings to a hub".to_owned())
 }
@@ -65,7 +65,7 @@ fn brings_to_hub(desired: &Desired, live: &LiveRule) -> bool {
     live.targets.as_ref().is_some_and(|targets| is_one_a_hub(desired, targets))
 }
 
-fn is_one_a_hub(desired: &Desired, targets: &BTreeMap<String, LiveTarget>) -> bool {
+fn is_one_a_hub(desired: &Desired, targets: &Few<String, LiveTarget>) -> bool {
     let mut hubs = desired.buses.iter().filter(|(_, wanted)| wanted.team.is_none()).map(|(bus, _)| bus.arn());
     hubs.any(|hub| targets.values().any(|target| target.spec.arn == hub))
 }

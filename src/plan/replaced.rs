@@ -1,6 +1,7 @@
 //! Which routes of the topology a live rule may carry today: what has to be in place before it goes or narrows.
 
 use crate::model::desired::Desired;
+use crate::model::few::Few;
 use crate::model::mark::rule_stem;
 use crate::model::resource::RuleId;
 use crate::model::route::{Consumer, RouteId};
@@ -34,7 +35,7 @@ impl RouteIndex {
     /// that deliver the same kind of events to the same place, and those that it forwards to their hub.
     pub(super) fn replaced(&self, rule: &RuleId, live: &LiveRule, desired: &Desired) -> BTreeSet<RouteId> {
         let mut routes = rule_stem(&rule.name).and_then(|stem| self.by_stem.get(stem)).cloned().unwrap_or_default();
-        routes.extend(self.delivered(live, live.targets.iter().flat_map(BTreeMap::values), desired));
+        routes.extend(self.delivered(live, live.targets.iter().flat_map(Few::values), desired));
         routes
     }
 

@@ -7,6 +7,7 @@ use super::own::{self, Ownership};
 use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
 use crate::model::desired::{Desired, Digested, Wanted};
+use crate::model::few::Few;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{
     Mark, OWNER_TAG, TEAM_TAG, is_kept_target, is_our_target, is_same_stem, kept_text, target_prefix, target_tag,
@@ -108,7 +109,7 @@ fn create(
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];
     let action = put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole);
     diff.make(Change { action, seen: Seen::Absent, cause, codes: codes.clone(), held_by, detail }, asked);
-    let seen = Seen::Targets { targets: BTreeMap::new() };
+    let seen = Seen::Targets { targets: Few::new() };
     put_targets(diff, rule, wanted.spec.targets.clone(), seen, cause, codes, held_by, asked);
 }
 
@@ -163,7 +164,7 @@ pub(super) fn mark_of(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Mark
 fn put_targets(
     diff: &mut Diff<'_>,
     rule: &RuleId,
-    targets: BTreeMap<String, TargetSpec>,
+    targets: Few<String, TargetSpec>,
     seen: Seen,
     cause: Cause,
     codes: BTreeSet<FindingCode>,
@@ -372,11 +373,11 @@ pub(super) fn state_text(state: RuleState) -> &'static str {
 struct Targets {
     count: usize,
     /// Ours, and nobody asks for them.
-    surplus: BTreeMap<String, LiveTarget>,
+    surplus: Few<String, LiveTarget>,
     /// Not ours.
-    foreign: BTreeMap<String, LiveTarget>,
+    foreign: Few<String, LiveTarget>,
     /// To be written, each with what was there and what is wrong with it.
-    puts: BTreeMap<String, Put>,
+    puts: Few<String, Put>,
     /// Of those, Ids of before under which something is there that delivers elsewhere, and that the tags do not call ours.
     others: BTreeSet<String>,
 }
@@ -388,18 +389,15 @@ impl Targets {
     /// None where they were not read.
     fn of(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, live: &LiveRule) -> Option<Self> {
         let targets = live.targets.as_ref()?;
+        let cloned = |(id, target): (&String, &LiveTarget)| (id.clone(), target.clone());
         // One that is asked for by the Id that it had before is ours to judge, whatever the tags say, or where they were not read.
-        let is_ours = |id: &str| {
-            wanted.spec.targets.contains_key(id) || is_our_target(&diff.desired.owner, live.tags.as_ref(), id)
-        };
-        let (ours, mut foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            targets.clone().into_iter().partition(|(id, _)| is_ours(id));
-        if live.tags.is_none() {
-            foreign.clear(); // The tags may say that they are ours.
-        }
-        let surplus: BTreeMap<_, _> =
-            ours.into_iter().filter(|(id, _)| !wanted.spec.targets.contains_key(id)).collect();
-        let mut puts = BTreeMap::new();
+        let is_wanted = |id: &str| wanted.spec.targets.contains_key(id);
+        let is_ours = |id: &str| is_our_target(&diff.desired.owner, live.tags.as_ref(), id);
+        // Without tags nothing is called foreign: they may say that it is ours.
+        let is_foreign = |id: &str| live.tags.is_some() && !is_wanted(id) && !is_ours(id);
+        let foreign: Few<_, _> = targets.iter().filter(|(id, _)| is_foreign(id)).map(cloned).collect();
+        let surplus: Few<_, _> = targets.iter().filter(|(id, _)| !is_wanted(id) && is_ours(id)).map(cloned).collect();
+        let mut puts = Few::new();
         for (id, spec) in &wanted.spec.targets {
             let (seen, found) = match targets.get(id) {
                 Some(live) if live.spec == *spec && live.other.is_empty() => continue,
@@ -450,7 +448,7 @@ impl Targets {
             diff.find(ResourceId::Target(rule.clone(), id.clone()), FindingCode::Adopt, Outcome::Held, detail, asked);
         }
         let held_by = held_by.or_else(|| (!moved.is_empty()).then_some(Guard::Adopt));
-        let (mut specs, mut seen, mut codes) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (mut specs, mut seen, mut codes) = (Few::new(), Few::new(), BTreeSet::new());
         for (id, (spec, live, found)) in self.puts {
             if let Some((code, detail)) = found.filter(|_| cause == Cause::Drift) {
                 let resource = match code {
@@ -511,7 +509,7 @@ fn target_difference(live: &LiveTarget, wanted: &TargetSpec) -> String {
 }
 
 /// Takes away targets that bear our Ids and that nobody asks for. That is intent, not drift: the step itself tells it.
-fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: BTreeMap<String, LiveTarget>, asked: &Asked) {
+fn remove_targets(diff: &mut Diff<'_>, rule: &RuleId, surplus: Few<String, LiveTarget>, asked: &Asked) {
     // What brings events to a hub, and what takes them at a bus that their route does not come through any more: whoever
     // puts events there has to put them elsewhere, unless another rule on the same bus brings them. AWS services put their
     // events where they always did.
@@ -610,8 +608,7 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
         return diff.find(resource, code, Outcome::Waiting, "its targets were not read".into(), &asked);
     };
     let is_ours = |id: &str| is_our_target(&diff.desired.owner, live.tags.as_ref(), id);
-    let (ours, foreign): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        targets.clone().into_iter().partition(|(id, _)| is_ours(id));
+    let (ours, foreign): (Few<_, _>, Few<_, _>) = targets.clone().into_iter().partition(|(id, _)| is_ours(id));
     if !ours.is_empty() {
         remove_targets(diff, rule, ours, &asked);
     }

@@ -6,6 +6,7 @@
 use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, Digested as _};
+use crate::model::few::Few;
 use crate::model::ids::Scope;
 use crate::model::mark::{Mark, archive_prefix, is_our_target, statement_prefix};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
@@ -15,7 +16,7 @@ use crate::model::world::{
 };
 use crate::port::{Clock, Fleet};
 use futures_util::StreamExt;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,9 @@ pub struct RefreshSettings {
     pub scope_deadline_ms: u64,
 }
 
-/// Calls of one scope under way at once. The rate limit decides the pace; this only hides the round trips.
-const CALLS_IN_FLIGHT_MAX: usize = 8;
+/// Calls of one scope under way at once. The rate limit decides the pace; this only hides the round trips. Each has a connection of
+/// its own, which takes some 35 kB, and with TLS more.
+const CALLS_IN_FLIGHT_MAX: usize = 4;
 /// Pages of one listing that are read before we take it for endless.
 const PAGES_MAX: usize = 200;
 
@@ -177,7 +179,7 @@ impl Wanted<'_> {
                 let is_known =
                     |id: &String| wanted.spec.targets.contains_key(id) || is_our_target(&self.desired.owner, None, id);
                 mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone()))
-                    || !live.targets.iter().flat_map(BTreeMap::keys).all(is_known)
+                    || !live.targets.iter().flat_map(Few::keys).all(is_known)
             }
             (Some(_), None) | (None, Some(_)) => true,
             (None, None) => is_named_as_ours(&id.name),
@@ -503,7 +505,7 @@ pub(super) async fn rule_summary<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<O
 }
 
 /// The targets of one rule, to the last page.
-pub(super) async fn targets<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<BTreeMap<String, LiveTarget>, CallError> {
+pub(super) async fn targets<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<Few<String, LiveTarget>, CallError> {
     let list = |next_token| Call::ListTargetsByRule { bus: rule.bus.name.clone(), rule: rule.name.clone(), next_token };
     match pages(fleet, &rule.bus.scope, list, as_targets).await {
         (targets, None) => Ok(targets.into_iter().collect()),

@@ -3,6 +3,7 @@
 use super::refresh::{rule_summary, targets, unexpected};
 use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClass, RuleSummary};
 use crate::eventbridge::policy::{BusPolicy, Statement};
+use crate::model::few::Few;
 use crate::model::ids::Scope;
 use crate::model::mark::{KEYS_TAG, OWNER_TAG};
 use crate::model::plan::{Action, Seen, Step};
@@ -10,7 +11,7 @@ use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, RuleId,
 use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use crate::port::Fleet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What came of a step whose calls were answered.
 pub(super) enum Written {
@@ -232,7 +233,7 @@ fn judge_rule(live: Option<RuleSummary>, description: &str, pattern: &str, state
     }
 }
 
-fn judge_targets(live: &BTreeMap<String, LiveTarget>, asked: &BTreeMap<String, TargetSpec>, seen: &Seen) -> Live {
+fn judge_targets(live: &Few<String, LiveTarget>, asked: &Few<String, TargetSpec>, seen: &Seen) -> Live {
     let as_asked = |(id, spec): (&String, &TargetSpec)| {
         live.get(id).is_some_and(|live| live.spec == *spec && live.other.is_empty())
     };
@@ -248,7 +249,7 @@ fn judge_targets(live: &BTreeMap<String, LiveTarget>, asked: &BTreeMap<String, T
     }
 }
 
-fn judge_removal(live: &BTreeMap<String, LiveTarget>, target_ids: &BTreeSet<String>, seen: &Seen) -> Live {
+fn judge_removal(live: &Few<String, LiveTarget>, target_ids: &BTreeSet<String>, seen: &Seen) -> Live {
     let Seen::Targets { targets: seen } = seen else {
         return Live::Other("the plan did not look at the targets".into());
     };

@@ -1,11 +1,12 @@
 //! A plan for a terminal: routes first, then resources scope by scope, then what is held and what was found.
 
 use super::{AccountNames, Style, by_scope, commands, count, scope_name, sign, words};
+use crate::model::few::Few;
 use crate::model::finding::{Finding, Severity};
 use crate::model::plan::{Action, Cause, Plan, RouteEffect, Step};
 use crate::model::resource::{RuleState, TargetSpec};
 use crate::model::topology::Kept;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The whole plan.
@@ -179,7 +180,7 @@ fn details(step: &Step) -> Vec<String> {
     }
 }
 
-fn target_lines(targets: &BTreeMap<String, TargetSpec>) -> Vec<String> {
+fn target_lines(targets: &Few<String, TargetSpec>) -> Vec<String> {
     targets.values().map(|target| format!("to {}", target.arn)).collect()
 }
 

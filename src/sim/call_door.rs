@@ -4,7 +4,6 @@
 //! an [`Answer`]. Every call is made as the operator role of the scope's account, and each time it is checked that
 //! the operator can assume it.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use percent_encoding::percent_decode_str;
@@ -292,9 +291,9 @@ fn answer_of(call: &Call, output: &Value) -> Answer {
             Answer::Archives(page_of(output, "Archives", |archive| owned(archive, "ArchiveName")))
         }
         Call::DescribeArchive { .. } => Answer::Archive(archive_summary(output)),
-        Call::ListTagsForResource { .. } => Answer::Tags(
-            list(output, "Tags").map(|tag| (owned(tag, "Key"), owned(tag, "Value"))).collect::<BTreeMap<_, _>>(),
-        ),
+        Call::ListTagsForResource { .. } => {
+            Answer::Tags(list(output, "Tags").map(|tag| (owned(tag, "Key"), owned(tag, "Value"))).collect())
+        }
         Call::GetRole { .. } => Answer::Role(role_summary(output)),
         Call::GetQueueAttributes { .. } => Answer::Queue(queue_summary(output)),
         Call::PutTargets { .. } | Call::RemoveTargets { .. } => Answer::Entries {

@@ -2,7 +2,7 @@
 
 use crate::wire::{Reply, Wire, here};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use wheelwright::call::{Answer, ArchiveSummary, BusSummary, Call, ErrorClass, FailedEntry, Page, RuleSummary};
 use wheelwright::model::resource::{BusLog, BusSettings, Grantee, LogLevel, RuleState, TargetSpec};
 use wheelwright::model::topology::{Retry, Tags};
@@ -11,7 +11,7 @@ const BUS_ARN: &str = "arn:aws:events:us-east-1:111111111111:event-bus/org";
 const QUEUE_ARN: &str = "arn:aws:sqs:us-east-1:111111111111:audit";
 
 fn tags() -> Tags {
-    BTreeMap::from([("team".into(), "payments".into()), ("wheelwright:owner".into(), "ops".into())])
+    Tags::from_iter([("team".into(), "payments".into()), ("wheelwright:owner".into(), "ops".into())])
 }
 
 fn tags_json() -> Value {

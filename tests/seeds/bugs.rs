@@ -279,7 +279,7 @@ impl<F: Fleet> Mutated<F> {
             (Mutant::TagsReplaced, Call::TagResource { arn, tags }) => {
                 let list = Call::ListTagsForResource { arn: arn.clone() };
                 if let Ok(Answer::Tags(there)) = self.inner.call(scope, list).await {
-                    let keys: Vec<String> = there.into_keys().filter(|key| !tags.contains_key(key)).collect();
+                    let keys: Vec<String> = there.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
                     if !keys.is_empty() {
                         _ = self.inner.call(scope, Call::UntagResource { arn: arn.clone(), keys }).await;
                     }
@@ -514,7 +514,7 @@ pub fn spoil(mutant: Mutant, wanted: &mut Desired, sweeps: usize) {
             }
         }
         Mutant::TagForgotten => {
-            let ours = |key: &String, _: &mut String| key.starts_with("wheelwright:");
+            let ours = |key: &String, _: &String| key.starts_with("wheelwright:");
             wanted.rules.values_mut().for_each(|rule| rule.spec.tags.retain(ours));
             wanted.buses.values_mut().for_each(|bus| bus.spec.tags.retain(ours));
         }
@@ -636,7 +636,7 @@ fn forget_gaps(world: &mut World, now: wheelwright::model::ids::Moment) {
                 let mut view = view.unwrap_or_default();
                 view.buses_read = true;
                 view.archives_read = true;
-                view.buses.values_mut().for_each(|bus| bus.rules_read = true);
+                view.buses.iter_mut().for_each(|(_, bus)| bus.rules_read = true);
                 Observation::Complete { at: now, view: view.into() }
             }
         };

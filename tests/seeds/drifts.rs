@@ -5,7 +5,7 @@
 
 use crate::daemons::{IN_STEP_SECS_MAX, Site};
 use crate::hands::{marked, our_buses, our_rules};
-use crate::oracle::{self, Check, STATEMENTS, items};
+use crate::oracle::{self, Check, OWNER, ids_of, items};
 use crate::outage::Outage;
 use crate::rng::Rng;
 use crate::spec::{Place, REGIONS, Spec, queue_arn};
@@ -210,7 +210,7 @@ fn change_delivery(rng: &mut Rng, aws: &mut SimulatedAws, but_in: Option<&str>) 
 
 fn change_target(rng: &mut Rng, aws: &mut SimulatedAws, place: Place, rule: &str, but_in: Option<&str>) -> Changed {
     let here = format!("{}/{}/target/{}/{rule}/", place.account, place.region, place.bus);
-    let mut found = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(STATEMENTS));
+    let mut found = items(aws, |item| item.kind == SnapshotKind::Target && item.name.starts_with(&ids_of(OWNER)));
     // Nothing is aimed at a bus that cannot be seen.
     let leads_to = |live: &Value, account: &str| live["Arn"].as_str().is_some_and(|arn| arn.contains(account));
     found.retain(|path, live| path.starts_with(&here) && !but_in.is_some_and(|account| leads_to(live, account)));
@@ -227,7 +227,7 @@ fn change_target(rng: &mut Rng, aws: &mut SimulatedAws, place: Place, rule: &str
 }
 
 fn remove_statement(rng: &mut Rng, aws: &mut SimulatedAws, but_in: Option<&str>) -> Changed {
-    let found = items(aws, |item| item.kind == SnapshotKind::Statement && item.name.starts_with(STATEMENTS));
+    let found = items(aws, |item| item.kind == SnapshotKind::Statement && item.name.starts_with(&ids_of(OWNER)));
     let is_meant = |path: &String| but_in.is_none_or(|account| !path.starts_with(account));
     let paths: Vec<String> = found.into_keys().filter(is_meant).collect();
     if paths.is_empty() {
@@ -276,7 +276,7 @@ fn change_bus(rng: &mut Rng, aws: &mut SimulatedAws) -> Changed {
 }
 
 fn shorten_archive(rng: &mut Rng, aws: &mut SimulatedAws) -> Changed {
-    let found = items(aws, |item| item.kind == SnapshotKind::Archive && item.name.starts_with(STATEMENTS));
+    let found = items(aws, |item| item.kind == SnapshotKind::Archive && item.name.starts_with(&ids_of(OWNER)));
     let is_long = |(_, live): &(String, Value)| live["RetentionDays"].as_u64() > Some(1);
     let archives: Vec<(String, Value)> = found.into_iter().filter(is_long).collect();
     if archives.is_empty() {
@@ -338,7 +338,7 @@ fn add_leftover(rng: &mut Rng, aws: &mut SimulatedAws, spec: &Spec) -> Changed {
     oracle::put_rule(aws, &place, rule, &marked("wheelwright", &place, Some(rule)), pattern, &tags);
     let queue = queue_arn(&place.account, place.region, "somebodys-own");
     create_queue(aws, &queue);
-    oracle::put_target(aws, &place, rule, &format!("{STATEMENTS}0badcafe"), &queue);
+    oracle::put_target(aws, &place, rule, &format!("{}0badcafe", ids_of(OWNER)), &queue);
     let path = format!("{}/{}/rule/default/{rule}", place.account, place.region);
     Some((path, "a rule on a default bus that nobody wants", place))
 }

@@ -574,7 +574,7 @@ fn other_dead_letters(wanted: &mut Desired) {
     for (rule, wanted) in &mut wanted.rules {
         let Scope { account, region } = &rule.bus.scope;
         let queue = queue_arn(&account.to_string(), region.as_str(), "stranded");
-        wanted.spec.targets.values_mut().for_each(|target| target.dead_letter_arn = Some(queue.clone()));
+        wanted.spec.targets.iter_mut().for_each(|(_, target)| target.dead_letter_arn = Some(queue.clone()));
     }
 }
 

@@ -135,11 +135,6 @@ impl Tally {
         self.befell.iter().filter(|(_, times)| **times == 0).map(|(fault, _)| fault.as_str()).collect()
     }
 
-    /// How much of something was counted.
-    pub fn count(&self, name: &str) -> usize {
-        self.counts.get(name).copied().unwrap_or_default()
-    }
-
     /// Prints what came of them; each failure with the line that runs it again.
     pub fn tell(&self) {
         let kind = self.kind.unwrap_or_default();
@@ -157,8 +152,9 @@ impl Tally {
             if !struck.is_empty() {
                 println!("{kind}: what struck {where_to}: {struck:?}");
             }
+        }
         if !self.befell.is_empty() {
-            println!("{kind}: what befell them {:?}", self.befell);
+            println!("{kind}: what befell them: {:?}", self.befell);
         }
         for (seed, violations) in &self.failed {
             // The bugs would be run with all their seeds.

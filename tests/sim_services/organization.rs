@@ -7,6 +7,7 @@ use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use serde_json::{Value, json};
 use wheelwright::call::{Call, ErrorClass};
 use wheelwright::model::ids::Scope;
+use wheelwright::model::topology::Tags;
 use wheelwright::sim::call_door::{Operator, SimFleet};
 use wheelwright::sim::sdk_door::SimHttpClient;
 use wheelwright::sim::{AwsError, Caller, EventEntry, Service, SimulatedAws};
@@ -180,7 +181,7 @@ fn a_role_in_another_account_is_found_out_before_anything_is_sent() {
 
     let fleet = fleet(aws);
     let scope = Scope::new(SPOKE.parse().unwrap(), EAST);
-    let create = Call::CreateEventBus { bus: "b".to_owned(), settings: Default::default(), tags: [].into() };
+    let create = Call::CreateEventBus { bus: "b".to_owned(), settings: Default::default(), tags: Tags::new() };
     let wrong = fleet.call_now(&scope, &create).unwrap_err();
     assert_eq!((wrong.class, wrong.action.as_str()), (ErrorClass::WrongAccount, "sts:GetCallerIdentity"));
     assert!(wrong.message.contains(HUB) && wrong.message.contains(SPOKE), "{wrong}");

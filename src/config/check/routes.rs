@@ -42,7 +42,7 @@ fn second_hop<'t>(
             && !publishing_accounts(publisher, other, &subscription.hub).is_disjoint(&accounts);
         same.then_some(id)
     };
-    let own = publisher.publications.get_key_value(&subscription.from).and_then(forwards);
+    let own = publisher.publications.get(&subscription.from).and_then(|own| forwards((&subscription.from, own)));
     own.or_else(|| publisher.publications.iter().find_map(forwards))
 }
 

@@ -72,9 +72,9 @@ impl Pattern {
         if self.matches(event) {
             return None;
         }
-        let wanted: BTreeSet<&str> = self.0.branches.iter().flat_map(|branch| branch.keys().map(Arc::as_ref)).collect();
+        let wanted: BTreeSet<&str> = self.branches().iter().flat_map(|branch| branch.keys().map(Arc::as_ref)).collect();
         let values = matching::Values::collect(event, &wanted);
-        let nearest = self.0.branches.iter().map(|branch| (branch, in_the_way(branch, &values)));
+        let nearest = self.branches().iter().map(|branch| (branch, in_the_way(branch, &values)));
         // Fields that match one by one are nearer than any that does not.
         let (branch, fields) = nearest.min_by_key(|(_, fields)| fields.len())?;
         if fields.is_empty() {

@@ -53,8 +53,9 @@ pub struct Pattern(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    /// Sorted, minimal, and never empty: one branch of these has to match.
-    branches: BTreeSet<Branch>,
+    /// Sorted, minimal, and never empty: one branch of these has to match. Where it was put to rest they are read again from
+    /// `canonical`, which is there then.
+    branches: OnceLock<BTreeSet<Branch>>,
     /// What was written, as compact JSON.
     written: Box<str>,
     /// One text for all spellings, as compact JSON.
@@ -77,11 +78,34 @@ impl Pattern {
         let written = if parsed.repeats_key { None } else { as_tree() };
         Ok(Self(Arc::new(Parts {
             written: written.unwrap_or_else(|| write(&branches)).to_string().into(),
-            branches,
+            branches: OnceLock::from(branches),
             canonical: OnceLock::new(),
             wildcard_count: parsed.wildcard_count,
             or_combinations,
         })))
+    }
+
+    /// The same as two short texts, a tenth of what it is in parts: for what is kept for long and seldom looked into. It is read
+    /// again when somebody does.
+    #[must_use]
+    pub fn at_rest(&self) -> Self {
+        let Parts { branches: _, written, canonical: _, wildcard_count, or_combinations } = &*self.0;
+        Self(Arc::new(Parts {
+            branches: OnceLock::new(),
+            written: written.clone(),
+            canonical: OnceLock::from(Box::from(self.canonical_text())),
+            wildcard_count: *wildcard_count,
+            or_combinations: *or_combinations,
+        }))
+    }
+
+    fn branches(&self) -> &BTreeSet<Branch> {
+        self.0.branches.get_or_init(|| {
+            // We wrote it, so it can be read: the tests below hold `write` to it.
+            let parsed = parse::parse(self.canonical_text());
+            debug_assert!(parsed.is_ok(), "{parsed:?}");
+            parsed.map(|parsed| compare::canonical(parsed.branches)).unwrap_or_default()
+        })
     }
 
     /// Reads a pattern that is already a JSON value.
@@ -97,7 +121,7 @@ impl Pattern {
     pub fn matches(&self, event: &Value) -> bool {
         // Who an event is from and what it is decides nearly all, and is quickly looked up.
         let mut undecided = Vec::new();
-        for branch in &self.0.branches {
+        for branch in self.branches() {
             match matching::at_the_top(event, branch) {
                 Some(true) => return true,
                 Some(false) => {}
@@ -115,7 +139,7 @@ impl Pattern {
     /// One text for all spellings of the same meaning, as compact JSON: what a digest is made over.
     #[must_use]
     pub fn canonical_text(&self) -> &str {
-        self.0.canonical.get_or_init(|| write(&self.0.branches).to_string().into())
+        self.0.canonical.get_or_init(|| write(self.branches()).to_string().into())
     }
 
     /// What was written, as compact JSON.
@@ -127,20 +151,24 @@ impl Pattern {
     /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {
-        self.0.branches == other.0.branches
+        Arc::ptr_eq(&self.0, &other.0) || self.branches() == other.branches()
     }
 
     /// Whether some event may match both. `false` is certain for events of EventBridge's envelope (where source,
     /// detail-type, account and Region are single texts); `true` may also be doubt.
     #[must_use]
     pub fn may_overlap(&self, other: &Self) -> bool {
-        self.0.branches.iter().any(|mine| other.0.branches.iter().any(|theirs| compare::may_overlap(mine, theirs)))
+        self.branches().iter().any(|mine| other.branches().iter().any(|theirs| compare::may_overlap(mine, theirs)))
     }
 
     /// Whether every event that `other` matches is certainly matched by this. `false` may also be doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.0.branches.iter().all(|inner| self.0.branches.iter().any(|outer| compare::branch_covers(outer, inner)))
+        Arc::ptr_eq(&self.0, &other.0)
+            || other
+                .branches()
+                .iter()
+                .all(|inner| self.branches().iter().any(|outer| compare::branch_covers(outer, inner)))
     }
 
     /// How many wildcards it uses, those in `anything-but` too. A rule with any counts against
@@ -161,7 +189,7 @@ impl Pattern {
     /// the same.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        serde_json::from_str(&self.0.written).unwrap_or_else(|_| write(&self.0.branches))
+        serde_json::from_str(&self.0.written).unwrap_or_else(|_| write(self.branches()))
     }
 
     /// Checks the compact text against a limit in characters, such as
@@ -201,7 +229,7 @@ impl std::str::FromStr for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.0.branches == other.0.branches
+        Arc::ptr_eq(&self.0, &other.0) || self.branches() == other.branches()
     }
 }
 
@@ -215,13 +243,13 @@ impl PartialOrd for Pattern {
 
 impl Ord for Pattern {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.branches.cmp(&other.0.branches)
+        self.branches().cmp(other.branches())
     }
 }
 
 impl Hash for Pattern {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.branches.hash(state);
+        self.branches().hash(state);
     }
 }
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the text holds.
+#[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) branches: Vec<Branch>,
     pub(super) wildcard_count: usize,

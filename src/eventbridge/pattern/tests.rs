@@ -331,7 +331,7 @@ proptest! {
     fn writing_and_reading_keeps_the_meaning(value in pattern_value()) {
         let read = Pattern::from_value(&value).unwrap();
         prop_assert_eq!(&Pattern::from_value(&read.to_value()).unwrap(), &read);
-        prop_assert_eq!(&Pattern::from_value(&write(&read.0.branches)).unwrap(), &read);
+        prop_assert_eq!(&Pattern::from_value(&write(read.branches())).unwrap(), &read);
     }
 
     #[test]
@@ -339,6 +339,16 @@ proptest! {
         let pattern = Pattern::from_value(&value).unwrap();
         let again = Pattern::parse(pattern.canonical_text()).unwrap();
         prop_assert_eq!(again.canonical_text(), pattern.canonical_text());
+        prop_assert_eq!(&again, &pattern);
+    }
+
+    #[test]
+    fn a_pattern_at_rest_is_the_same(value in pattern_value(), event in event()) {
+        let pattern = Pattern::from_value(&value).unwrap();
+        let rested = pattern.at_rest();
+        prop_assert_eq!(rested.matches(&event), pattern.matches(&event));
+        prop_assert_eq!(rested.as_str(), pattern.as_str());
+        prop_assert_eq!(rested.at_rest(), pattern);
     }
 
     #[test]
