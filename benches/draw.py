@@ -87,6 +87,7 @@ def table(results: dict) -> str:
                 out.append(row("the same, its first round (signs in)", told[key]["first"]))
         out.append("")
     out.append(ratios(results))
+    out.append(actions(results))
     if "surface" in results:
         out.append(surface(results["surface"]))
     if "page" in results:
@@ -116,6 +117,19 @@ def ratios(results: dict) -> str:
         ]
         out.append(f"| {int(accounts):,} | {' | '.join(cells)} |")
     return "CPU as ratios:\n\n" + "\n".join(out) + "\n"
+
+
+def actions(results: dict) -> str:
+    """Which calls a sweep makes, of the largest number of accounts that was measured."""
+    accounts, told = max(results["spokes"].items(), key=lambda item: int(item[0]))
+    kinds = [key for key in ("fast", "full", "converge") if key in told]
+    names = sorted({action for kind in kinds for action in told[kind]["by_action"]})
+    out = [f"| calls for {int(accounts):,} accounts | {' | '.join(NAMES[kind].strip('*') for kind in kinds)} |"]
+    out.append("|---|" + "--:|" * len(kinds))
+    for name in names:
+        counts = [told[kind]["by_action"].get(name, 0) for kind in kinds]
+        out.append(f"| {name} | {' | '.join(f'{count:,}' if count else '' for count in counts)} |")
+    return "Calls by action:\n\n" + "\n".join(out) + "\n"
 
 
 def page(told: dict) -> str:

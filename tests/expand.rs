@@ -7,6 +7,7 @@ use wheelwright::config::{Settings, SourceFiles, Style, load, render};
 use wheelwright::eventbridge::quota;
 use wheelwright::expand::expand;
 use wheelwright::model::desired::{Desired, Revision};
+use wheelwright::model::few::shown;
 use wheelwright::model::ids::Moment;
 use wheelwright::model::resource::Grantee;
 
@@ -128,7 +129,13 @@ fn lines(desired: &Desired) -> String {
         _ = writeln!(out, "leave {scope}");
     }
     for (bus, wanted) in &desired.buses {
-        _ = writeln!(out, "\nbus {bus}  \"{}\"  {:?}  ({})", wanted.spec.description, wanted.spec.tags, wanted.origin);
+        _ = writeln!(
+            out,
+            "\nbus {bus}  \"{}\"  {}  ({})",
+            wanted.spec.description,
+            shown(&wanted.spec.tags),
+            wanted.origin
+        );
     }
     for (archive, wanted) in &desired.archives {
         _ = writeln!(
@@ -149,7 +156,7 @@ fn lines(desired: &Desired) -> String {
             wanted.spec.description, wanted.origin, wanted.origin.entry
         );
         _ = writeln!(out, "  {}", wanted.spec.pattern);
-        _ = writeln!(out, "  {:?}", wanted.spec.tags);
+        _ = writeln!(out, "  {}", shown(&wanted.spec.tags));
         for (id, target) in &wanted.spec.targets {
             _ = writeln!(out, "  {id} -> {}", target.arn);
             _ = writeln!(out, "     role {}", target.role_arn.as_deref().unwrap_or("-"));

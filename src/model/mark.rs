@@ -25,6 +25,7 @@
 //! ```
 
 use super::desired::Digested;
+use super::few::shown;
 use super::ids::{AccountId, Owner};
 use super::resource::{BusSpec, Grantee, ResourceId, RuleSpec, TargetSpec};
 use super::topology::Tags;
@@ -204,7 +205,7 @@ impl Digested for BusSpec {
         // Taken apart without `..`, so that a new field of ours cannot be forgotten here.
         let Self { description, tags, kms_key, dead_letter_arn, log } = self;
         let settings = format!("{kms_key:?} {dead_letter_arn:?} {log:?}");
-        Digest::of(&[&resource.to_string(), description, &format!("{tags:?}"), &settings])
+        Digest::of(&[&resource.to_string(), description, &shown(tags), &settings])
     }
 }
 
@@ -217,8 +218,8 @@ impl Digested for RuleSpec {
             description,
             pattern.canonical_text(),
             &format!("{state:?}"),
-            &format!("{tags:?}"),
-            &format!("{targets:?}"),
+            &shown(tags),
+            &shown(targets),
         ])
     }
 }
