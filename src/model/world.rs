@@ -276,3 +276,25 @@ pub struct LiveArchive {
     /// Its state as AWS writes it.
     pub state: String,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn seen(at: u64, buses: &[&str]) -> Observation {
+        let buses = buses.iter().map(|name| ((*name).to_owned(), LiveBus::default())).collect();
+        let view = Arc::new(ScopeView { buses_read: true, buses, ..ScopeView::default() });
+        Observation::Complete { at: Moment(at), view }
+    }
+
+    #[test]
+    fn what_is_as_it_was_is_kept_once_and_is_as_new_as_the_reading() {
+        let before = seen(1, &["default"]);
+        let same = seen(2, &["default"]).sharing(Some(&before));
+        assert!(std::ptr::eq(same.view().unwrap(), before.view().unwrap()));
+        assert_eq!(same.at(), Some(Moment(2)));
+        let other = seen(3, &["default", "new"]).sharing(Some(&before));
+        assert_eq!(other, seen(3, &["default", "new"]));
+    }
+}
