@@ -139,9 +139,9 @@ impl Count {
             "CreateEventBus" => *self.made.entry(scope).or_default() += 1,
             "PutRule" => self.add_rule(scope, path("rule", &input["Name"]), rule(input), bounds),
             "PutTargets" => {
-                let rule = path("target", &input["Rule"]);
+                let (rule, targets) = (path("rule", &input["Rule"]), path("target", &input["Rule"]));
                 for target in input["Targets"].as_array().into_iter().flatten() {
-                    let at = format!("{rule}/{}", target["Id"].as_str().unwrap_or_default());
+                    let at = format!("{targets}/{}", target["Id"].as_str().unwrap_or_default());
                     self.add_part(&scope, &at, target, &rule, bounds);
                 }
             }
@@ -200,7 +200,11 @@ impl Count {
             names.iter().filter(|(of, _)| here(of)).map(|(_, names)| names.len()).sum()
         };
         let (taken, made): (usize, usize) = (sum(&self.taken), sum(&self.made));
-        let (changed, turned) = (len(&self.changed), len(&self.turned));
+        let changed = len(&self.changed);
+        let is_changed =
+            |scope: &Scope, name: &String| self.changed.get(scope).is_some_and(|names| names.contains(name));
+        let turned = self.turned.iter().filter(|(of, _)| here(of));
+        let turned = turned.flat_map(|(of, names)| names.iter().filter(|name| !is_changed(of, name))).count();
         let (parts, things): (usize, usize) = (sum(&bounds.parts) + made, sum(&bounds.things) + made);
         let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, .. } = bounds.settings;
         let most = |floor: u32, percent: u32, of: usize| (floor as usize).max(of * percent as usize / 100);
@@ -213,9 +217,10 @@ impl Count {
         if changed > may_change {
             found.push(format!("{changed} of {things} {place} were changed, and {may_change} may be"));
         }
-        // What both counts may have together leaves nothing for what is in neither alone.
+        // What both counts may have together leaves nothing for what is in neither alone. A rule that gets other targets and
+        // takes other events is one thing that changes.
         if taken + changed + turned > may_take + may_change {
-            let all = format!("{taken} taken away, {changed} changed and {turned} turned to other events");
+            let all = format!("{taken} taken away, {changed} changed and {turned} more turned to other events");
             found.push(format!("{all} {place}: more than {may_take} and {may_change}"));
         }
         found

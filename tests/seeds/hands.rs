@@ -168,6 +168,8 @@ pub struct Meddler {
     pub percent: usize,
     /// Whether quotas leave no room for what others add.
     pub tight: bool,
+    /// Whether names are taken: not where readings lie, as then nothing tells that one is.
+    takes_names: bool,
     /// Where what came later comes from, so that what was there before stays as it was.
     late: Rng,
     /// The rules that the operator is to have, some of which are not there yet.
@@ -179,7 +181,8 @@ pub struct Meddler {
 impl Meddler {
     pub fn new(trouble: &Trouble, wanted: Vec<RuleId>) -> Self {
         let Trouble { seed, meddling_percent: percent, tight, .. } = *trouble;
-        Self { rng: Rng::new(seed), percent, tight, late: Rng::new(!seed), wanted, taken: Vec::new() }
+        let (takes_names, taken) = (!trouble.lies(), Vec::new());
+        Self { rng: Rng::new(seed), percent, tight, takes_names, late: Rng::new(!seed), wanted, taken }
     }
 
     /// Somebody comes before the operator's `call`, or nobody.
@@ -211,7 +214,7 @@ impl Meddler {
             return;
         }
         let place = Place { account: scope.account.to_string(), region, bus: bus.clone() };
-        if self.late.chance(40) {
+        if self.late.chance(40) && self.takes_names {
             return self.take_a_name(aws, oracle, &place, rule);
         }
         self.add(aws, oracle, &place, rule);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
-use wheelwright::call::{Answer, Call, CallError};
+use wheelwright::call::{Answer, Call, CallError, ErrorClass};
 use wheelwright::model::ids::Scope;
 use wheelwright::model::plan::PlanSettings;
 use wheelwright::port::Fleet;
@@ -147,7 +147,7 @@ impl Hearing {
             Some(listing) if answer.is_ok() && !goes_on(answer) => _ = reading.open.remove(&listing),
             Some(_) => reading.failed += usize::from(answer.is_err()),
             None if !self.told_of_ends => {}
-            None if !call.is_write() => reading.failed -= usize::from(answer.is_ok()),
+            None if !call.is_write() => reading.failed -= usize::from(answer.is_ok() || says_gone(call, answer)),
             None => {}
         }
     }
@@ -184,6 +184,12 @@ impl<F: Fleet> Fleet for Overheard<F> {
         self.hearing.answered(scope, &call, &answer);
         answer
     }
+}
+
+/// That a rule which a listing had is gone by now is no failure.
+fn says_gone(call: &Call, answer: &Result<Answer, CallError>) -> bool {
+    let is_gone = matches!(answer, Err(error) if error.class == ErrorClass::NotFound);
+    is_gone && matches!(call, Call::DescribeRule { .. })
 }
 
 fn goes_on(answer: &Result<Answer, CallError>) -> bool {
