@@ -435,6 +435,13 @@ impl Run {
         if !ended.in_step {
             ended = self.sweep(spec, sequence, Trouble::none()).await;
         }
+        // Where there is room for one rule alone beside those that are there, each sweep makes room for the next.
+        for _ in 0..SWEEPS_FOR_ROOM_MAX {
+            if !self.tight || ended.in_step || ended.after.steps.len() >= ended.plan.steps.len() {
+                break;
+            }
+            ended = self.sweep(spec, sequence, Trouble::none()).await;
+        }
         let mut leftovers = false;
         if !ended.in_step && self.has_an_unknown_key(old, spec, &ended) {
             self.report.unknown_key = true;
@@ -577,6 +584,9 @@ fn other_dead_letters(wanted: &mut Desired) {
         wanted.spec.targets.iter_mut().for_each(|(_, target)| target.dead_letter_arn = Some(queue.clone()));
     }
 }
+
+/// Sweeps beyond the usual two where quotas are low, for as long as each does something.
+const SWEEPS_FOR_ROOM_MAX: usize = 4;
 
 /// What tells the second stream of chance from the first.
 const MORE: u64 = 0x5eed_0000_0000_0000;
