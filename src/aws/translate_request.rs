@@ -23,6 +23,13 @@ pub(super) struct Sender<'a> {
     pub(super) caller: &'a Caller,
 }
 
+/// Sends a request of any operation as the account's: the operations have no trait in common.
+macro_rules! sent {
+    ($to:expr, $request:expr) => {
+        $request.customize().interceptor($to.caller.clone()).send().await?
+    };
+}
+
 /// Sends `call`.
 #[rustfmt::skip] // One line an operation reads as the table that it is.
 pub(super) async fn send(to: &Sender<'_>, call: Call) -> Result<Answer, Failure> {
@@ -62,25 +69,16 @@ pub(super) async fn send(to: &Sender<'_>, call: Call) -> Result<Answer, Failure>
 
 async fn list_event_buses(to: &Sender<'_>, next_token: Option<String>) -> Result<Answer, Failure> {
     let request = to.client.list_event_buses().limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::buses(request.customize().interceptor(to.caller.clone()).send().await?)
+    answer::buses(sent!(to, request))
 }
 
 async fn list_rules(to: &Sender<'_>, bus: String, next_token: Option<String>) -> Result<Answer, Failure> {
     let request = to.client.list_rules().event_bus_name(bus).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::rules(request.customize().interceptor(to.caller.clone()).send().await?)
+    answer::rules(sent!(to, request))
 }
 
 async fn describe_rule(to: &Sender<'_>, bus: String, rule: String) -> Result<Answer, Failure> {
-    answer::rule(
-        to.client
-            .describe_rule()
-            .event_bus_name(bus)
-            .name(rule)
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    )
+    answer::rule(sent!(to, to.client.describe_rule().event_bus_name(bus).name(rule)))
 }
 
 async fn list_targets(
@@ -90,38 +88,26 @@ async fn list_targets(
     next_token: Option<String>,
 ) -> Result<Answer, Failure> {
     let request = to.client.list_targets_by_rule().event_bus_name(bus).rule(rule);
-    answer::targets(
-        request
-            .limit(PAGE_ENTRIES_MAX)
-            .set_next_token(next_token)
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    )
+    answer::targets(sent!(to, request.limit(PAGE_ENTRIES_MAX).set_next_token(next_token)))
 }
 
 async fn list_archives(to: &Sender<'_>, prefix: String, next_token: Option<String>) -> Result<Answer, Failure> {
     // AWS refuses an empty prefix; none means all.
     let prefix = (!prefix.is_empty()).then_some(prefix);
     let request = to.client.list_archives().set_name_prefix(prefix).limit(PAGE_ENTRIES_MAX).set_next_token(next_token);
-    answer::archives(request.customize().interceptor(to.caller.clone()).send().await?)
+    answer::archives(sent!(to, request))
 }
 
 async fn describe_archive(to: &Sender<'_>, archive: String) -> Result<Answer, Failure> {
-    answer::archive(
-        to.client.describe_archive().archive_name(archive).customize().interceptor(to.caller.clone()).send().await?,
-    )
+    answer::archive(sent!(to, to.client.describe_archive().archive_name(archive)))
 }
 
 async fn list_tags(to: &Sender<'_>, arn: String) -> Result<Answer, Failure> {
-    answer::tags(
-        to.client.list_tags_for_resource().resource_arn(arn).customize().interceptor(to.caller.clone()).send().await?,
-    )
+    answer::tags(sent!(to, to.client.list_tags_for_resource().resource_arn(arn)))
 }
 
 async fn describe_event_bus(to: &Sender<'_>, bus: String) -> Result<Answer, Failure> {
-    answer::bus(to.client.describe_event_bus().name(bus).customize().interceptor(to.caller.clone()).send().await?)
+    answer::bus(sent!(to, to.client.describe_event_bus().name(bus)))
 }
 
 async fn create_event_bus(to: &Sender<'_>, bus: String, settings: BusSettings, tags: Tags) -> Result<Answer, Failure> {
@@ -129,7 +115,7 @@ async fn create_event_bus(to: &Sender<'_>, bus: String, settings: BusSettings, t
     let BusSettings { description, kms_key, dead_letter_arn, log } = settings;
     let request = to.client.create_event_bus().name(bus).description(description).set_tags(Some(tag_list(tags)?));
     let request = request.set_kms_key_identifier(kms_key).set_dead_letter_config(dead_letter_arn.map(dead_letter));
-    Ok(answer::done(&request.log_config(log_config(log)).customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::done(&sent!(to, request.log_config(log_config(log)))))
 }
 
 /// Every field is sent, empty ones too: the API reference reads as if what is left out were cleared
@@ -140,11 +126,11 @@ async fn update_event_bus(to: &Sender<'_>, bus: String, settings: BusSettings) -
     let request = to.client.update_event_bus().name(bus).description(description);
     let request = request.kms_key_identifier(kms_key.unwrap_or_default());
     let request = request.dead_letter_config(dead_letter(dead_letter_arn.unwrap_or_default()));
-    Ok(answer::done(&request.log_config(log_config(log)).customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::done(&sent!(to, request.log_config(log_config(log)))))
 }
 
 async fn delete_event_bus(to: &Sender<'_>, bus: String) -> Result<Answer, Failure> {
-    Ok(answer::done(&to.client.delete_event_bus().name(bus).customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::done(&sent!(to, to.client.delete_event_bus().name(bus))))
 }
 
 fn dead_letter(arn: String) -> types::DeadLetterConfig {
@@ -177,20 +163,11 @@ async fn put_permission(
             types::Condition::builder().r#type("StringEquals").key("aws:PrincipalOrgID").value(organization).build()?,
         ),
     };
-    Ok(answer::done(&request.customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::done(&sent!(to, request)))
 }
 
 async fn remove_permission(to: &Sender<'_>, bus: String, statement_id: String) -> Result<Answer, Failure> {
-    Ok(answer::done(
-        &to.client
-            .remove_permission()
-            .event_bus_name(bus)
-            .statement_id(statement_id)
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    ))
+    Ok(answer::done(&sent!(to, to.client.remove_permission().event_bus_name(bus).statement_id(statement_id))))
 }
 
 async fn put_rule(
@@ -203,9 +180,7 @@ async fn put_rule(
         RuleState::Enabled => types::RuleState::Enabled,
         RuleState::Disabled => types::RuleState::Disabled,
     };
-    Ok(answer::done(
-        &request.state(state).set_tags(Some(tag_list(tags)?)).customize().interceptor(to.caller.clone()).send().await?,
-    ))
+    Ok(answer::done(&sent!(to, request.state(state).set_tags(Some(tag_list(tags)?)))))
 }
 
 async fn put_targets(
@@ -216,57 +191,28 @@ async fn put_targets(
 ) -> Result<Answer, Failure> {
     let targets = targets.into_iter().map(target).collect::<Result<Vec<_>, _>>()?;
     let request = to.client.put_targets().event_bus_name(bus).rule(rule).set_targets(Some(targets));
-    Ok(answer::put_failures(request.customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::put_failures(sent!(to, request)))
 }
 
 async fn remove_targets(to: &Sender<'_>, bus: String, rule: String, ids: Vec<String>) -> Result<Answer, Failure> {
     let request = to.client.remove_targets().event_bus_name(bus).rule(rule).set_ids(Some(ids));
-    Ok(answer::remove_failures(request.customize().interceptor(to.caller.clone()).send().await?))
+    Ok(answer::remove_failures(sent!(to, request)))
 }
 
 async fn delete_rule(to: &Sender<'_>, bus: String, rule: String) -> Result<Answer, Failure> {
-    Ok(answer::done(
-        &to.client
-            .delete_rule()
-            .event_bus_name(bus)
-            .name(rule)
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    ))
+    Ok(answer::done(&sent!(to, to.client.delete_rule().event_bus_name(bus).name(rule))))
 }
 
 async fn delete_archive(to: &Sender<'_>, archive: String) -> Result<Answer, Failure> {
-    Ok(answer::done(
-        &to.client.delete_archive().archive_name(archive).customize().interceptor(to.caller.clone()).send().await?,
-    ))
+    Ok(answer::done(&sent!(to, to.client.delete_archive().archive_name(archive))))
 }
 
 async fn untag_resource(to: &Sender<'_>, arn: String, keys: Vec<String>) -> Result<Answer, Failure> {
-    Ok(answer::done(
-        &to.client
-            .untag_resource()
-            .resource_arn(arn)
-            .set_tag_keys(Some(keys))
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    ))
+    Ok(answer::done(&sent!(to, to.client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)))))
 }
 
 async fn tag_resource(to: &Sender<'_>, arn: String, tags: Tags) -> Result<Answer, Failure> {
-    Ok(answer::done(
-        &to.client
-            .tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(tag_list(tags)?))
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    ))
+    Ok(answer::done(&sent!(to, to.client.tag_resource().resource_arn(arn).set_tags(Some(tag_list(tags)?)))))
 }
 
 async fn create_archive(
@@ -277,15 +223,7 @@ async fn create_archive(
     retention_days: u32,
 ) -> Result<Answer, Failure> {
     let request = to.client.create_archive().archive_name(archive).event_source_arn(source_arn);
-    Ok(answer::done(
-        &request
-            .description(description)
-            .retention_days(whole(retention_days)?)
-            .customize()
-            .interceptor(to.caller.clone())
-            .send()
-            .await?,
-    ))
+    Ok(answer::done(&sent!(to, request.description(description).retention_days(whole(retention_days)?))))
 }
 
 async fn update_archive(
@@ -295,9 +233,7 @@ async fn update_archive(
     retention_days: u32,
 ) -> Result<Answer, Failure> {
     let request = to.client.update_archive().archive_name(archive).description(description);
-    Ok(answer::done(
-        &request.retention_days(whole(retention_days)?).customize().interceptor(to.caller.clone()).send().await?,
-    ))
+    Ok(answer::done(&sent!(to, request.retention_days(whole(retention_days)?))))
 }
 
 fn target((id, spec): (String, TargetSpec)) -> Result<types::Target, Failure> {

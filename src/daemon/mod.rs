@@ -17,6 +17,7 @@ mod publish;
 mod reader;
 mod remember;
 mod round;
+mod settled;
 pub mod status;
 mod turn;
 

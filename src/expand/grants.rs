@@ -16,7 +16,7 @@ pub(super) fn add(context: &Context<'_>, desired: &mut Desired) {
         let bus = Context::hub_bus(hub);
         for grantee in hub_grantees(context.topology, context.owner, name, hub) {
             let routes = routes(desired, |route| route.hub_bus == bus && carries(route, &grantee));
-            let wanted = Wanted { spec: grantee, origin: hub.origin.clone(), team: None, routes };
+            let wanted = Wanted::new(grantee, hub.origin.clone(), None, routes);
             insert(context, bus.clone(), wanted, desired);
         }
     }
@@ -32,7 +32,7 @@ pub(super) fn add(context: &Context<'_>, desired: &mut Desired) {
                 continue;
             }
             let spec = Grantee::Account(hub.scope.account);
-            let wanted = Wanted { spec, origin: spoke.origin.clone(), team: Some(team_name.clone()), routes };
+            let wanted = Wanted::new(spec, spoke.origin.clone(), Some(team_name.clone()), routes);
             insert(context, bus, wanted, desired);
         }
     }
@@ -49,11 +49,9 @@ pub(super) fn add_publishers(context: &Context<'_>, desired: &mut Desired) {
                     let routes = routes(desired, |route| {
                         route.hub_bus == bus && route.via == Via::Hub && route.publisher_accounts.contains(&account)
                     });
-                    let wanted = desired.publishers.entry((bus.clone(), account)).or_insert_with(|| Wanted {
-                        spec: PublisherSpec::default(),
-                        origin: publication.origin.clone(),
-                        team: Some(team_name.clone()),
-                        routes,
+                    let wanted = desired.publishers.entry((bus.clone(), account)).or_insert_with(|| {
+                        let (origin, team) = (publication.origin.clone(), Some(team_name.clone()));
+                        Wanted::new(PublisherSpec::default(), origin, team, routes)
                     });
                     wanted.spec.sources.insert(publication.source.clone());
                 }

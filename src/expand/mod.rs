@@ -144,12 +144,10 @@ fn add_hub(context: &Context<'_>, name: &HubName, hub: &Hub, desired: &mut Desir
         let archive =
             ArchiveId { scope: hub.scope.clone(), name: archive_name(context.owner, hub.scope.account, &hub.bus) };
         let spec = ArchiveSpec { source: bus.clone(), description: format!("Archive of hub {name}"), retention_days };
-        desired
-            .archives
-            .insert(archive, Wanted { spec, origin: hub.origin.clone(), team: None, routes: BTreeSet::new() });
+        desired.archives.insert(archive, Wanted::new(spec, hub.origin.clone(), None, BTreeSet::new()));
     }
     desired.quotas.insert(bus.clone(), hub.quotas);
-    desired.buses.insert(bus, Wanted { spec, origin: hub.origin.clone(), team: None, routes });
+    desired.buses.insert(bus, Wanted::new(spec, hub.origin.clone(), None, routes));
 }
 
 fn bus_spec(options: &BusOptions, tags: Tags) -> BusSpec {
@@ -176,5 +174,5 @@ fn add_spoke_bus(
         .collect();
     let tags = context.tags(Some(name), &[&team.tags, &spoke.tags]);
     let spec = BusSpec { description, ..bus_spec(&spoke.bus_options, tags) };
-    desired.buses.insert(bus, Wanted { spec, origin: spoke.origin.clone(), team: Some(name.clone()), routes });
+    desired.buses.insert(bus, Wanted::new(spec, spoke.origin.clone(), Some(name.clone()), routes));
 }

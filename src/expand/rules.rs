@@ -71,12 +71,8 @@ fn add_forwards(
                 tags: kept_tags(keeps, context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())])),
                 targets: Few::from_iter([(id_of(context, &target, keeps), target)]),
             };
-            let wanted = Wanted {
-                spec,
-                origin: publication.origin.clone(),
-                team: Some(team_name.clone()),
-                routes: BTreeSet::new(),
-            };
+            let (origin, team) = (publication.origin.clone(), Some(team_name.clone()));
+            let wanted = Wanted::new(spec, origin, team, BTreeSet::new());
             forwards.entry((id.clone(), hub_name.clone())).or_default().push(rule.clone());
             desired.rules.insert(rule, wanted);
         }
@@ -188,7 +184,7 @@ fn add_subscription(
     };
     let origin = subscription.origin.clone();
     let routes = [route_id.clone()].into();
-    desired.rules.insert(rule, Wanted { spec, origin, team: Some(team_name.clone()), routes });
+    desired.rules.insert(rule, Wanted::new(spec, origin, Some(team_name.clone()), routes));
     desired.routes.insert(route_id, route);
 }
 
@@ -252,7 +248,7 @@ fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwar
         targets: Few::from_iter([(target_id, target)]),
     };
     let routes = [route_id.clone()].into();
-    desired.rules.insert(rule, Wanted { spec, origin: hub.origin.clone(), team: None, routes });
+    desired.rules.insert(rule, Wanted::new(spec, hub.origin.clone(), None, routes));
     desired.routes.insert(route_id, route);
 }
 

@@ -1,13 +1,14 @@
 //! Desired state: every AWS resource that the topology implies, each with the place that asked for it.
 
 use super::ids::{AccountId, AccountName, Owner, Scope, TeamName};
-use super::mark::Digest;
+use super::mark::{Digest, Label};
 use super::resource::{ArchiveId, ArchiveSpec, BusId, BusSpec, Grantee, ResourceId, RuleId, RuleSpec};
 use super::route::{Route, RouteId};
 use super::settings::Released;
 use super::topology::{Kept, Origin, Stop};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 /// Which topology this is. `sequence` orders topologies: whoever meets a mark with a higher one than its own
 /// writes nothing (finding `superseded`).
@@ -30,6 +31,42 @@ pub struct Wanted<T> {
     pub team: Option<TeamName>,
     /// The routes that need it.
     pub routes: BTreeSet<RouteId>,
+    #[serde(skip)]
+    label: KeptLabel,
+}
+
+impl<T> Wanted<T> {
+    /// `spec`, as `origin` asks for it on behalf of `team`, for these `routes`.
+    pub fn new(spec: T, origin: Origin, team: Option<TeamName>, routes: BTreeSet<RouteId>) -> Self {
+        Self { spec, origin, team, routes, label: KeptLabel::default() }
+    }
+}
+
+impl<T: Digested> Wanted<T> {
+    /// What marks say of it as the thing that it is in its topology, `resource`: worked out when it is first asked for. Who changes a
+    /// `spec` changes a clone, which works it out anew.
+    pub fn label(&self, resource: impl FnOnce() -> ResourceId) -> Label {
+        *self.label.0.get_or_init(|| {
+            let resource = resource();
+            Label::new(&resource, self.spec.digest(&resource))
+        })
+    }
+}
+
+/// A label that was worked out, or not yet. It says nothing that the spec does not say.
+#[derive(Debug, Default)]
+struct KeptLabel(OnceLock<Label>);
+
+impl Clone for KeptLabel {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for KeptLabel {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// Every resource that a topology implies.

@@ -27,7 +27,7 @@
 use super::desired::Digested;
 use super::few::shown;
 use super::ids::{AccountId, Owner};
-use super::resource::{BusSpec, Grantee, ResourceId, RuleSpec, TargetSpec};
+use super::resource::{BusSpec, Grantee, ResourceId, RuleId, RuleSpec, TargetSpec};
 use super::topology::Tags;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -120,8 +120,17 @@ struct Identity(u16);
 
 impl Identity {
     fn of(resource: &ResourceId) -> Self {
+        Self::of_text(&resource.to_string())
+    }
+
+    /// The same of a rule, without a copy of its id: rules are what there are most of.
+    fn of_rule(rule: &RuleId) -> Self {
+        Self::of_text(&format!("rule {rule}"))
+    }
+
+    fn of_text(text: &str) -> Self {
         // The low half of a digest of its own, so that it says nothing of the other one.
-        Self((Digest::of(&["identity", &resource.to_string()]).0 & 0xffff) as u16)
+        Self((Digest::of(&["identity", text]).0 & 0xffff) as u16)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -147,10 +156,42 @@ impl Serialize for Identity {
     }
 }
 
+/// What every mark on a wanted thing says of it, whatever the owner and the sequence: where it is, and what is asked for. To work it out
+/// takes a while, so it is kept with what is asked for ([`Wanted::label`](super::desired::Wanted::label)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Label {
+    identity: Identity,
+    /// What is asked for.
+    pub digest: Digest,
+}
+
+impl Label {
+    /// That of `resource`, of which what `digest` is made over is asked for.
+    pub fn new(resource: &ResourceId, digest: Digest) -> Self {
+        Self { identity: Identity::of(resource), digest }
+    }
+
+    /// Whether `mark` was written on the same thing.
+    pub fn is_where(&self, mark: &Mark) -> bool {
+        self.identity == mark.identity
+    }
+
+    /// The mark in the description of the live thing that this is about, if it was written there.
+    pub fn mark_in(&self, description: &str) -> Option<Mark> {
+        Mark::read(description).1.filter(|mark| self.is_where(mark))
+    }
+}
+
 impl Mark {
     /// The mark of `owner` on `resource`, written for a topology of `sequence`.
     pub fn new(owner: &Owner, sequence: u64, resource: &ResourceId, digest: Digest) -> Self {
-        Self { owner: owner.clone(), sequence, identity: Identity::of(resource), digest }
+        Self::labelled(owner, sequence, Label::new(resource, digest))
+    }
+
+    /// The mark of `owner` on what `label` is about.
+    pub fn labelled(owner: &Owner, sequence: u64, label: Label) -> Self {
+        let Label { identity, digest } = label;
+        Self { owner: owner.clone(), sequence, identity, digest }
     }
 
     /// Whether it was written on `resource`, and not copied there from something else.
@@ -166,6 +207,11 @@ impl Mark {
     /// The mark in `description`, which is `resource`'s, if it was written there.
     pub fn on(description: &str, resource: &ResourceId) -> Option<Self> {
         Self::read(description).1.filter(|mark| mark.is_of(resource))
+    }
+
+    /// The same of a rule.
+    pub fn on_rule(description: &str, rule: &RuleId) -> Option<Self> {
+        Self::read(description).1.filter(|mark| mark.identity == Identity::of_rule(rule))
     }
 
     /// A description with this mark at its end; `text` is cut where AWS's 512 characters ask for it.
@@ -373,8 +419,38 @@ mod tests {
     fn a_copied_mark_is_no_mark() {
         let mark = Mark::new(&"platform".parse().unwrap(), 1, &rule("x"), Digest::of(&["x"]));
         let description = mark.stamp("what x is for");
-        assert_eq!(Mark::on(&description, &rule("x")), Some(mark));
+        assert_eq!(Mark::on(&description, &rule("x")), Some(mark.clone()));
         assert_eq!(Mark::on(&description, &rule("y")), None);
+        let (ResourceId::Rule(x), ResourceId::Rule(y)) = (rule("x"), rule("y")) else { unreachable!() };
+        assert_eq!(Mark::on_rule(&description, &x), Some(mark.clone()));
+        assert_eq!(Mark::on_rule(&description, &y), None);
+        assert_eq!(Label::new(&rule("x"), mark.digest).mark_in(&description), Some(mark));
+        assert_eq!(Label::new(&rule("y"), Digest::of(&["x"])).mark_in(&description), None);
+    }
+
+    #[test]
+    fn who_changes_what_is_asked_for_gets_another_mark() {
+        use crate::model::desired::Wanted;
+        use crate::model::resource::{BusLog, BusSpec};
+        use crate::model::topology::{Origin, Tags};
+        let spec = BusSpec {
+            description: "one".into(),
+            tags: Tags::new(),
+            kms_key: None,
+            dead_letter_arn: None,
+            log: BusLog::default(),
+        };
+        let wanted = Wanted::new(
+            spec,
+            Origin { file: "hubs.toml".into(), line: 1, entry: "hub.x".into() },
+            None,
+            std::collections::BTreeSet::new(),
+        );
+        let before = wanted.label(|| rule("x"));
+        let mut other = wanted.clone();
+        other.spec.description = "two".into();
+        assert_ne!(other.label(|| rule("x")), before);
+        assert_eq!(wanted.label(|| rule("x")), before);
     }
 
     #[test]

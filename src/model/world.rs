@@ -244,7 +244,7 @@ pub struct LiveRule {
 impl LiveRule {
     /// The mark in the description, if it was written on this rule, `rule`.
     pub fn mark(&self, rule: &RuleId) -> Option<Mark> {
-        Mark::on(&self.description, &ResourceId::Rule(rule.clone()))
+        Mark::on_rule(&self.description, rule)
     }
 }
 

@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 /// Holds what is over a share (and a floor) of what we own, and tells of every guard that holds steps.
 pub(super) fn guard(steps: &mut [Step], desired: &Desired, world: &World, settings: &PlanSettings) -> Vec<Hold> {
+    if steps.is_empty() {
+        // There is nothing to hold, and to count what we own means to look at everything.
+        return Vec::new();
+    }
     let owned = owned(&desired.owner, world);
     let PlanSettings { breaks_percent_max, breaks_floor, changes_percent_max, changes_floor, fresh_ms_max: _ } =
         settings;

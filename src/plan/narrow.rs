@@ -6,9 +6,9 @@
 
 use super::diff::{Asked, Change, Diff};
 use super::kept;
-use super::rules::{differences, mark_of, put_rule, seen_rule, state_text};
+use super::rules::{differences, label_of, mark_of, put_rule, seen_rule, state_text};
 use crate::eventbridge::{Pattern, quota};
-use crate::model::desired::{Digested as _, Wanted};
+use crate::model::desired::Wanted;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{Digest, Mark};
 use crate::model::plan::{Action, Cause, Guard, RulePart};
@@ -30,17 +30,16 @@ pub(super) enum Halfway {
 }
 
 impl Halfway {
-    /// What the mark of a live rule says of it; `asked` is what it would say of the wanted one.
-    pub(super) fn of(rule: &RuleId, wanted: &RuleSpec, live: &LiveRule, asked: Digest) -> Self {
-        let Some(mark) = live.mark(rule).filter(|mark| mark.digest != asked) else { return Self::No };
+    /// What the `mark` of a live rule says of it; `asked` is what it would say of the wanted one.
+    pub(super) fn of(mark: Option<&Mark>, live: &LiveRule, asked: Digest) -> Self {
+        let Some(mark) = mark.filter(|mark| mark.digest != asked) else { return Self::No };
         let Some(pattern) = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref()) else { return Self::No };
-        let marked = |halfway: &Self| mark.digest == halfway.digest(rule, wanted, pattern);
+        let marked = |halfway: &Self| mark.digest == halfway.digest(asked, pattern);
         [Self::Widened, Self::Moved].into_iter().find(marked).unwrap_or(Self::No)
     }
 
-    /// What a mark says of a rule that takes `both` on its way to `wanted`: other than what any rule's own says.
-    fn digest(self, rule: &RuleId, wanted: &RuleSpec, both: &Pattern) -> Digest {
-        let asked = wanted.digest(&ResourceId::Rule(rule.clone()));
+    /// What a mark says of a rule that takes `both` on its way to what is `asked`: other than what any rule's own says.
+    fn digest(self, asked: Digest, both: &Pattern) -> Digest {
         let how = if self == Self::Moved { "moved" } else { "widened" };
         Digest::of(&[how, &asked.to_string(), both.canonical_text()])
     }
@@ -69,7 +68,7 @@ pub(super) fn narrow(
     // What a hand did to a rule that is on the way is mended at once, whatever the narrowing waits for.
     let mut amiss: BTreeSet<FindingCode> = BTreeSet::new();
     if halfway != Halfway::No {
-        let found = differences(&wanted.spec, &mark_of(diff.desired, rule, &wanted.spec), live);
+        let found = differences(&wanted.spec, &mark_of(diff.desired, rule, wanted), live);
         let state_differs = live.state != state_text(wanted.spec.state);
         let by_hand = |code: &FindingCode| state_differs || *code != FindingCode::PatternChanged;
         amiss.extend(found.into_iter().map(|(code, _)| code).filter(by_hand));
@@ -103,7 +102,7 @@ pub(super) fn narrow(
     let mut asked = asked.clone();
     asked.routes.extend(diff.index.replaced(rule, live, diff.desired));
     let change = Change {
-        action: put_rule(diff.desired, rule, &wanted.spec, RulePart::Narrow),
+        action: put_rule(diff.desired, rule, wanted, RulePart::Narrow),
         seen: seen_rule(live),
         cause: Cause::Intent,
         codes: BTreeSet::new(),
@@ -114,7 +113,7 @@ pub(super) fn narrow(
 }
 
 fn at_once(diff: &mut Diff<'_>, rule: &RuleId, wanted: &Wanted<RuleSpec>, live: &LiveRule, asked: &Asked) {
-    let action = put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole);
+    let action = put_rule(diff.desired, rule, wanted, RulePart::Whole);
     let (seen, codes) = (seen_rule(live), BTreeSet::new());
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];
     diff.make(Change { action, seen, cause: Cause::Intent, codes, held_by: None, detail }, asked);
@@ -143,7 +142,7 @@ fn widen(
         &diff.desired.owner,
         live.mark(rule).map_or(0, |mark| mark.sequence),
         &ResourceId::Rule(rule.clone()),
-        from_here.digest(rule, &wanted.spec, both),
+        from_here.digest(label_of(rule, wanted).digest, both),
     );
     let action = Action::PutRule {
         rule: rule.clone(),

@@ -30,8 +30,14 @@ pub enum Ownership {
 
 /// Whose `rule` is, for the operator of `desired`.
 pub(super) fn of_rule(desired: &Desired, id: &RuleId, rule: &LiveRule) -> Ownership {
-    let Desired { owner, released, .. } = desired;
-    rule_ownership(owner, released, id, rule)
+    let Desired { owner, released, rules, .. } = desired;
+    match rules.get(id) {
+        Some(wanted) => {
+            let label = wanted.label(|| ResourceId::Rule(id.clone()));
+            rule_marked(owner, released, id, rule, |mark| label.is_where(mark))
+        }
+        None => rule_ownership(owner, released, id, rule),
+    }
 }
 
 /// Whose `bus` is, for the operator of `desired`.
@@ -42,30 +48,46 @@ pub(super) fn of_bus(desired: &Desired, id: &BusId, bus: &LiveBus) -> Ownership 
 
 /// Whose `rule` is, for operator `owner`, which may take over what is `released`.
 pub fn rule_ownership(owner: &Owner, released: &Released, id: &RuleId, rule: &LiveRule) -> Ownership {
+    rule_marked(owner, released, id, rule, |mark| mark.is_of(&ResourceId::Rule(id.clone())))
+}
+
+fn rule_marked(
+    owner: &Owner,
+    released: &Released,
+    id: &RuleId,
+    rule: &LiveRule,
+    is_here: impl FnOnce(&Mark) -> bool,
+) -> Ownership {
     match &rule.managed_by {
         Some(service) => Ownership::Managed(service.clone()),
         None => {
-            let resource = ResourceId::Rule(id.clone());
-            of_marks(owner, released.get(&id.arn()), &resource, &rule.description, rule.tags.as_ref())
+            let released = tool_released(released, || id.arn());
+            of_marks(owner, released, is_here, &rule.description, rule.tags.as_ref())
         }
     }
 }
 
+/// Which tool has let go of the thing of this ARN; hardly ever is there one.
+fn tool_released(released: &Released, arn: impl FnOnce() -> String) -> Option<&Tool> {
+    if released.is_empty() { None } else { released.get(&arn()) }
+}
+
 /// Whose `bus` is, for operator `owner`, which may take over what is `released`.
 pub fn bus_ownership(owner: &Owner, released: &Released, id: &BusId, bus: &LiveBus) -> Ownership {
-    of_marks(owner, released.get(&id.arn()), &ResourceId::Bus(id.clone()), &bus.description, bus.tags.as_ref())
+    let is_here = |mark: &Mark| mark.is_of(&ResourceId::Bus(id.clone()));
+    of_marks(owner, tool_released(released, || id.arn()), is_here, &bus.description, bus.tags.as_ref())
 }
 
 fn of_marks(
     owner: &Owner,
     released: Option<&Tool>,
-    resource: &ResourceId,
+    is_here: impl FnOnce(&Mark) -> bool,
     description: &str,
     tags: Option<&Tags>,
 ) -> Ownership {
     let (_, mark) = Mark::read(description);
     let (mark, copied) = match mark {
-        Some(mark) if mark.is_of(resource) => (Some(mark), false),
+        Some(mark) if is_here(&mark) => (Some(mark), false),
         other => (None, other.is_some_and(|mark| mark.owner == *owner)),
     };
     match (mark, tags) {

@@ -6,12 +6,12 @@ use super::narrow::{self, Halfway};
 use super::own::{self, Ownership};
 use super::tags::{self, TagChange};
 use crate::eventbridge::{Pattern, quota};
-use crate::model::desired::{Desired, Digested, Wanted};
+use crate::model::desired::{Desired, Wanted};
 use crate::model::few::Few;
 use crate::model::finding::{FindingCode, Outcome};
 use crate::model::mark::{
-    Mark, OWNER_TAG, TEAM_TAG, is_kept_target, is_our_target, is_same_stem, kept_text, target_prefix, target_tag,
-    target_tags,
+    Label, Mark, OWNER_TAG, TEAM_TAG, is_kept_target, is_our_target, is_same_stem, kept_text, target_prefix,
+    target_tag, target_tags,
 };
 use crate::model::plan::{Action, Cause, Guard, RulePart, Seen};
 use crate::model::resource::{BusId, ResourceId, RuleId, RuleSpec, RuleState, TargetSpec};
@@ -107,7 +107,7 @@ fn create(
     let codes = diff.found_missing(resource, FindingCode::RuleMissing, asked);
     let held_by = no_room(diff, &rule.bus, wanted.spec.pattern.wildcard_count() > 0, created);
     let detail = vec![format!("pattern {}", wanted.spec.pattern)];
-    let action = put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole);
+    let action = put_rule(diff.desired, rule, wanted, RulePart::Whole);
     diff.make(Change { action, seen: Seen::Absent, cause, codes: codes.clone(), held_by, detail }, asked);
     let seen = Seen::Targets { targets: Few::new() };
     put_targets(diff, rule, wanted.spec.targets.clone(), seen, cause, codes, held_by, asked);
@@ -144,10 +144,11 @@ impl Count {
 
 /// The whole rule: PutRule clears what is left out
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html>).
-pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: RulePart) -> Action {
+pub(super) fn put_rule(desired: &Desired, rule: &RuleId, wanted: &Wanted<RuleSpec>, part: RulePart) -> Action {
+    let spec = &wanted.spec;
     Action::PutRule {
         rule: rule.clone(),
-        description: mark_of(desired, rule, spec).stamp(&spec.description),
+        description: mark_of(desired, rule, wanted).stamp(&spec.description),
         pattern: spec.pattern.to_string(),
         state: spec.state,
         tags: spec.tags.clone(),
@@ -155,9 +156,14 @@ pub(super) fn put_rule(desired: &Desired, rule: &RuleId, spec: &RuleSpec, part: 
     }
 }
 
-pub(super) fn mark_of(desired: &Desired, rule: &RuleId, spec: &RuleSpec) -> Mark {
-    let resource = ResourceId::Rule(rule.clone());
-    Mark::new(&desired.owner, desired.revision.sequence, &resource, spec.digest(&resource))
+/// The mark that a wanted rule should bear.
+pub(super) fn mark_of(desired: &Desired, rule: &RuleId, wanted: &Wanted<RuleSpec>) -> Mark {
+    Mark::labelled(&desired.owner, desired.revision.sequence, label_of(rule, wanted))
+}
+
+/// What it says beside the owner and the sequence.
+pub(super) fn label_of(rule: &RuleId, wanted: &Wanted<RuleSpec>) -> Label {
+    wanted.label(|| ResourceId::Rule(rule.clone()))
 }
 
 #[allow(clippy::too_many_arguments)] // Each is a part of the step; a struct would only name them again.
@@ -195,9 +201,10 @@ fn compare(
 ) {
     // A rule with a name of its own that is another team's: a file of that team may be the one that asks for it.
     let held_by = held_by.or_else(|| is_of_another_team(rule, wanted, live).then_some(Guard::Adopt));
-    let ours = mark_of(diff.desired, rule, &wanted.spec);
+    let (ours, label) = (mark_of(diff.desired, rule, wanted), label_of(rule, wanted));
     let live_pattern = live.pattern.as_ref().and_then(|pattern| pattern.parsed.as_ref());
-    let halfway = Halfway::of(rule, &wanted.spec, live, ours.digest);
+    let live_mark = label.mark_in(&live.description);
+    let halfway = Halfway::of(live_mark.as_ref(), live, ours.digest);
     let on_the_way = halfway != Halfway::No;
     let is_adopted = held_by == Some(Guard::Adopt);
     let cuts = |before: &Pattern| narrow::cuts_publishers(diff, rule, before, &wanted.spec.pattern, Halfway::No, asked);
@@ -208,7 +215,6 @@ fn compare(
         return;
     }
     // The same digest: nobody asked for another rule since it was written, so a difference is drift.
-    let live_mark = live.mark(rule);
     let cause = match &live_mark {
         Some(mark) if mark.digest != ours.digest && !on_the_way => Cause::Intent,
         None if held_by.is_some() => Cause::Intent,
@@ -307,7 +313,7 @@ fn set_rule(
         }
     }
     let change = Change {
-        action: put_rule(diff.desired, rule, &wanted.spec, RulePart::Whole),
+        action: put_rule(diff.desired, rule, wanted, RulePart::Whole),
         seen: seen_rule(live),
         cause,
         codes,

@@ -80,7 +80,7 @@ fn some_rule(desired: &Desired, world: &World, written: &BTreeSet<ResourceId>) -
         let free = !written.contains(&ResourceId::Rule(rule.clone()));
         let live = free.then(|| bearer(desired, world, rule)).flatten()?;
         Some(Bearer {
-            action: rules::put_rule(desired, rule, &wanted.spec, RulePart::Whole),
+            action: rules::put_rule(desired, rule, wanted, RulePart::Whole),
             seen: rules::seen_rule(live),
             team: wanted.team.clone(),
             origin: wanted.origin.clone(),
@@ -117,8 +117,8 @@ fn bearer<'a>(desired: &Desired, world: &'a World, rule: &RuleId) -> Option<&'a 
     let live = world.rule(rule).filter(|_| on_hub && !desired.no_access.contains(&rule.bus.scope))?;
     let bus = own::of_bus(desired, &rule.bus, world.bus(&rule.bus)?);
     let bus_is_ours = matches!(bus, Ownership::Marked(_) | Ownership::MarkLost);
-    let wanted = &desired.rules.get(rule)?.spec;
-    let as_asked = rules::differences(wanted, &rules::mark_of(desired, rule, wanted), live).is_empty();
+    let wanted = desired.rules.get(rule)?;
+    let as_asked = rules::differences(&wanted.spec, &rules::mark_of(desired, rule, wanted), live).is_empty();
     let is_ours = matches!(own::of_rule(desired, rule, live), Ownership::Marked(_));
     (bus_is_ours && as_asked && is_ours).then_some(live)
 }

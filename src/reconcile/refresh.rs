@@ -5,7 +5,7 @@
 
 use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{BusPolicy, DEFAULT_BUS, Pattern};
-use crate::model::desired::{Desired, Digested as _};
+use crate::model::desired::Desired;
 use crate::model::few::Few;
 use crate::model::ids::Scope;
 use crate::model::mark::{Mark, archive_prefix, is_our_target, statement_prefix};
@@ -171,15 +171,17 @@ impl Wanted<'_> {
     /// Whether a rule's tags can decide anything: it has one mark and not the other, or its mark says that it was asked
     /// for otherwise, tags perhaps; or it has a target of which the tags alone say whether it is ours.
     fn wants_tags(&self, id: &RuleId, live: &LiveRule) -> bool {
-        let mark = live.mark(id).filter(|mark| mark.owner == self.desired.owner);
-        match (self.desired.rules.get(id), mark) {
+        let wanted = self.desired.rules.get(id);
+        let label = wanted.map(|wanted| wanted.label(|| ResourceId::Rule(id.clone())));
+        let mark = label.map_or_else(|| live.mark(id), |label| label.mark_in(&live.description));
+        let mark = mark.filter(|mark| mark.owner == self.desired.owner);
+        match (wanted.zip(label), mark) {
             _ if self.depth == Depth::Whole => true,
             (Some(_), Some(_)) if self.depth == Depth::Full => true,
-            (Some(wanted), Some(mark)) => {
+            (Some((wanted, label)), Some(mark)) => {
                 let is_known =
                     |id: &String| wanted.spec.targets.contains_key(id) || is_our_target(&self.desired.owner, None, id);
-                mark.digest != wanted.spec.digest(&ResourceId::Rule(id.clone()))
-                    || !live.targets.iter().flat_map(Few::keys).all(is_known)
+                mark.digest != label.digest || !live.targets.iter().flat_map(Few::keys).all(is_known)
             }
             (Some(_), None) | (None, Some(_)) => true,
             (None, None) => is_named_as_ours(&id.name),
@@ -335,9 +337,8 @@ impl<F: Fleet> Reading<'_, F> {
     async fn rule(&self, id: RuleId, mut rule: LiveRule) -> (String, LiveRule, Vec<Gap>) {
         let mut gaps = Vec::new();
         let is_wanted = self.wanted.desired.rules.contains_key(&id);
-        let is_marked = self.wanted.ours(rule.mark(&id));
-        let is_read = is_wanted || is_marked || self.wanted.depth == Depth::Whole;
-        if rule.managed_by.is_none() && is_read {
+        let concerns_us = is_wanted || self.wanted.ours(rule.mark(&id));
+        if rule.managed_by.is_none() && (concerns_us || self.wanted.depth == Depth::Whole) {
             let list =
                 |next_token| Call::ListTargetsByRule { bus: id.bus.name.clone(), rule: id.name.clone(), next_token };
             let (targets, cut) = self.pages(list, as_targets).await;
@@ -351,8 +352,7 @@ impl<F: Fleet> Reading<'_, F> {
         }
         let on_any = self.wanted.depth == Depth::Whole && rule.managed_by.is_none();
         let on_hub = self.wanted.desired.buses.get(&id.bus).is_some_and(|wanted| wanted.team.is_none());
-        let unasked =
-            self.wanted.depth == Depth::Full && on_hub && !is_wanted && !is_marked && rule.managed_by.is_none();
+        let unasked = self.wanted.depth == Depth::Full && on_hub && !concerns_us && rule.managed_by.is_none();
         if on_any || unasked {
             match rule_summary(self.fleet, &id).await {
                 Ok(summary) => rule.created_by = summary.and_then(|summary| summary.created_by),

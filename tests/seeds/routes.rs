@@ -98,7 +98,7 @@ impl Routes {
         }
         self.ask_all(aws, outage);
         if self.doubted.is_some() {
-            self.doubted = Some(self.lenses[NOW].met.clone());
+            self.doubted = Some((0..self.obligations.len()).map(|at| self.is_met(at)).collect());
         }
     }
 
@@ -352,12 +352,15 @@ fn obligations(specs: &[&Spec], now_ms: u64, is_thorough: bool) -> (Vec<Event>, 
         // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
         let held_off: BTreeSet<String> =
             specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
+        // Whose own stop has just ended has its events so far by others' routes alone: with such an order they end, too.
+        let had_a_stop: BTreeSet<Taker> = specs[0].held_off(&event, 0).into_iter().map(|(taker, _)| taker).collect();
         let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
         for (taker, mailbox) in after.iter().filter(goes_on) {
             let takes = |found: &Vec<(Taker, String)>| found.iter().any(|(other, _)| other == taker);
             if to_come.iter().all(takes) {
-                let all = expected.iter().flatten().filter(|(other, _)| other == taker);
-                let any_of: BTreeSet<String> = all.map(|(_, mailbox)| mailbox.clone()).collect();
+                let all = expected.iter().flatten().filter(|(other, _)| other == taker).map(|(_, mailbox)| mailbox);
+                let counts = |mailbox: &&String| !had_a_stop.contains(taker) || !held_off.contains(*mailbox);
+                let any_of: BTreeSet<String> = all.filter(counts).cloned().collect();
                 let publisher = format!("{}/{}", event.account, event.at.bus);
                 wanted.entry((taker.clone(), any_of, publisher, content)).or_insert_with(|| event.clone());
             }

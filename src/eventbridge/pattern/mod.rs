@@ -99,6 +99,7 @@ impl Pattern {
         }))
     }
 
+    /// One or more. None would be a text of ours that could not be read again, of which nothing is known: who compares doubts then.
     fn branches(&self) -> &BTreeSet<Branch> {
         self.0.branches.get_or_init(|| {
             // We wrote it, so it can be read: the tests below hold `write` to it.
@@ -151,24 +152,28 @@ impl Pattern {
     /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.branches() == other.branches()
+        let (mine, theirs) = (self.branches(), other.branches());
+        Arc::ptr_eq(&self.0, &other.0) || mine == theirs && !mine.is_empty()
     }
 
     /// Whether some event may match both. `false` is certain for events of EventBridge's envelope (where source,
     /// detail-type, account and Region are single texts); `true` may also be doubt.
     #[must_use]
     pub fn may_overlap(&self, other: &Self) -> bool {
-        self.branches().iter().any(|mine| other.branches().iter().any(|theirs| compare::may_overlap(mine, theirs)))
+        let (mine, theirs) = (self.branches(), other.branches());
+        let overlaps = |mine: &Branch| theirs.iter().any(|theirs| compare::may_overlap(mine, theirs));
+        mine.is_empty() || theirs.is_empty() || mine.iter().any(overlaps)
     }
 
     /// Whether every event that `other` matches is certainly matched by this. `false` may also be doubt.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-            || other
-                .branches()
-                .iter()
-                .all(|inner| self.branches().iter().any(|outer| compare::branch_covers(outer, inner)))
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
+        let (mine, theirs) = (self.branches(), other.branches());
+        let is_covered = |inner: &Branch| mine.iter().any(|outer| compare::branch_covers(outer, inner));
+        !theirs.is_empty() && theirs.iter().all(is_covered)
     }
 
     /// How many wildcards it uses, those in `anything-but` too. A rule with any counts against
@@ -229,7 +234,8 @@ impl std::str::FromStr for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.branches() == other.branches()
+        let (mine, theirs) = (self.branches(), other.branches());
+        Arc::ptr_eq(&self.0, &other.0) || mine == theirs && !mine.is_empty()
     }
 }
 
