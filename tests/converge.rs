@@ -562,6 +562,48 @@ async fn a_plan_that_was_not_reviewed_is_not_applied() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rule_that_somebody_made_anew_after_the_plan_gets_nothing_of_ours() {
+    let example = Example::worked();
+    let aws = converged(&example).await;
+    let rule = example.desired.rules.keys().find(|rule| rule.name.starts_with("ww.ledger.")).unwrap();
+    let key = json!({"Name": rule.name, "EventBusName": rule.bus.name});
+    let on_rule = json!({"Rule": rule.name, "EventBusName": rule.bus.name});
+    let (account, region) = (rule.bus.scope.account.to_string(), rule.bus.scope.region.as_str());
+    let ids: Vec<&String> = example.desired.rules[rule].spec.targets.keys().collect();
+    let mut targets = on_rule.clone();
+    targets["Ids"] = json!(ids);
+    let arn = json!({"ResourceARN": rule.arn()});
+    let mut untag = arn.clone();
+    untag["TagKeys"] = json!(["wheelwright:owner", "wheelwright:team"]);
+    for (verb, operation, drift) in [("put-targets", "RemoveTargets", &targets), ("tag-rule", "UntagResource", &untag)]
+    {
+        let bench = Bench::by_call(&example, aws.clone());
+        Hands { aws: &mut bench.aws() }.call(&account, region, operation, drift.clone());
+        let (world, plan) = bench.plan().await;
+        assert_eq!(plan.steps.iter().map(|step| step.action.verb()).collect::<Vec<_>>(), [verb]);
+        let mut own = key.clone();
+        own["EventPattern"] = json!(r#"{"source":["com.example.their-own"]}"#);
+        {
+            let mut aws = bench.aws();
+            let mut hands = Hands { aws: &mut aws };
+            if verb != "put-targets" {
+                hands.call(&account, region, "RemoveTargets", targets.clone());
+            }
+            hands.call(&account, region, "DeleteRule", key.clone());
+            hands.call(&account, region, "PutRule", own);
+        }
+        let swept = bench.apply(world, &plan).await;
+        let told: Vec<String> = swept.failures().map(|(_, outcome)| format!("{outcome:?}")).collect();
+        assert!(told.len() == 1 && told[0].contains("bears no mark of ours any more"), "{told:?}");
+        let mut hands = bench.aws();
+        let mut hands = Hands { aws: &mut hands };
+        let live = hands.call(&account, region, "ListTargetsByRule", on_rule.clone());
+        assert_eq!(live["Targets"], json!([]), "{verb}");
+        assert_eq!(hands.call(&account, region, "ListTagsForResource", arn.clone())["Tags"], json!([]), "{verb}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_topology_undoes_neither_a_move_nor_a_removal() {
     let example = Example::worked();
     let aws = converged(&example).await;

@@ -5,7 +5,7 @@ use crate::call::{Answer, ArchiveSummary, BusSummary, Call, CallError, ErrorClas
 use crate::eventbridge::policy::{BusPolicy, Statement};
 use crate::model::few::Few;
 use crate::model::ids::Scope;
-use crate::model::mark::{KEYS_TAG, OWNER_TAG};
+use crate::model::mark::{KEYS_TAG, Mark, OWNER_TAG};
 use crate::model::plan::{Action, Seen, Step};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, RuleId, RuleState, TargetSpec};
 use crate::model::topology::Tags;
@@ -34,6 +34,9 @@ enum Live {
 /// Reads, writes and reads back. A write whose answer was lost is judged by the reading after it.
 pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, CallError> {
     let scope = step.action.scope();
+    if let Some(why) = rule_made_anew(fleet, &step.action).await? {
+        return Ok(Written::Conflict(why));
+    }
     match look(fleet, &scope, step).await? {
         Live::AsAsked => return Ok(Written::AlreadyDone),
         Live::Other(what) => return Ok(Written::Conflict(what)),
@@ -56,6 +59,21 @@ pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, C
         (Live::AsSeen, None) => Ok(Written::NotVerified("it reads as before the write".into())),
         (Live::Other(what), None) => Ok(Written::NotVerified(what)),
     }
+}
+
+/// Whether a rule that is to get targets or tags of ours is somebody's own by now: deleted since the plan was made, and made anew under
+/// its name. What is ours says so in its description, or by its tag where the description was lost. A rule that is to be put is compared
+/// with what the plan saw, which tells as much.
+async fn rule_made_anew<F: Fleet>(fleet: &F, action: &Action) -> Result<Option<String>, CallError> {
+    let (Action::PutTargets { rule, .. } | Action::TagRule { rule, .. }) = action else { return Ok(None) };
+    // Of one that is gone the write itself tells.
+    let Some(live) = rule_summary(fleet, rule).await? else { return Ok(None) };
+    if Mark::on_rule(&live.description, rule).is_some()
+        || tags(fleet, &rule.bus.scope, rule.arn()).await?.contains_key(OWNER_TAG)
+    {
+        return Ok(None);
+    }
+    Ok(Some(format!("the rule bears no mark of ours any more: its description is {:?}", live.description)))
 }
 
 /// PutTargets and RemoveTargets answer 200 with the failures inside

@@ -58,8 +58,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Seeds that once failed.
 const PLAIN_REGRESSIONS: &[u64] = &[1_192, 1_433, 2_356, 2_452, 2_891];
 const CALL_REGRESSIONS: &[u64] = &[
-    276, 290, 1_021, 1_201, 3_265, 4_266, 6_616, 13_287, 24_608, 27_791, 40_337, 2_000_301, 2_001_745, 2_002_763,
-    2_003_578,
+    276, 290, 1_021, 1_201, 3_265, 4_266, 6_616, 13_287, 24_608, 27_791, 30_487, 40_337, 2_000_301, 2_001_745,
+    2_002_763, 2_003_578,
 ];
 const SDK_REGRESSIONS: &[u64] = &[];
 const PAIR_REGRESSIONS: &[u64] = &[49, 112, 1_103, 1_126];

@@ -194,6 +194,12 @@ impl<F: Fleet> Bench<F> {
         (world, plan)
     }
 
+    /// Applies of an earlier plan what no guard holds.
+    pub(crate) async fn apply(&self, world: World, plan: &Plan) -> Swept {
+        let sweeper = self.sweeper(&self.fleet, &self.clock);
+        sweeper.apply(world, plan, &Approval::default()).await.expect("no guard was named and no plan")
+    }
+
     /// Looks, plans and applies what no guard holds.
     pub(crate) async fn sweep(&self) -> Swept {
         self.sweep_with(&self.clock, &Approval::default()).await.expect("no guard was named and no plan")
