@@ -20,6 +20,7 @@ import os
 import platform
 import queue
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -44,6 +45,9 @@ PROFILE = "dist"
 LATENCY_MS = 10  # of each answer, unless a figure says otherwise
 ACCOUNTS_IN_FLIGHT = 64  # ours and the floor's
 START_SECONDS_MAX = 900
+INFERNO_VERSION = "0.12.8"
+FLAME_SECONDS = 30  # how long a daemon is looked at that sweeps without a pause
+FLAME_NARROWEST_PERCENT = 0.2  # what is narrower is left out of the picture
 
 
 # Building and installing
@@ -69,6 +73,15 @@ def installed(name: str) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         subprocess.run([folder / "bin" / "pip", "install", "--quiet", "--requirement", wanted], check=True)
         done.write_text(wanted.read_text())
+    return folder / "bin"
+
+
+def inferno() -> Path:
+    """What makes a flame graph of what `perf` records."""
+    folder = TOOLS / f"inferno-{INFERNO_VERSION}"
+    if not (folder / "bin" / "inferno-flamegraph").exists():
+        command = ["cargo", "install", "--quiet", "--locked", "--version", INFERNO_VERSION, "--root", folder, "inferno"]
+        subprocess.run(command, check=True)
     return folder / "bin"
 
 
@@ -384,6 +397,26 @@ def page(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -> di
     return measured
 
 
+def flame(binary: str, shape: topology.Shape, sim: Simulation, folder: Path, out: Path) -> None:
+    """Where the CPU of fast sweeps goes: a flame graph. It is made by `perf`, and left out where there is none."""
+    tools = inferno()
+    daemon = Daemon(binary, shape, sim, folder / "state")
+    daemon.sweep()
+    # By the CPU's clock, as machines in clouds have no counters; the stacks by what unwinding goes by, as nothing keeps frame pointers.
+    recorded = folder / "perf.data"
+    look = ["perf", "record", "--quiet", "--event", "cpu-clock", "--freq", "997", "--call-graph", "dwarf,16384"]
+    subprocess.run([*look, "--pid", str(daemon.pid), "--output", recorded, "--", "sleep", str(FLAME_SECONDS)], check=True)
+    daemon.end()
+    # What was inlined is not taken apart: that takes minutes.
+    told = subprocess.Popen(["perf", "script", "--no-inline", "--input", recorded], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    folded = subprocess.run([tools / "inferno-collapse-perf"], stdin=told.stdout, stdout=subprocess.PIPE, check=True).stdout
+    told.wait()
+    title = f"CPU of fast sweeps over {shape.accounts:,} accounts"
+    command = [tools / "inferno-flamegraph", "--title", title, "--minwidth", str(FLAME_NARROWEST_PERCENT), "--deterministic"]
+    with (out / "flame.svg").open("wb") as picture:
+        subprocess.run(command, input=folded, stdout=picture, check=True)
+
+
 # All of it
 
 
@@ -468,6 +501,15 @@ class Bench:
                 self.built["wheelwright"], self.built["clients"], shape, sim, folder / "state", self.args.seconds
             )
 
+    def flame(self) -> None:
+        if shutil.which("perf") is None:
+            return self.say("no flame graph: `perf` is not here (Debian has it in linux-perf)")
+        with self.site("spokes", 1000) as (folder, shape, sim):
+            self.say("where the CPU of fast sweeps goes")
+            converge(self.built["wheelwright"], shape, sim, folder / "state")
+            shape.settings(fast_every=1, full_every=3600)
+            flame(self.built["wheelwright"], shape, sim, folder, self.args.out)
+
     def page(self) -> None:
         with tempfile.TemporaryDirectory(prefix="wheelwright-bench-") as folder:
             shape = topology.Organisation(Path(folder) / "config")
@@ -480,6 +522,7 @@ class Bench:
     def run(self) -> None:
         parts = [
             (self.far, self.args.far),
+            (self.flame, self.args.flame),
             (self.surface, self.args.surface),
             (self.page, self.args.page),
             (self.hub, self.args.hub),
@@ -512,7 +555,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20, help="how long clients load the HTTP surface")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--keep", action="store_true", help="keep the results that are there, but for what is measured anew")
-    for part in ("c7n", "hub", "far", "surface", "page"):
+    for part in ("c7n", "hub", "far", "surface", "page", "flame"):
         parser.add_argument(f"--no-{part}", dest=part, action="store_false")
     Bench(parser.parse_args()).run()
 

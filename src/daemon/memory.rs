@@ -6,6 +6,7 @@ use crate::model::ids::{Moment, Scope};
 use crate::model::plan::{Plan, Step, StepKey};
 use crate::model::settings::SweepTimes;
 use crate::model::world::{Observation, World};
+use crate::plan::Waiting;
 use crate::watch::backoff::{Backoff, Trouble};
 use crate::watch::breaker::Breaker;
 use crate::watch::incident::Incidents;
@@ -26,6 +27,8 @@ pub(super) struct Memory {
     pub(super) last_fast: Option<Moment>,
     pub(super) last_full: Option<Moment>,
     pub(super) plan: Option<Arc<Plan>>,
+    /// What the latest full sweep of all scopes left to a person.
+    pub(super) waiting: Waiting,
     /// How often in a row each step was tried in vain.
     pub(super) in_vain: BTreeMap<StepKey, u32>,
 }

@@ -12,7 +12,7 @@ use crate::model::order::LiveStop;
 use crate::model::plan::{Guard, Plan, Step, StepKey};
 use crate::model::resource::ResourceId;
 use crate::model::world::Observation;
-use crate::plan::{Approval, Restraints, restrain};
+use crate::plan::{Approval, Restraints, restrain, waiting};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::apply::StepOutcome;
 use crate::reconcile::refresh::{Depth, RefreshSettings};
@@ -41,6 +41,8 @@ pub(super) struct Round<'a, F, C> {
     /// What was read for it to the end, and whether all that we set was.
     pub(super) read: BTreeMap<Scope, bool>,
     pub(super) depth: Depth,
+    /// Whether it is a full one of all scopes.
+    pub(super) reads_all: bool,
     pub(super) began: Moment,
 }
 
@@ -76,6 +78,9 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
             sweeper.apply_now(&mut memory.world, &plan, &Approval::default(), Breaks::Ready(&ready), &restrained).await;
         let after = swept.map_or_else(|_| plan.clone(), |swept| swept.after);
         memory.settling.see(&after, self.clock.now());
+        if self.reads_all {
+            memory.waiting = waiting(&after, &memory.waiting, |scope| self.read.get(scope) == Some(&true));
+        }
         let Steps { outcomes, scopes } = heard.into_steps();
         count_in_vain(&mut memory.in_vain, &outcomes, &after);
         let writes: Vec<WriteRecord> = outcomes.iter().filter_map(|ended| self.write_record(ended, &plan)).collect();

@@ -16,7 +16,7 @@ use crate::model::order::LiveStop;
 use crate::model::plan::StepKey;
 use crate::model::world::{Met, Observation, World};
 use crate::notify::Switchboard;
-use crate::plan::{Frozen, Restraints};
+use crate::plan::{Frozen, Restraints, Waiting};
 use crate::port::{Clock, Fleet};
 use crate::reconcile::refresh::Depth;
 use crate::store::{Store, StoreError};
@@ -441,7 +441,10 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             }
         }
         self.notice_lost_state(&desired);
-        let restraints = self.restraints(&config, began);
+        // What all scopes show in full is counted anew; what less shows goes by that count.
+        let reads_all = request.full && request.scopes.is_none();
+        let waiting = if reads_all { Waiting::new() } else { self.memory.waiting.clone() };
+        let restraints = self.restraints(&config, began, waiting);
         let interrupt = AtomicBool::new(false);
         let fleet = self.fleet.clone();
         let clock = self.clock.clone();
@@ -468,6 +471,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 trigger: &request.trigger,
                 read,
                 depth,
+                reads_all,
                 began,
             };
             let mut round = pin!(round.go(&mut memory));
@@ -586,7 +590,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         }
     }
 
-    fn restraints(&self, config: &Config, now: Moment) -> Restraints {
+    fn restraints(&self, config: &Config, now: Moment, waiting: Waiting) -> Restraints {
         let settings = &config.settings;
         let freezes = settings.freezes.iter().filter_map(|(name, freeze)| Frozen::at(name, freeze, now)).collect();
         Restraints {
@@ -596,6 +600,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             pauses: self.orders.pauses.clone(),
             fights: self.memory.breaker.tripped().keys().cloned().collect(),
             state_lost: self.orders.state_lost,
+            waiting,
         }
     }
 }

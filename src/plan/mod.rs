@@ -31,7 +31,7 @@ pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::{lets_in, may_keep_out, publisher_policy, statement};
 pub use guard::reason as guard_reason;
 pub use own::{Ownership, bus_ownership, rule_ownership, tools};
-pub use restrain::{Frozen, Places, Restraints, mode_at, restrain};
+pub use restrain::{Frozen, Places, Restraints, Waiting, mode_at, restrain, waiting};
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};

@@ -1,4 +1,4 @@
-//! What the daemon may not do now: modes, drift that waits, freezes, pauses, fights, a lost state. Each is a guard on steps of a
+//! What the daemon may not do now: modes, drift that waits, freezes, pauses, fights, a lost state, what waits for a person already. Each is a guard on steps of a
 //! finished plan, so that whatever waits for a step that is held waits too, and the plan says all of it.
 //!
 //! A person's order to hold a route off, or to let it go on, is one write of a rule's state. Where the daemon writes at all, nothing of this holds it, nor do the guards that count changes.
@@ -31,6 +31,37 @@ pub struct Restraints {
     pub fights: BTreeSet<ResourceId>,
     /// Whether the state is lost.
     pub state_lost: bool,
+    /// What a plan over a fuller reading held for a person, which this one may see only a part of.
+    pub waiting: Waiting,
+}
+
+/// Steps that one of the guards that count held when all was read that there is, each with the guard and its reason. A plan over less
+/// counts less, and would do a part of what waits for a person, and later the rest.
+pub type Waiting = BTreeMap<StepKey, Waits>;
+
+/// Where a step is that waits, and for what.
+#[derive(Clone, Debug)]
+pub struct Waits {
+    scope: Scope,
+    why: Vec<(Guard, String)>,
+}
+
+/// What waits after `plan`, which was made when all was read. What waited `before` in a scope that was not read, by `is_read`, goes on waiting.
+pub fn waiting(plan: &Plan, before: &Waiting, is_read: impl Fn(&Scope) -> bool) -> Waiting {
+    let unread = before.iter().filter(|(_, waits)| !is_read(&waits.scope));
+    let mut waiting: Waiting = unread.map(|(key, waits)| (key.clone(), waits.clone())).collect();
+    for step in &plan.steps {
+        let scope = step.action.scope();
+        let is_for = |hold: &&Hold| {
+            let counts = matches!(hold.guard, Guard::TooManyBreaks | Guard::TooManyChanges);
+            counts && step.held_by.contains(&hold.guard) && hold.scope.as_ref().is_none_or(|held| *held == scope)
+        };
+        let why: Vec<_> = plan.holds.iter().filter(is_for).map(|hold| (hold.guard, hold.reason.clone())).collect();
+        if !why.is_empty() {
+            waiting.insert(step.key(), Waits { scope, why });
+        }
+    }
+    waiting
 }
 
 /// A freeze that is on.
@@ -169,6 +200,11 @@ fn held(step: &Step, desired: &Desired, places: &Places, restraints: &Restraints
     for pause in restraints.pauses.iter().filter(|pause| covers(&pause.reach, step, places)) {
         let Pause { reach, order } = pause;
         hold(Guard::Paused, format!("{reach} is paused until {} by {}: {}", order.until, order.by, order.reason));
+    }
+    for (guard, reason) in restraints.waiting.get(&step.key()).iter().flat_map(|waits| &waits.why) {
+        if !step.held_by.contains(guard) {
+            hold(*guard, reason.clone());
+        }
     }
     if restraints.fights.contains(&step.action.resource()) {
         let resource = step.action.resource();

@@ -18,6 +18,7 @@ use wheelwright::model::finding::FindingCode;
 use wheelwright::model::ids::Moment;
 use wheelwright::model::incident::{Incident, Resolution};
 use wheelwright::model::order::{LiveStop, Order, Pause, Reach};
+use wheelwright::model::plan::Guard;
 use wheelwright::store::{IncidentFilter, Store};
 use world::{ENFORCE, Running, example, start, start_silenced};
 
@@ -438,6 +439,37 @@ async fn what_goes_goes_though_readings_are_too_old_by_the_time_that_it_has_sett
     });
     running.wait_secs(60).await;
     in_step(&running).await;
+    running.end().await;
+}
+
+/// A fast sweep sees less than a full one, and what it sees of a plan that waits for a person waits too.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_person_is_not_done_in_parts() {
+    let (example, aws) = example(ENFORCE);
+    let running = start(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let before = running.writes();
+    running.files.commit(|files| {
+        let mut replace = |path: &str, from: &str, to: &str| {
+            let text = files.get_mut(path).unwrap();
+            assert!(text.contains(from), "{from:?}");
+            *text = text.replace(from, to);
+        };
+        // Two buses change, which a full sweep sees alone, and one rule.
+        replace(
+            "wheelwright.toml",
+            "changes-percent-max = 50\nchanges-floor = 20",
+            "changes-percent-max = 1\nchanges-floor = 2",
+        );
+        replace("topology/hubs.toml", "Business events of acme", "All events of acme");
+        let from = "[subscribe.settled]\nfrom = \"payments.settlements\"\n";
+        replace("topology/teams/orders.toml", from, &format!("{from}replays = \"deliver\"\n"));
+    });
+    running.wait_secs(2 * HOUR).await;
+    let plan = running.handle.status().plan.clone().unwrap();
+    let holds = |guard: Guard| plan.steps.iter().filter(|step| step.held_by.contains(&guard)).count();
+    assert!(!plan.steps.is_empty() && holds(Guard::TooManyChanges) == plan.steps.len(), "{:?}", plan.holds);
+    assert_eq!(running.writes(), before, "nothing of it is done: {:?}", plan.holds);
     running.end().await;
 }
 
