@@ -34,7 +34,7 @@ enum Live {
 /// Reads, writes and reads back. A write whose answer was lost is judged by the reading after it.
 pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, CallError> {
     let scope = step.action.scope();
-    if let Some(why) = rule_made_anew(fleet, &step.action).await? {
+    if let Some(why) = rule_made_anew(fleet, step).await? {
         return Ok(Written::Conflict(why));
     }
     match look(fleet, &scope, step).await? {
@@ -62,13 +62,15 @@ pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, C
 }
 
 /// Whether a rule that is to get targets or tags of ours is somebody's own by now: deleted since the plan was made, and made anew under
-/// its name. What is ours says so in its description, or by its tag where the description was lost. A rule that is to be put is compared
-/// with what the plan saw, which tells as much.
-async fn rule_made_anew<F: Fleet>(fleet: &F, action: &Action) -> Result<Option<String>, CallError> {
-    let (Action::PutTargets { rule, .. } | Action::TagRule { rule, .. }) = action else { return Ok(None) };
+/// its name. What is ours says so in its description, or by its tag where the description was lost; what a person lets us take over is
+/// tagged first, and described as the plan saw it until then. A rule that is to be put is compared with what the plan saw anyhow.
+async fn rule_made_anew<F: Fleet>(fleet: &F, step: &Step) -> Result<Option<String>, CallError> {
+    let (Action::PutTargets { rule, .. } | Action::TagRule { rule, .. }) = &step.action else { return Ok(None) };
     // Of one that is gone the write itself tells.
     let Some(live) = rule_summary(fleet, rule).await? else { return Ok(None) };
-    if Mark::on_rule(&live.description, rule).is_some()
+    let as_seen = matches!(&step.seen, Seen::Rule { description, .. } if *description == live.description);
+    if as_seen
+        || Mark::on_rule(&live.description, rule).is_some()
         || tags(fleet, &rule.bus.scope, rule.arn()).await?.contains_key(OWNER_TAG)
     {
         return Ok(None);
