@@ -18,7 +18,7 @@ use support::probes::{
     ANALYTICS, ANALYTICS_EU, EU, FRAUD, LEDGER, Mail, ORDERS, PAYMENTS, PLATFORM, US, audit, hub_arn, mailbox,
     misdelivered,
 };
-use support::{Bench, Example, Hands, SimulatedClock, difference, is_ours};
+use support::{Bench, Example, Hands, SYDNEY, SimulatedClock, difference, is_ours};
 use wheelwright::model::finding::{Finding, FindingCode, Outcome as FindingOutcome};
 use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::{Action, Guard, Plan, RouteEffect};
@@ -27,7 +27,9 @@ use wheelwright::port::{Clock, Fleet};
 use wheelwright::reconcile::pace::{Pace, Paced};
 use wheelwright::reconcile::sweep::Swept;
 use wheelwright::sim::sdk_door::SimHttpClient;
-use wheelwright::sim::{Caller, EventEntry, Outcome, Permission, Role, Service, SimulatedAws, SnapshotItem, Trusted};
+use wheelwright::sim::{
+    Caller, EventEntry, Outcome, Permission, Role, Service, SimulatedAws, SnapshotItem, SnapshotKind, Trusted,
+};
 use wheelwright::stage;
 
 // From empty accounts.
@@ -603,6 +605,74 @@ async fn a_rule_that_somebody_made_anew_after_the_plan_gets_nothing_of_ours() {
     }
 }
 
+/// Two rules without a description are described alike: where a console edit has cleared ours, the pattern tells whose it is.
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_somebody_made_anew_after_its_mark_was_lost_gets_nothing_of_ours() {
+    let example = Example::worked();
+    let bench = Bench::by_call(&example, converged(&example).await);
+    let rule = example.desired.rules.keys().find(|rule| rule.name.starts_with("ww.ledger.")).unwrap();
+    let (account, region) = (rule.bus.scope.account.to_string(), rule.bus.scope.region.as_str());
+    let key = json!({"Name": rule.name, "EventBusName": rule.bus.name});
+    let arn = json!({"ResourceARN": rule.arn()});
+    let with_pattern = |pattern: &str| {
+        let mut input = key.clone();
+        input["EventPattern"] = json!(pattern);
+        input
+    };
+    let mut untag = arn.clone();
+    untag["TagKeys"] = json!(["wheelwright:team"]);
+    {
+        let mut aws = bench.aws();
+        let mut hands = Hands { aws: &mut aws };
+        let pattern = hands.call(&account, region, "DescribeRule", key.clone())["EventPattern"].clone();
+        hands.call(&account, region, "PutRule", with_pattern(pattern.as_str().unwrap()));
+        hands.call(&account, region, "UntagResource", untag);
+    }
+    let (world, plan) = bench.plan().await;
+    let verbs: BTreeSet<&str> = plan.steps.iter().map(|step| step.action.verb()).collect();
+    assert_eq!(verbs, BTreeSet::from(["put-rule", "tag-rule"]), "{}", bench.shown(&plan));
+    {
+        let mut aws = bench.aws();
+        let mut hands = Hands { aws: &mut aws };
+        let ids: Vec<&String> = example.desired.rules[rule].spec.targets.keys().collect();
+        let targets = json!({"Rule": rule.name, "EventBusName": rule.bus.name, "Ids": ids});
+        hands.call(&account, region, "RemoveTargets", targets);
+        hands.call(&account, region, "DeleteRule", key.clone());
+        hands.call(&account, region, "PutRule", with_pattern(r#"{"source":["com.example.their-own"]}"#));
+    }
+    let swept = bench.apply(world, &plan).await;
+    assert_eq!(swept.failures().count(), 2, "{:?}", swept.failures().collect::<Vec<_>>());
+    let mut aws = bench.aws();
+    let tags = Hands { aws: &mut aws }.call(&account, region, "ListTagsForResource", arn)["Tags"].clone();
+    assert_eq!(tags, json!([]), "whoever made it did not tag it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_somebody_made_anew_after_the_plan_gets_no_tags_of_ours() {
+    let example = Example::worked();
+    let bench = Bench::by_call(&example, converged(&example).await);
+    let bus = example.desired.buses.keys().find(|bus| bus.name == "ledger").unwrap();
+    let (account, region) = (bus.scope.account.to_string(), bus.scope.region.as_str());
+    let arn = json!({"ResourceARN": bus.arn()});
+    let mut untag = arn.clone();
+    untag["TagKeys"] = json!(["wheelwright:owner", "wheelwright:team"]);
+    Hands { aws: &mut bench.aws() }.call(&account, region, "UntagResource", untag);
+    let (world, plan) = bench.plan().await;
+    let verbs: Vec<&str> = plan.steps.iter().map(|step| step.action.verb()).collect();
+    assert_eq!(verbs, ["tag-bus"], "{}", bench.shown(&plan));
+    {
+        let mut aws = bench.aws();
+        let mut hands = Hands { aws: &mut aws };
+        hands.delete_bus(&account, region, &bus.name);
+        hands.call(&account, region, "CreateEventBus", json!({"Name": bus.name, "Description": "their own"}));
+    }
+    let swept = bench.apply(world, &plan).await;
+    let told: Vec<String> = swept.failures().map(|(_, outcome)| format!("{outcome:?}")).collect();
+    assert!(told.len() == 1 && told[0].contains("bears no mark of ours any more"), "{told:?}");
+    let mut aws = bench.aws();
+    assert_eq!(Hands { aws: &mut aws }.call(&account, region, "ListTagsForResource", arn)["Tags"], json!([]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_older_topology_undoes_neither_a_move_nor_a_removal() {
     let example = Example::worked();
@@ -623,4 +693,24 @@ async fn an_older_topology_undoes_neither_a_move_nor_a_removal() {
         let holds: Vec<Guard> = plan.holds.iter().map(|hold| hold.guard).collect();
         assert_eq!(holds, [Guard::Superseded], "{}", bench.shown(&plan));
     }
+}
+
+/// Without a daemon's memory it is the settings that say where something of before may be.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_in_a_region_that_nothing_names_goes_where_the_settings_name_it() {
+    let example = Example::worked();
+    let aws = converged(&example.with_sydney()).await;
+    let rules = |aws: &SimulatedAws| {
+        let rules = aws.snapshot(|item| item.kind == SnapshotKind::Rule && item.region == SYDNEY);
+        rules.to_string().contains("ww.sydney.orders")
+    };
+    let bench = Bench::by_call(&example.newer().newer(), aws);
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+    assert!(rules(&bench.aws()), "nobody has read that Region");
+    let also = example.newer().newer().with("wheelwright.toml", "\n[sweep]\nregions-also = [\"ap-southeast-2\"]\n");
+    let bench = Bench::by_call(&also, bench.aws().clone());
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+    assert!(!rules(&bench.aws()));
 }

@@ -10,7 +10,11 @@ use program::{Folder, wheelwright};
 
 /// The comment on a pull request that makes these edits (file, from, to) in the worked example; and how the command ends.
 fn comment(code: i32, edits: &[(&str, &str, &str)]) -> String {
-    let base = Folder::worked();
+    comment_from(&Folder::worked(), code, edits)
+}
+
+/// The same where the base is this.
+fn comment_from(base: &Folder, code: i32, edits: &[(&str, &str, &str)]) -> String {
     let mut head = Folder::worked();
     for (path, from, to) in edits {
         head.replace(&format!("topology/{path}.toml"), from, to);
@@ -113,4 +117,15 @@ fn a_base_with_mistakes_is_told() {
     let base_path = base.path().to_str().unwrap().to_owned();
     let ran = wheelwright(&Folder::worked(), None, &["plan", "--base", &base_path]).expect(1);
     assert!(ran.err.contains("The base has errors") && ran.err.contains("did you mean `hub`"), "{}", ran.err);
+}
+
+/// The bus stays, as no plan takes a bus away; what forwards from it goes, and the comment says so.
+#[test]
+fn the_last_spoke_in_a_region_goes() {
+    let mut base = Folder::worked();
+    let team = "[team]\nname = \"sydney\"\ncontact = \"#sydney\"\n\n\
+        [spoke.apac]\nhub = \"us\"\naccount = \"shipping-prod\"\nregion = \"ap-southeast-2\"\nbus = \"sydney\"\n\n\
+        [publish.orders]\nsource = \"com.acme.sydney\"\nsubscribers = [\"ledger\"]\nvia = \"spoke\"\n";
+    base.write("topology/teams/sydney.toml", team);
+    insta::assert_snapshot!(comment_from(&base, 0, &[]));
 }

@@ -7,6 +7,7 @@ use super::Exit;
 use super::context::{Context, Read, Screen, judged, load};
 use crate::cli::clock::MachineClock;
 use crate::config;
+use crate::expand::sweep_also;
 use crate::model::desired::{Desired, Revision};
 use crate::model::plan::{Guard, Plan, PlanSettings};
 use crate::plan::Approval;
@@ -42,7 +43,9 @@ pub(super) async fn plan_from(
     }
     // Which of the two is newer is not asked: the one is the change of the other.
     let after = base.desired.revision.sequence.saturating_add(1).max(context.desired.revision.sequence);
-    let context = context.at(Revision { sequence: after, ..context.desired.revision.clone() });
+    let mut context = context.at(Revision { sequence: after, ..context.desired.revision.clone() });
+    // What the change leaves in a Region that nothing names any more is a part of it.
+    sweep_also(&mut context.desired, &context.topology, &base.desired.scopes);
     let mut aws = SimulatedAws::default();
     stage::prepare(&mut aws, &base.topology, &base.settings, &base.desired);
     aws.set_now_ms(i64::try_from(MachineClock.now().0).unwrap_or_default());

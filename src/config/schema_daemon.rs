@@ -26,6 +26,7 @@ pub(super) fn sweep() -> Value {
             "refused-every-secs",
             number("A scope that refused for good is asked again so often. Default: 600.", 1, 86_400),
         ),
+        ("regions-also", texts("Regions that are read beside those the topology names: for what was left there.")),
     ])
 }
 

@@ -27,6 +27,7 @@ pub(super) const TABLES: [(&str, &[&str]); 9] = [
             "source-every-secs",
             "backoff-secs-max",
             "refused-every-secs",
+            "regions-also",
         ],
     ),
     ("mode", &["default", "hub", "team", "spoke"]),
@@ -47,7 +48,11 @@ pub(super) fn read(file: &Fields<'_>, used: &mut settings_daemon::NamesUsed) -> 
             "delivery" => delivery(&fields, &mut settings.delivery),
             "pace" => pace(&fields, &mut settings.pace),
             "guards" => guards(&fields, &mut settings.guards),
-            "sweep" => settings_daemon::sweep(&fields, &mut settings.sweep),
+            "sweep" => {
+                settings_daemon::sweep(&fields, &mut settings.sweep);
+                let regions = values::regions(&fields, "regions-also");
+                settings.regions_also = regions.into_iter().map(|region| region.value).collect();
+            }
             "mode" => settings_daemon::modes(&fields, &mut settings.modes, used),
             "breaker" => settings_daemon::breaker(&fields, &mut settings.breaker),
             "state" => settings_daemon::state(&fields, &mut settings.state),

@@ -5,6 +5,7 @@
 //! a sweep that is under way where they cannot wait. Everything that others may look at is in [`status::Status`], which is
 //! published after each change.
 
+mod beyond;
 pub mod config;
 mod look;
 mod lost;
@@ -17,6 +18,7 @@ mod publish;
 mod reader;
 mod remember;
 mod round;
+mod scopes;
 mod settled;
 pub mod status;
 mod turn;

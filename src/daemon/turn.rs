@@ -1,5 +1,6 @@
 //! The daemon's task: waits for what is due or asked for, and does one thing at a time.
 
+use super::beyond::Beyond;
 use super::config::{Config, Source};
 use super::lost::Unknown;
 use super::memory::Memory;
@@ -9,10 +10,10 @@ use super::orders::{Asked, Command, Orders, Reply};
 use super::reader::{Arrival, Reader};
 use super::remember::Unkept;
 use super::round::Round;
+use super::scopes::Reading;
 use super::status::Status;
 use crate::model::desired::Desired;
 use crate::model::ids::{Moment, Scope};
-use crate::model::order::LiveStop;
 use crate::model::plan::StepKey;
 use crate::model::world::{Met, Observation, World};
 use crate::notify::Switchboard;
@@ -105,6 +106,8 @@ pub struct Daemon<F, C> {
     pub(super) orders: Orders,
     pub(super) memory: Memory,
     pub(super) desired: Option<Arc<Desired>>,
+    /// Scopes that are swept though the topology does not name them.
+    pub(super) beyond: Beyond,
     pub(super) waiting: BTreeSet<Scope>,
     /// What came in to the end since the last sweep, and whether all that we set was read.
     pub(super) read: BTreeMap<Scope, bool>,
@@ -127,10 +130,10 @@ pub struct Daemon<F, C> {
 /// A sweep that is asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    trigger: String,
+    pub(super) trigger: String,
     full: bool,
     /// The scopes to read; none: all.
-    scopes: Option<BTreeSet<Scope>>,
+    pub(super) scopes: Option<BTreeSet<Scope>>,
     /// Not before this.
     at: Moment,
 }
@@ -147,22 +150,10 @@ impl Request {
     }
 }
 
-/// How the reading of a sweep ended.
-enum Reading {
-    /// With what was read to the end, and whether all that we set was.
-    Done(BTreeMap<Scope, bool>),
-    /// A person ordered something that cannot wait.
-    Ordered,
-    /// The daemon is to end.
-    Ending,
-}
-
 /// Milliseconds between two prunings of what is remembered.
 const PRUNE_EVERY_MS: u64 = 3_600_000;
 /// Commands that wait at most; who sends more waits.
 const COMMANDS_MAX: usize = 64;
-/// A sweep that waits for a scope goes on without it after half the time between two fast ones, within these bounds.
-const PATIENCE_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
 
 impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// A daemon that goes on where `parts.store` left off, and the way to reach it.
@@ -204,6 +195,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             orders,
             memory: Memory { last_sweep: None, ..memory },
             desired: None,
+            beyond: Beyond::restore(&store)?,
             waiting: BTreeSet::new(),
             read: BTreeMap::new(),
             asked_settled: BTreeSet::new(),
@@ -380,7 +372,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     }
 
     /// Takes in what a scope answered. Returns whether that is news: it was read, or is newly in trouble.
-    fn arrived(&mut self, arrival: Arrival) -> bool {
+    pub(super) fn arrived(&mut self, arrival: Arrival) -> bool {
         let Arrival { scope, observation, depth, revision } = arrival;
         self.waiting.remove(&scope);
         // Taken off the roster while it was being read, or read for another topology: then it is on its way once more.
@@ -497,97 +489,12 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             }
         };
         self.memory = memory;
+        self.let_go_of_scopes(&ended.sight.read);
         self.remember(ended, &config).await;
         for asked in asked_meanwhile {
             self.obey(asked);
         }
         is_ending
-    }
-
-    /// What is asked for now. Without a stop nothing of it depends on the time, so it stays what it was.
-    fn asked_for(&self, config: &Config, now: Moment) -> (Arc<Desired>, Vec<LiveStop>) {
-        let is_same = |desired: &&Arc<Desired>| {
-            desired.revision == config.revision && desired.stops.is_empty() && self.orders.stops.is_empty()
-        };
-        if let Some(desired) = self.desired.as_ref().filter(is_same) {
-            return (desired.clone(), Vec::new());
-        }
-        let (desired, unready) = config.desired(&self.orders.stops, now);
-        (Arc::new(desired), unready)
-    }
-
-    /// Sends for the scopes of a sweep and waits for them, as long as it is worth it. Returns those that were read to the end, and
-    /// whether all that we set was.
-    async fn read_scopes(
-        &mut self,
-        request: &Request,
-        config: &Config,
-        desired: &Arc<Desired>,
-        depth: Depth,
-        reader: &mut Reader<F, C>,
-        shutdown: &mut (impl Future<Output = ()> + Unpin),
-    ) -> Reading {
-        for scope in &desired.no_access {
-            self.memory.world.scopes.insert(scope.clone(), Observation::NoAccess);
-        }
-        let wanted = |scope: &&Scope| request.scopes.as_ref().is_none_or(|scopes| scopes.contains(*scope));
-        let mut missing: BTreeSet<Scope> = desired
-            .scopes
-            .iter()
-            .filter(|scope| !desired.no_access.contains(*scope) && !self.memory.backoff.is_in_trouble(scope))
-            .filter(wanted)
-            .cloned()
-            .collect();
-        let deadline_ms = u64::from(config.settings.pace.scope_deadline_secs) * 1_000;
-        for scope in &missing {
-            reader.send_for(scope, desired, depth, deadline_ms);
-        }
-        let half_ms = u64::from(config.settings.sweep.fast_every_secs) * 500;
-        let patience_ms = half_ms.clamp(*PATIENCE_MS.start(), *PATIENCE_MS.end());
-        let clock = self.clock.clone();
-        let mut out_of_patience = pin!(clock.wait_ms(patience_ms));
-        while !missing.is_empty() {
-            tokio::select! {
-                biased;
-                () = &mut *shutdown => return Reading::Ending,
-                Some(asked) = self.commands.recv() => {
-                    self.obey(asked);
-                    if self.pending.as_ref().is_some_and(|pending| pending.trigger == ORDER) {
-                        return Reading::Ordered;
-                    }
-                }
-                arrival = reader.next() => {
-                    if arrival.revision == desired.revision {
-                        missing.remove(&arrival.scope);
-                    }
-                    self.arrived(arrival);
-                }
-                () = &mut out_of_patience => break,
-            }
-        }
-        for scope in &missing {
-            tracing::warn!(%scope, patience_ms, "has not answered; the sweep goes on without it");
-        }
-        self.waiting = missing;
-        Reading::Done(std::mem::take(&mut self.read))
-    }
-
-    /// What is known of scopes that nobody asks for any more goes.
-    fn forget_scopes(&mut self, desired: &Desired) {
-        let swept = |scope: &Scope| desired.scopes.contains(scope) || desired.no_access.contains(scope);
-        self.memory.world.scopes.retain(|scope, _| swept(scope));
-        self.memory.backoff.keep_only(swept);
-    }
-
-    /// A new state file beside marks of ours: an older one is lost, and with it what people had paused or stopped. Each
-    /// scope is looked at when it is first read, which is before anything is written there.
-    fn notice_lost_state(&mut self, desired: &Desired) {
-        let swept = desired.scopes.difference(&desired.no_access).cloned();
-        let Some(found) = self.unknown.look(&self.memory.world, &desired.owner, swept) else { return };
-        let lost = if found { self.orders.lose_state(&self.store) } else { Ok(()) };
-        if let Err(error) = lost.and_then(|()| self.unknown.keep(&self.store)) {
-            tracing::error!(%error, "whether the state is lost could not be kept");
-        }
     }
 
     fn restraints(&self, config: &Config, now: Moment, waiting: Waiting) -> Restraints {

@@ -17,6 +17,8 @@ pub mod pattern;
 mod rules;
 mod scopes;
 
+pub use scopes::sweep_also;
+
 use crate::model::desired::{Desired, Revision, Wanted};
 use crate::model::ids::{AccountId, HubName, Moment, Owner, TeamName};
 use crate::model::mark::{KEYS_TAG, OWNER_TAG, TEAM_TAG, archive_name, keys_tag};
@@ -31,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Total and deterministic: the same topology gives the same state, in whatever order it was written.
 pub fn expand(topology: &Topology, settings: &Settings, revision: Revision, now: Moment) -> Desired {
     let owner = settings.operator.owner.clone();
-    let (scopes, no_access) = scopes::scopes(topology);
+    let (scopes, no_access) = scopes::scopes(topology, settings);
     let mut desired = Desired {
         owner: owner.clone(),
         revision,

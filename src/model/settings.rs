@@ -22,6 +22,8 @@ pub struct Settings {
     pub guards: PlanSettings,
     /// When the daemon looks.
     pub sweep: SweepTimes,
+    /// Regions in which the roster's accounts are read, beside those that the topology names: `[sweep] regions-also`.
+    pub regions_also: BTreeSet<Region>,
     /// Where the daemon writes.
     pub modes: Modes,
     /// Kinds of drift that wait for a person: `[on-drift]`. The others are mended.
@@ -357,6 +359,7 @@ impl Default for Settings {
             },
             guards: PlanSettings::default(),
             sweep: SweepTimes::default(),
+            regions_also: BTreeSet::new(),
             modes: Modes::default(),
             on_drift_hold: BTreeSet::new(),
             freezes: BTreeMap::new(),

@@ -18,20 +18,26 @@ mod lint;
 mod narrow;
 mod order;
 mod own;
+mod places;
 mod replaced;
 mod restrain;
 pub mod retire;
 mod routes;
 mod rules;
 mod stamp;
+mod surplus;
 mod tags;
+mod targets;
+mod waiting;
 mod wheel;
 
 pub use approve::{Approval, Approved, Refusal, approve};
 pub use grants::{lets_in, may_keep_out, publisher_policy, statement};
 pub use guard::reason as guard_reason;
-pub use own::{Ownership, bus_ownership, rule_ownership, tools};
-pub use restrain::{Frozen, Places, Restraints, Waiting, mode_at, restrain, waiting};
+pub use own::{Ownership, bus_ownership, is_anything_ours, rule_ownership, tools};
+pub use places::{Places, mode_at};
+pub use restrain::{Frozen, Restraints, restrain};
+pub use waiting::{Waiting, waiting};
 
 use crate::model::desired::Desired;
 use crate::model::finding::{Finding, FindingCode, Outcome};

@@ -1,12 +1,14 @@
 //! Whose a live thing is.
 
+use crate::eventbridge::policy::Statement;
 use crate::model::desired::Desired;
+use crate::model::few::Few;
 use crate::model::ids::{Owner, Scope};
-use crate::model::mark::{Mark, OWNER_TAG};
+use crate::model::mark::{Mark, OWNER_TAG, archive_prefix, is_our_target, statement_prefix};
 use crate::model::resource::{BusId, ResourceId, RuleId};
 use crate::model::settings::{Released, Tool};
 use crate::model::topology::Tags;
-use crate::model::world::{LiveBus, LiveRule, World};
+use crate::model::world::{LiveBus, LiveRule, LiveTarget, ScopeView, World};
 use std::collections::BTreeSet;
 
 /// Whose a live bus or rule is, from its marks.
@@ -76,6 +78,33 @@ fn tool_released(released: &Released, arn: impl FnOnce() -> String) -> Option<&T
 pub fn bus_ownership(owner: &Owner, released: &Released, id: &BusId, bus: &LiveBus) -> Ownership {
     let is_here = |mark: &Mark| mark.is_of(&ResourceId::Bus(id.clone()));
     of_marks(owner, tool_released(released, || id.arn()), is_here, &bus.description, bus.tags.as_ref())
+}
+
+/// Whether anything in `scope` bears a mark of `owner`, or may: what could not be read or understood counts as well.
+pub fn is_anything_ours(owner: &Owner, scope: &Scope, view: &ScopeView) -> bool {
+    let is_ours = |name: &String, bus: &LiveBus| {
+        let id = BusId { scope: scope.clone(), name: name.clone() };
+        let prefix = statement_prefix(owner);
+        let of_statement = |statement: &Statement| statement.sid.as_ref().is_some_and(|sid| sid.starts_with(&prefix));
+        let of_policy = match &bus.policy {
+            None => false,
+            Some(Err(_)) => true,
+            Some(Ok(policy)) => policy.statements.iter().any(of_statement),
+        };
+        let is_marked = |whose| matches!(whose, Ownership::Marked(_) | Ownership::MarkLost);
+        let is_our_rule = |(name, rule): (&String, &LiveRule)| {
+            let id = RuleId { bus: id.clone(), name: name.clone() };
+            let has_our_target = |targets: &Few<String, LiveTarget>| {
+                targets.keys().any(|target| is_our_target(owner, rule.tags.as_ref(), target))
+            };
+            is_marked(rule_ownership(owner, &Released::new(), &id, rule))
+                || rule.targets.as_ref().is_some_and(has_our_target)
+        };
+        of_policy || is_marked(bus_ownership(owner, &Released::new(), &id, bus)) || bus.rules.iter().any(is_our_rule)
+    };
+    let prefix = archive_prefix(owner);
+    view.buses.iter().any(|(name, bus)| is_ours(name, bus))
+        || view.archives.keys().any(|name| name.starts_with(&prefix))
 }
 
 fn of_marks(

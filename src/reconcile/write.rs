@@ -7,7 +7,7 @@ use crate::model::few::Few;
 use crate::model::ids::Scope;
 use crate::model::mark::{KEYS_TAG, Mark, OWNER_TAG};
 use crate::model::plan::{Action, Seen, Step};
-use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, RuleId, RuleState, TargetSpec};
+use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId, RuleState, TargetSpec};
 use crate::model::topology::Tags;
 use crate::model::world::LiveTarget;
 use crate::port::Fleet;
@@ -34,7 +34,7 @@ enum Live {
 /// Reads, writes and reads back. A write whose answer was lost is judged by the reading after it.
 pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, CallError> {
     let scope = step.action.scope();
-    if let Some(why) = rule_made_anew(fleet, step).await? {
+    if let Some(why) = made_anew(fleet, step).await? {
         return Ok(Written::Conflict(why));
     }
     match look(fleet, &scope, step).await? {
@@ -61,21 +61,49 @@ pub(super) async fn write<F: Fleet>(fleet: &F, step: &Step) -> Result<Written, C
     }
 }
 
-/// Whether a rule that is to get targets or tags of ours is somebody's own by now: deleted since the plan was made, and made anew under
-/// its name. What is ours says so in its description, or by its tag where the description was lost; what a person lets us take over is
-/// tagged first, and described as the plan saw it until then. A rule that is to be put is compared with what the plan saw anyhow.
-async fn rule_made_anew<F: Fleet>(fleet: &F, step: &Step) -> Result<Option<String>, CallError> {
-    let (Action::PutTargets { rule, .. } | Action::TagRule { rule, .. }) = &step.action else { return Ok(None) };
+/// Whether what is to get targets or tags of ours is somebody's own by now: deleted since the plan was made, and made anew under its
+/// name. What is to be put or updated is compared with what the plan saw anyhow.
+async fn made_anew<F: Fleet>(fleet: &F, step: &Step) -> Result<Option<String>, CallError> {
+    match &step.action {
+        Action::PutTargets { rule, .. } | Action::TagRule { rule, .. } => rule_made_anew(fleet, rule, &step.seen).await,
+        Action::TagBus { bus, .. } => bus_made_anew(fleet, bus, &step.seen).await,
+        _ => Ok(None),
+    }
+}
+
+/// What is ours says so in its description, or by its tag where the description was lost; what a person lets us take over is tagged
+/// first, and is as the plan saw it until then: its pattern too, as two rules without a description are described alike.
+async fn rule_made_anew<F: Fleet>(fleet: &F, rule: &RuleId, seen: &Seen) -> Result<Option<String>, CallError> {
     // Of one that is gone the write itself tells.
     let Some(live) = rule_summary(fleet, rule).await? else { return Ok(None) };
-    let as_seen = matches!(&step.seen, Seen::Rule { description, .. } if *description == live.description);
-    if as_seen
-        || Mark::on_rule(&live.description, rule).is_some()
-        || tags(fleet, &rule.bus.scope, rule.arn()).await?.contains_key(OWNER_TAG)
-    {
+    let as_seen = matches!(seen, Seen::Rule { description, pattern, state, .. }
+        if *description == live.description && *pattern == live.pattern && *state == live.state);
+    if as_seen || Mark::on_rule(&live.description, rule).is_some() {
         return Ok(None);
     }
-    Ok(Some(format!("the rule bears no mark of ours any more: its description is {:?}", live.description)))
+    unless_tagged(fleet, &rule.bus.scope, rule.arn(), "rule", &live.description).await
+}
+
+/// The same of a bus, which has no pattern that tells it from another.
+async fn bus_made_anew<F: Fleet>(fleet: &F, bus: &BusId, seen: &Seen) -> Result<Option<String>, CallError> {
+    let Some((_, live)) = bus_now(fleet, &bus.scope, bus).await? else { return Ok(None) };
+    let as_seen = matches!(seen, Seen::Bus { description, .. } if *description == live.description);
+    if as_seen || Mark::on(&live.description, &ResourceId::Bus(bus.clone())).is_some() {
+        return Ok(None);
+    }
+    unless_tagged(fleet, &bus.scope, bus.arn(), "bus", &live.description).await
+}
+
+async fn unless_tagged<F: Fleet>(
+    fleet: &F,
+    scope: &Scope,
+    arn: String,
+    what: &str,
+    description: &str,
+) -> Result<Option<String>, CallError> {
+    let is_tagged = tags(fleet, scope, arn).await?.contains_key(OWNER_TAG);
+    Ok((!is_tagged)
+        .then(|| format!("the {what} bears no mark of ours any more: its description is now {description:?}")))
 }
 
 /// PutTargets and RemoveTargets answer 200 with the failures inside

@@ -245,5 +245,12 @@ fn small() -> Spec {
         subscriptions,
     };
     let teams = vec![team(0, vec![publication], Vec::new()), team(1, Vec::new(), vec![subscription])];
-    Spec { owner: "wheelwright", accounts, tags: Tags::new(), hubs: vec![hub], teams }
+    Spec {
+        owner: "wheelwright",
+        accounts,
+        tags: Tags::new(),
+        hubs: vec![hub],
+        teams,
+        left: std::collections::BTreeSet::new(),
+    }
 }

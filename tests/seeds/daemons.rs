@@ -232,7 +232,14 @@ impl Site<'_> {
         } else if self.more.chance(60) {
             self.dies_on_the_way();
         }
-        self.ask_for(next);
+        if self.mutant == Some(Mutant::RegionsForgotten) {
+            self.end().await;
+            self.ask_for(next);
+            self.store.set_meta("scopes-named", "").unwrap();
+            self.start();
+        } else {
+            self.ask_for(next);
+        }
     }
 
     /// The topology that comes next; what it and the one before deliver is watched from here on.
@@ -356,6 +363,7 @@ impl Site<'_> {
     async fn lose_state(&mut self) {
         self.kill();
         self.store = Arc::new(Store::in_memory().unwrap());
+        self.run.oracle.forget_regions(&self.spec);
         if self.mutant == Some(Mutant::NothingToLose) {
             wheelwright::daemon::nothing_is_lost(&self.store).unwrap();
         }

@@ -14,6 +14,7 @@ pub fn edited(rng: &mut Rng, spec: &Spec) -> Spec {
     for _ in 0..rng.within(1, 6) {
         edit(rng, &mut edited);
     }
+    edited.left = &(&spec.left | &spec.regions()) - &edited.regions();
     edited
 }
 

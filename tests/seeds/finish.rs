@@ -73,9 +73,7 @@ impl State {
 
     /// Our rules and statements, counted by bus: as many as the topology asks for.
     pub(super) fn ask_leftovers(&mut self, spec: &Spec, aws: &SimulatedAws) {
-        // A Region that nothing names any more is not read (ARCHITECTURE.md, "Decisions").
-        let places = spec.buses().into_keys().chain(spec.default_buses());
-        let regions: BTreeSet<&str> = places.map(|place| place.region).collect();
+        let regions = spec.regions();
         let mut rules: BTreeMap<Bus, usize> = BTreeMap::new();
         let mut statements = rules.clone();
         let mut names: BTreeMap<Bus, Vec<String>> = BTreeMap::new();
@@ -87,7 +85,7 @@ impl State {
         .filter(|path| !self.foreign.contains_key(path))
         {
             let parts: Vec<&str> = path.splitn(5, '/').collect();
-            if !regions.contains(parts[1]) {
+            if self.forgotten.contains(parts[1]) && !regions.contains(parts[1]) {
                 continue;
             }
             let place = (parts[0].to_owned(), parts[1].to_owned(), parts[3].to_owned());

@@ -39,7 +39,8 @@ pub fn topology(rng: &mut Rng) -> Spec {
             quotas: None,
         })
         .collect();
-    let mut spec = Spec { owner: "wheelwright", accounts, tags: some_tags(rng), hubs, teams: Vec::new() };
+    let mut spec =
+        Spec { owner: "wheelwright", accounts, tags: some_tags(rng), hubs, teams: Vec::new(), left: BTreeSet::new() };
     for at in 0..team_count {
         let team = team(rng, &spec, at);
         spec.teams.push(team);
@@ -150,9 +151,15 @@ pub fn some_accounts(rng: &mut Rng, spec: &Spec) -> Vec<usize> {
     if some.is_empty() { vec![*rng.pick(&managed)] } else { some }
 }
 
-/// A hub's Region, or none: the hub's own. Hubs stay, and a Region that no topology names any more is not looked at.
+/// A Region, or none: the hub's own. Hubs stay, so one that is no hub's is named by nothing else, and by nothing at all afterwards.
 pub fn some_regions(rng: &mut Rng, spec: &Spec) -> Vec<&'static str> {
-    if rng.chance(60) { Vec::new() } else { vec![rng.pick(&spec.hubs).region] }
+    if rng.chance(60) {
+        return Vec::new();
+    }
+    // One number for both, so that what is drawn after it stays as it was.
+    let drawn = rng.next();
+    let of_a_hub = spec.hubs[usize::try_from(drawn % spec.hubs.len() as u64).unwrap()].region;
+    vec![if (drawn >> 16) % 100 < 30 { REGIONS[usize::try_from((drawn >> 32) % 3).unwrap()] } else { of_a_hub }]
 }
 
 /// Adds a subscription, if what is drawn can be subscribed to.

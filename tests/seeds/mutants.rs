@@ -110,6 +110,8 @@ pub enum Mutant {
     OldReadingsServe,
     /// Where one account does not answer, none is asked for a while.
     OneForAll,
+    /// It ends with each topology, and the next one does not know which Regions that one named.
+    RegionsForgotten,
     /// A topology that cannot be read is taken for one of which only the accounts and hubs are left.
     EmptyWhereGone,
 }
@@ -152,7 +154,7 @@ impl Mutant {
             Self::RoleDropped | Self::TagsReplaced => Check::NotInStep,
             Self::ArchiveRecreated => Check::NeverDeleted,
             Self::GrantForgotten => Check::Missing,
-            Self::AccountForgotten => Check::Leftover,
+            Self::AccountForgotten | Self::RegionsForgotten => Check::Leftover,
             Self::SequenceForgotten => Check::OlderWrote,
             Self::DescriptionVaries => Check::OtherEnd,
             Self::OwnerForgotten => Check::NeighbourTouched,
@@ -176,6 +178,7 @@ impl Mutant {
             | Self::IdleForEver
             | Self::OldReadingsServe
             | Self::OneForAll
+            | Self::RegionsForgotten
             | Self::DaemonsPaceForgotten
             | Self::DaemonsPageForgotten
             | Self::DaemonsGuardsForgotten => Stage::Daemons,

@@ -6,7 +6,7 @@
 use crate::bounds::{Bounds, Count};
 use crate::outage::Outage;
 use crate::routes::Routes;
-use crate::spec::{Place, Spec, inbox};
+use crate::spec::{Place, REGIONS, Spec, inbox};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,6 +118,8 @@ pub(super) struct State {
     bounds: Option<(Bounds, Count)>,
     /// Whether another owner's rules deliver to the same mailboxes.
     shares_mailboxes: bool,
+    /// Regions that nothing tells the operator of: no topology since its state was lost has named them.
+    pub(super) forgotten: BTreeSet<&'static str>,
     /// Whether somebody put a target of theirs on a rule of ours: it cannot be deleted any more.
     tapped: bool,
 }
@@ -159,6 +161,11 @@ impl Oracle {
 
     pub fn violate(&self, check: Check, detail: impl Into<String>) {
         self.state().violate(check, detail.into());
+    }
+
+    /// The operator knows of no Region but those of its topology, `spec`.
+    pub fn forget_regions(&self, spec: &Spec) {
+        self.state().forgotten = &BTreeSet::from(REGIONS) - &spec.regions();
     }
 
     /// Writes of the operator that took effect.

@@ -9,8 +9,15 @@ impl Spec {
     /// The topology as its files, by path.
     pub fn files(&self) -> Vec<(String, String)> {
         let mut files = vec![("topology/hubs.toml".to_owned(), self.hubs_toml())];
+        let mut settings = String::new();
         if self.owner != "wheelwright" {
-            files.push(("wheelwright.toml".to_owned(), format!("[operator]\nowner = \"{}\"\n", self.owner)));
+            writeln!(settings, "[operator]\nowner = \"{}\"", self.owner).unwrap();
+        }
+        if !self.left.is_empty() {
+            writeln!(settings, "[sweep]\nregions-also = {:?}", self.left).unwrap();
+        }
+        if !settings.is_empty() {
+            files.push(("wheelwright.toml".to_owned(), settings));
         }
         files
             .extend(self.teams.iter().map(|team| (format!("topology/teams/{}.toml", team.name), self.team_toml(team))));

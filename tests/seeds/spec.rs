@@ -20,6 +20,8 @@ pub struct Spec {
     pub tags: Tags,
     pub hubs: Vec<Hub>,
     pub teams: Vec<Team>,
+    /// Regions that topologies of before named and this one does not: the settings do.
+    pub left: BTreeSet<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -286,6 +288,11 @@ impl Spec {
             }
         }
         places
+    }
+
+    /// The Regions that the operator reads of its own accord.
+    pub fn regions(&self) -> BTreeSet<&'static str> {
+        self.buses().into_keys().chain(self.default_buses()).map(|place| place.region).collect()
     }
 
     pub fn subscription_spoke<'t>(team: &'t Team, subscription: &Subscription) -> &'t Spoke {

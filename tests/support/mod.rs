@@ -13,7 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use aws_smithy_runtime_api::client::http::{HttpClient, SharedHttpClient};
 use aws_types::SdkConfig;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -43,6 +43,26 @@ use wheelwright::{source, stage};
 const BEGINNING_MS: u64 = 1_790_000_000_000;
 /// The sequence of the example as it is in the repository; edits of it are newer.
 pub(crate) const SEQUENCE: u64 = 1_000;
+
+/// See [`Example::with_sydney`].
+#[allow(dead_code)]
+pub(crate) const SYDNEY: &str = "ap-southeast-2";
+pub(crate) const SYDNEYS_FILE: &str = "topology/teams/sydney.toml";
+pub(crate) const SYDNEYS_TEAM: &str = r##"[team]
+name = "sydney"
+contact = "#sydney"
+
+[spoke.apac]
+hub = "us"
+account = "shipping-prod"
+region = "ap-southeast-2"
+bus = "sydney"
+
+[publish.orders]
+source = "com.acme.sydney"
+subscribers = ["ledger"]
+via = "spoke"
+"##;
 
 /// The folder of the worked example.
 pub(crate) fn example_folder() -> PathBuf {
@@ -92,6 +112,14 @@ impl Example {
     pub(crate) fn with(&self, path: &str, more: &str) -> Self {
         let mut texts = self.texts.clone();
         texts.get_mut(path).unwrap_or_else(|| panic!("{path} is not in the example")).push_str(more);
+        Self::of(texts, self.desired.revision.sequence + 1)
+    }
+
+    /// The next topology: with a team in a Region that nothing else of the example is in, whose events go on to the American hub.
+    #[allow(dead_code)] // Not in every test that has these.
+    pub(crate) fn with_sydney(&self) -> Self {
+        let mut texts = self.texts.clone();
+        texts.insert(SYDNEYS_FILE.to_owned(), SYDNEYS_TEAM.to_owned());
         Self::of(texts, self.desired.revision.sequence + 1)
     }
 
@@ -292,6 +320,24 @@ pub(crate) struct Hands<'a> {
 }
 
 impl Hands<'_> {
+    /// Takes a bus away with everything on it.
+    #[allow(dead_code)] // Not in every test that has these.
+    pub(crate) fn delete_bus(&mut self, account: &str, region: &str, bus: &str) {
+        let rules = self.call(account, region, "ListRules", json!({"EventBusName": bus}));
+        for rule in rules["Rules"].as_array().unwrap() {
+            let named = json!({"EventBusName": bus, "Rule": rule["Name"]});
+            let targets = self.call(account, region, "ListTargetsByRule", named.clone());
+            let ids: Vec<&Value> = targets["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
+            let mut removal = named;
+            removal["Ids"] = json!(ids);
+            if !ids.is_empty() {
+                self.call(account, region, "RemoveTargets", removal);
+            }
+            self.call(account, region, "DeleteRule", json!({"EventBusName": bus, "Name": rule["Name"]}));
+        }
+        self.call(account, region, "DeleteEventBus", json!({"Name": bus}));
+    }
+
     /// A call that must succeed.
     #[allow(clippy::needless_pass_by_value)] // It is written where it is passed.
     pub(crate) fn call(&mut self, account: &str, region: &str, operation: &str, input: Value) -> Value {
