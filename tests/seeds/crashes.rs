@@ -34,8 +34,14 @@ const SWEEPS_MAX: usize = 2;
 /// Cuts both moves of a seed at every write.
 pub async fn everywhere(seed: u64, mutant: Option<Mutant>) -> Crashes {
     let mut rng = Rng::new(seed);
-    let old = generator::topology(&mut rng);
-    let new = edits::edited(&mut rng, &old);
+    let mut old = generator::topology(&mut rng);
+    let mut new = edits::edited(&mut rng, &old);
+    let mut late = Rng::new(!seed);
+    if late.chance(5) {
+        edits::leaves_a_region(&mut late, &mut old, &mut [&mut new]);
+    }
+    // On the way back.
+    old.left = &new.regions() - &old.regions();
     let mut run = Run::new(rng, seed, Kind::Plain, mutant, &[&old, &new]);
     let mut crashes = Crashes::default();
     run.neighbours(&old);

@@ -78,9 +78,13 @@ pub struct Site<'r> {
 /// A daemon's bad days. Stops end by a clock, and clocks are set here: there are none.
 pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     let mut rng = Rng::new(seed);
-    let spec = generator::topology(&mut rng).without_stops();
-    let next = edits::edited(&mut rng, &spec).without_stops();
-    let last = edits::edited(&mut rng, &next).without_stops();
+    let mut spec = generator::topology(&mut rng).without_stops();
+    let mut next = edits::edited(&mut rng, &spec).without_stops();
+    let mut last = edits::edited(&mut rng, &next).without_stops();
+    let mut more = Rng::new(seed ^ MORE);
+    if more.clone().chance(15) {
+        edits::leaves_a_region(&mut more.clone(), &mut spec, &mut [&mut next, &mut last]);
+    }
     let mut run = Run::new(rng, seed, Kind::Call, None, &[&spec, &next, &last]);
     run.show(&[&spec, &next, &last]);
     run.neighbours(&spec);
@@ -95,7 +99,6 @@ pub async fn seed(seed: u64, mutant: Option<Mutant>) -> Report {
     let timeline = Timeline::from(&run.fleet.world());
     let inner = SimClock { fleet: run.fleet.clone(), timeline: Some(timeline) };
     let clock = WallClock { inner, ahead_ms: Arc::default() };
-    let mut more = Rng::new(seed ^ MORE);
     let shelf = Shelf::new(if more.chance(50) { 900 } else { more.within(30, 300) as u64 });
     let mut site = Site {
         run: &mut run,
@@ -389,6 +392,10 @@ impl Site<'_> {
 
     /// Another daemon of the same owner, left behind with a topology of before; it begins when this one has applied its own.
     async fn older_daemon(&mut self) {
+        // What was edited and only a full sweep sees is not to be put right meanwhile.
+        if self.is_edited && !self.is_calmly_in_step().await {
+            return;
+        }
         let may_write = !self.daemon().is_in_step() || self.daemon().is_lied_to;
         if may_write || self.sequence < 2 || !self.run.oracle.left_its_mark() {
             return;

@@ -147,7 +147,7 @@ impl Site<'_> {
         oracle.others_write(&mut run.fleet.world(), false, |aws| {
             changed = match sight {
                 Sight::Fast => change_delivery(rng, aws, but_in),
-                Sight::Full => change_setting(rng, aws),
+                Sight::Full => change_setting(rng, aws, spec),
                 Sight::Gone => add_leftover(rng, aws, spec),
             };
         });
@@ -242,16 +242,19 @@ fn remove_statement(rng: &mut Rng, aws: &mut SimulatedAws, but_in: Option<&str>)
 }
 
 /// What only a full reading sees: how a bus logs and where its dead letters go, how long an archive keeps, a rule's tags.
-fn change_setting(rng: &mut Rng, aws: &mut SimulatedAws) -> Changed {
+fn change_setting(rng: &mut Rng, aws: &mut SimulatedAws, spec: &Spec) -> Changed {
     match rng.below(3) {
-        0 => change_bus(rng, aws),
-        1 => shorten_archive(rng, aws).or_else(|| change_bus(rng, aws)),
-        _ => change_tag(rng, aws).or_else(|| change_bus(rng, aws)),
+        0 => change_bus(rng, aws, spec),
+        1 => shorten_archive(rng, aws).or_else(|| change_bus(rng, aws, spec)),
+        _ => change_tag(rng, aws).or_else(|| change_bus(rng, aws, spec)),
     }
 }
 
-fn change_bus(rng: &mut Rng, aws: &mut SimulatedAws) -> Changed {
-    let buses = our_buses(aws);
+fn change_bus(rng: &mut Rng, aws: &mut SimulatedAws, spec: &Spec) -> Changed {
+    let mut buses = our_buses(aws);
+    // Nothing is asked of one that the topology does not name any more.
+    let wanted = spec.buses();
+    buses.retain(|(place, _)| wanted.contains_key(place));
     if buses.is_empty() {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::generator::{
 };
 use crate::rng::Rng;
 use crate::samples::{FILTERS, KINDS};
-use crate::spec::{Deliver, Kind, Publication, Spec, Subscription, Team, Way};
+use crate::spec::{Deliver, Kind, Publication, REGIONS, Spec, Subscription, Team, Way};
 
 /// The topology after some edits, as a person would commit them.
 pub fn edited(rng: &mut Rng, spec: &Spec) -> Spec {
@@ -16,6 +16,24 @@ pub fn edited(rng: &mut Rng, spec: &Spec) -> Spec {
     }
     edited.left = &(&spec.left | &spec.regions()) - &edited.regions();
     edited
+}
+
+/// `old` collects from a Region that is in none of these topologies otherwise, and that nothing names afterwards.
+pub fn leaves_a_region(rng: &mut Rng, old: &mut Spec, later: &mut [&mut Spec]) {
+    let named = later.iter().fold(old.regions(), |named, spec| &named | &spec.regions());
+    let Some(region) = REGIONS.into_iter().find(|region| !named.contains(region)) else { return };
+    let way = Way::Collect { accounts: some_accounts(rng, old), regions: vec![region] };
+    let team = rng.below(old.teams.len());
+    let (name, source) = ("far".to_owned(), "aws.kms".to_owned());
+    old.teams[team].publications.push(Publication {
+        name,
+        first: None,
+        source,
+        kinds: Vec::new(),
+        way,
+        gateways: Vec::new(),
+    });
+    later.iter_mut().for_each(|spec| _ = spec.left.insert(region));
 }
 
 fn edit(rng: &mut Rng, spec: &mut Spec) {

@@ -66,7 +66,7 @@ const PAIR_REGRESSIONS: &[u64] = &[49, 112, 1_103, 1_126];
 const OWNERS_REGRESSIONS: &[u64] = &[4, 15];
 const BOTH_REGRESSIONS: &[u64] = &[];
 const CRASH_REGRESSIONS: &[u64] = &[3_500];
-const DAEMON_REGRESSIONS: &[u64] = &[3_278];
+const DAEMON_REGRESSIONS: &[u64] = &[3_278, 3_840, 4_552, 4_614, 5_455, 6_507, 7_227];
 /// With so many crash seeds, so many plans have to be among them that are cut at every write.
 const CRASH_SEEDS_WHOLE: usize = 300;
 const CRASH_PLANS_WHOLE: usize = 500;

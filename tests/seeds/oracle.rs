@@ -285,6 +285,8 @@ impl Oracle {
             let after = items(aws, |_| true);
             state.foreign.extend(after.into_iter().filter(|(path, _)| !before.contains_key(path)));
         }
+        let read = state.log_read;
+        aws.log()[read..].iter().for_each(|entry| state.forget_deleted(entry));
         state.log_read = aws.log().len();
         let State { routes, outage, .. } = &mut *state;
         routes.begin_anew(aws, outage.as_ref());
@@ -298,8 +300,10 @@ impl Oracle {
 
     /// The operator is about to try a write.
     pub fn before_write(&self, aws: &SimulatedAws, scope: &wheelwright::model::ids::Scope, call: &Call) {
-        let State { routes, outage, .. } = &mut *self.state();
-        routes.before_write(scope, call, aws, outage.as_ref());
+        let state = &mut *self.state();
+        for detail in state.routes.before_write(scope, call, aws, state.outage.as_ref()) {
+            state.violate(Check::RouteInterrupted, detail);
+        }
     }
 
     /// From here on whatever is not this owner's is foreign: another owner's things among them.
@@ -352,6 +356,7 @@ impl Oracle {
             }
             state.operator_writes += 1;
             state.judge(entry);
+            state.forget_deleted(entry);
             if let Some((bounds, count)) = &mut state.bounds {
                 count.add(entry, bounds);
             }
@@ -425,6 +430,16 @@ impl State {
                 Check::StrayWrite,
                 format!("{} on bus {bus} in {}/{}", entry.operation, entry.account, entry.region),
             );
+        }
+    }
+
+    /// What is deleted takes the tags that others put on it along, whoever makes it anew.
+    fn forget_deleted(&mut self, entry: &LogEntry) {
+        if entry.operation == "DeleteRule" && entry.outcome == Outcome::Ok {
+            let LogEntry { account, region, input, .. } = entry;
+            let text = |field: &str| input[field].as_str().unwrap_or("default");
+            let path = format!("{account}/{region}/rule/{}/{}", text("EventBusName"), text("Name"));
+            self.others_tags.remove(&path);
         }
     }
 

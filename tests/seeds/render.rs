@@ -14,7 +14,7 @@ impl Spec {
             writeln!(settings, "[operator]\nowner = \"{}\"", self.owner).unwrap();
         }
         if !self.left.is_empty() {
-            writeln!(settings, "[sweep]\nregions-also = {:?}", self.left).unwrap();
+            writeln!(settings, "[sweep]\nregions-also = {:?}", self.left.iter().collect::<Vec<_>>()).unwrap();
         }
         if !settings.is_empty() {
             files.push(("wheelwright.toml".to_owned(), settings));

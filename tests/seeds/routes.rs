@@ -49,13 +49,22 @@ enum Touch {
     Rule(String, String),
 }
 
+/// What was written and takes effect later.
+#[derive(Clone, Debug)]
+struct Pending {
+    effect_ms: i64,
+    touch: Touch,
+    /// Others wrote it: what ends by it is not the operator's doing, whatever the operator has written since.
+    is_others: bool,
+}
+
 #[derive(Clone, Default)]
 pub struct Routes {
     probes: Vec<Event>,
     obligations: Vec<Obligation>,
     lenses: [Lens; 2],
-    /// Rules that were written and take effect later, each with when.
-    pending: Vec<(i64, Touch)>,
+    /// Rules that were written and take effect later.
+    pending: Vec<Pending>,
     /// How much of the log was read.
     log_read: usize,
     /// What the operator has put at some time: a rule, a target, a statement.
@@ -96,6 +105,9 @@ impl Routes {
             // Of probes that are no more.
             lens.stale.clear();
         }
+        let known = self.pending.len();
+        _ = self.touches(aws);
+        self.pending[known..].iter_mut().for_each(|pending| pending.is_others = true);
         self.ask_all(aws, outage);
         if self.doubted.is_some() {
             self.doubted = Some((0..self.obligations.len()).map(|at| self.is_met(at)).collect());
@@ -106,7 +118,7 @@ impl Routes {
     pub fn ask_all(&mut self, aws: &SimulatedAws, outage: Option<&Outage>) -> Vec<String> {
         _ = self.touches(aws);
         let now_ms = aws.now_ms();
-        self.pending.retain(|(effect_ms, _)| *effect_ms > now_ms);
+        self.pending.retain(|pending| pending.effect_ms > now_ms);
         let all: BTreeSet<usize> = (0..self.probes.len()).collect();
         let mut interrupted = Vec::new();
         for lens in lenses(aws) {
@@ -115,22 +127,31 @@ impl Routes {
         self.texts(&interrupted, None)
     }
 
-    /// Somebody is about to make a call: what it may take away is to be known.
-    pub fn before_write(&mut self, scope: &Scope, call: &Call, aws: &SimulatedAws, outage: Option<&Outage>) {
-        if self.may_take_away(scope, call) {
-            self.take_effect(aws);
-            for lens in lenses(aws) {
-                let stale = std::mem::take(&mut self.lenses[lens].stale);
-                self.ask(lens, &stale, aws, outage);
-            }
+    /// Somebody is about to make a call: what it may take away is to be known. What was interrupted by what took effect since.
+    pub fn before_write(
+        &mut self,
+        scope: &Scope,
+        call: &Call,
+        aws: &SimulatedAws,
+        outage: Option<&Outage>,
+    ) -> Vec<String> {
+        if !self.may_take_away(scope, call) {
+            return Vec::new();
         }
+        let mut interrupted = Vec::new();
+        let mut asked = [self.take_effect(aws, outage), BTreeSet::new()];
+        for lens in lenses(aws) {
+            asked[lens].append(&mut self.lenses[lens].stale);
+            interrupted.extend(self.ask(lens, &asked[lens], aws, outage));
+        }
+        self.texts(&interrupted, Some("an earlier write took effect"))
     }
 
     /// Somebody has written; what was interrupted. `write` is what it is told as.
     pub fn after_write(&mut self, aws: &SimulatedAws, outage: Option<&Outage>, write: Option<&str>) -> Vec<String> {
         let mut interrupted = Vec::new();
         let mut asked = [BTreeSet::new(), BTreeSet::new()];
-        asked[NOW].extend(self.take_effect(aws));
+        asked[NOW].extend(self.take_effect(aws, outage));
         for (adds, touch) in self.touches(aws) {
             let is_at_once = matches!(touch, Touch::Bus(_)) || aws.settings.settle_ms <= 0;
             for lens in lenses(aws).filter(|lens| *lens == LATER || is_at_once) {
@@ -153,7 +174,8 @@ impl Routes {
             let (adds, touch) = self.touch(entry);
             let Some(touch) = touch else { continue };
             if let (Touch::Rule(..), settle_ms @ 1..) = (&touch, aws.settings.settle_ms) {
-                self.pending.push((entry.at_ms + settle_ms, touch.clone()));
+                let effect_ms = entry.at_ms + settle_ms;
+                self.pending.push(Pending { effect_ms, touch: touch.clone(), is_others: false });
             }
             touches.push((adds, touch));
         }
@@ -214,14 +236,19 @@ impl Routes {
         }
     }
 
-    /// What was written before and has taken effect since: the probes to ask about at once.
-    fn take_effect(&mut self, aws: &SimulatedAws) -> BTreeSet<usize> {
+    /// What was written before and has taken effect since: the probes to ask about at once. What ends by others' writes is noted.
+    fn take_effect(&mut self, aws: &SimulatedAws, outage: Option<&Outage>) -> BTreeSet<usize> {
         let now_ms = aws.now_ms();
-        let (effective, pending) =
-            std::mem::take(&mut self.pending).into_iter().partition(|(effect_ms, _)| *effect_ms <= now_ms);
+        let (effective, pending): (Vec<Pending>, Vec<Pending>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| pending.effect_ms <= now_ms);
         self.pending = pending;
-        let effective: Vec<(i64, Touch)> = effective;
-        effective.iter().flat_map(|(_, touch)| self.concerned(NOW, touch, false)).collect()
+        let (others, own): (Vec<Pending>, Vec<Pending>) = effective.into_iter().partition(|pending| pending.is_others);
+        let mut concerned = |of: Vec<Pending>| -> BTreeSet<usize> {
+            of.iter().flat_map(|pending| self.concerned(NOW, &pending.touch, false)).collect()
+        };
+        let (by_others, asked) = (concerned(others), concerned(own));
+        self.ask(NOW, &by_others, aws, outage);
+        asked
     }
 
     /// The probes that a write can have kept from arriving. Those that it can have let arrive become stale.
@@ -229,7 +256,8 @@ impl Routes {
         let mut waiting = vec![false; self.probes.len()];
         let mut arriving = waiting.clone();
         for (at, obligation) in self.obligations.iter().enumerate() {
-            let of = if self.is_met(at) { &mut arriving } else { &mut waiting };
+            // At this time: what is not met at the other may end here all the same.
+            let of = if self.lenses[lens].met[at] { &mut arriving } else { &mut waiting };
             of[obligation.probe] = true;
         }
         let lens = &mut self.lenses[lens];

@@ -109,6 +109,9 @@ pub async fn seed(seed: u64, kind: Kind, mutant: Option<Mutant>) -> Report {
     if kind != Kind::Plain && splits {
         edits::split(&mut late, &mut new);
     }
+    if kind != Kind::Plain && late.chance(5) {
+        edits::leaves_a_region(&mut late, &mut old, &mut [&mut new]);
+    }
     let tight = rng.chance(8);
     if tight {
         lower_quotas(&mut rng, &mut old, &mut new);
