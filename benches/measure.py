@@ -43,6 +43,7 @@ RESULTS = BENCHES / "results"
 TOOLS = ROOT / "target" / "bench"
 PROFILE = "dist"
 LATENCY_MS = 10  # of each answer, unless a figure says otherwise
+PEERS_REST_S = 1
 ACCOUNTS_IN_FLIGHT = 64  # ours and the floor's
 START_SECONDS_MAX = 900
 INFERNO_VERSION = "0.12.8"
@@ -228,7 +229,8 @@ class Peer:
         self.process = subprocess.Popen(command, env=sim.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.spent, self.counted = 0, sim.counts()
 
-    def round(self) -> Sample:
+    def round(self, pause_s: float = 0) -> Sample:
+        time.sleep(pause_s)
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         wall_us = self.process.stdout.readline()
@@ -311,10 +313,14 @@ def spec(shape: topology.Shape, folder: Path, full: bool, calls: dict | None = N
 
 
 def peer(command: list, shape: topology.Shape, sim: Simulation, rounds: int, like: dict | None) -> dict:
-    """A peer's first round, with signing in, and its warm ones."""
+    """A peer's first round, with signing in, and its warm ones.
+
+    Between these it rests as the daemon does between its sweeps: a processor that does nothing else has everything at hand, and makes
+    the same calls for up to a quarter less.
+    """
     running = Peer(command, sim)
     first = running.round()
-    warm = [running.round() for _ in range(rounds)]
+    warm = [running.round(PEERS_REST_S) for _ in range(rounds)]
     peak = running.end()
     told = median(warm, shape.accounts, rss_peak_mib=peak, first=median([first], shape.accounts))
     if like is not None and told["by_action"] != like["by_action"]:

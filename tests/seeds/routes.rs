@@ -377,9 +377,11 @@ fn obligations(specs: &[&Spec], now_ms: u64, is_thorough: bool) -> (Vec<Event>, 
         let content = is_thorough.then_some((event.kind, event.sample));
         let Some((before, to_come)) = expected.split_first() else { continue };
         let after = to_come.last().unwrap_or(before);
-        // A person's order to hold a route off is obeyed at once, also where its events came for another as well.
+        // A person's order to hold a route off is obeyed at once, also where its events came for another as well, or did before it moved.
+        let stopped: Vec<(Taker, String)> = specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).collect();
+        let had_it_before = |(taker, _): &&(Taker, String)| stopped.iter().any(|(stopped, _)| stopped == taker);
         let held_off: BTreeSet<String> =
-            specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).map(|(_, mailbox)| mailbox).collect();
+            stopped.iter().chain(before.iter().filter(had_it_before)).map(|(_, mailbox)| mailbox.clone()).collect();
         // Whose own stop has just ended has its events so far by others' routes alone: with such an order they end, too.
         let had_a_stop: BTreeSet<Taker> = specs[0].held_off(&event, 0).into_iter().map(|(taker, _)| taker).collect();
         let goes_on = |(taker, mailbox): &&(Taker, String)| *taker != Taker::OwnBus && !held_off.contains(mailbox);
