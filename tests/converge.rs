@@ -18,7 +18,7 @@ use support::probes::{
     ANALYTICS, ANALYTICS_EU, EU, FRAUD, LEDGER, Mail, ORDERS, PAYMENTS, PLATFORM, US, audit, hub_arn, mailbox,
     misdelivered,
 };
-use support::{Bench, Example, Hands, SYDNEY, SimulatedClock, difference, is_ours};
+use support::{Bench, Example, Hands, SimulatedClock, difference, is_ours};
 use wheelwright::model::finding::{Finding, FindingCode, Outcome as FindingOutcome};
 use wheelwright::model::ids::{Moment, Scope};
 use wheelwright::model::plan::{Action, Guard, Plan, RouteEffect};
@@ -27,9 +27,7 @@ use wheelwright::port::{Clock, Fleet};
 use wheelwright::reconcile::pace::{Pace, Paced};
 use wheelwright::reconcile::sweep::Swept;
 use wheelwright::sim::sdk_door::SimHttpClient;
-use wheelwright::sim::{
-    Caller, EventEntry, Outcome, Permission, Role, Service, SimulatedAws, SnapshotItem, SnapshotKind, Trusted,
-};
+use wheelwright::sim::{Caller, EventEntry, Outcome, Permission, Role, Service, SimulatedAws, SnapshotItem, Trusted};
 use wheelwright::stage;
 
 // From empty accounts.
@@ -693,24 +691,4 @@ async fn an_older_topology_undoes_neither_a_move_nor_a_removal() {
         let holds: Vec<Guard> = plan.holds.iter().map(|hold| hold.guard).collect();
         assert_eq!(holds, [Guard::Superseded], "{}", bench.shown(&plan));
     }
-}
-
-/// Without a daemon's memory it is the settings that say where something of before may be.
-#[tokio::test(start_paused = true)]
-async fn what_is_left_in_a_region_that_nothing_names_goes_where_the_settings_name_it() {
-    let example = Example::worked();
-    let aws = converged(&example.with_sydney()).await;
-    let rules = |aws: &SimulatedAws| {
-        let rules = aws.snapshot(|item| item.kind == SnapshotKind::Rule && item.region == SYDNEY);
-        rules.to_string().contains("ww.sydney.orders")
-    };
-    let bench = Bench::by_call(&example.newer().newer(), aws);
-    let swept = bench.sweep().await;
-    bench.assert_in_step(&swept);
-    assert!(rules(&bench.aws()), "nobody has read that Region");
-    let also = example.newer().newer().with("wheelwright.toml", "\n[sweep]\nregions-also = [\"ap-southeast-2\"]\n");
-    let bench = Bench::by_call(&also, bench.aws().clone());
-    let swept = bench.sweep().await;
-    bench.assert_in_step(&swept);
-    assert!(!rules(&bench.aws()));
 }

@@ -6,11 +6,11 @@ mod support;
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use support::{Bench, Example, difference, is_ours};
+use support::{Bench, Example, SYDNEY, difference, is_ours};
 use wheelwright::model::finding::FindingCode;
 use wheelwright::model::plan::{Action, Guard, RouteEffect};
 use wheelwright::sim::call_door::SimFleet;
-use wheelwright::sim::{Caller, EventEntry, SimulatedAws, key_policy};
+use wheelwright::sim::{Caller, EventEntry, SimulatedAws, SnapshotKind, key_policy};
 use wheelwright::stage;
 
 const US: &str = "us-east-1";
@@ -416,4 +416,24 @@ async fn an_account_leaves_a_collection_without_anybody_having_to_say_that_it_mo
     assert!(plan.holds.is_empty(), "{}", bench.shown(&plan));
     let swept = bench.sweep().await;
     bench.assert_in_step(&swept);
+}
+
+/// Without a daemon's memory it is the settings that say where something of before may be.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_in_a_region_that_nothing_names_goes_where_the_settings_name_it() {
+    let example = Example::worked();
+    let aws = applied(&example.with_sydney()).await.aws().clone();
+    let rules = |aws: &SimulatedAws| {
+        let rules = aws.snapshot(|item| item.kind == SnapshotKind::Rule && item.region == SYDNEY);
+        rules.to_string().contains("ww.sydney.orders")
+    };
+    let bench = Bench::by_call(&example.newer().newer(), aws);
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+    assert!(rules(&bench.aws()), "nobody has read that Region");
+    let also = example.newer().newer().with("wheelwright.toml", "\n[sweep]\nregions-also = [\"ap-southeast-2\"]\n");
+    let bench = Bench::by_call(&also, bench.aws().clone());
+    let swept = bench.sweep().await;
+    bench.assert_in_step(&swept);
+    assert!(!rules(&bench.aws()));
 }

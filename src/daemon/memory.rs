@@ -1,5 +1,6 @@
 //! What the daemon knows from one sweep to the next.
 
+use super::in_vain::InVain;
 use crate::call::ErrorClass;
 use crate::model::history::SweepRecord;
 use crate::model::ids::{Moment, Scope};
@@ -29,8 +30,7 @@ pub(super) struct Memory {
     pub(super) plan: Option<Arc<Plan>>,
     /// What the latest full sweep of all scopes left to a person.
     pub(super) waiting: Waiting,
-    /// How often in a row each step was tried in vain.
-    pub(super) in_vain: BTreeMap<StepKey, u32>,
+    pub(super) in_vain: InVain,
 }
 
 impl Memory {

@@ -7,6 +7,7 @@
 
 mod beyond;
 pub mod config;
+mod in_vain;
 mod look;
 mod lost;
 mod memory;

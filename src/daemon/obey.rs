@@ -24,6 +24,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     fn carry_out(&mut self, command: Command, by: &str, now: Moment) -> Result<Reply, StoreError> {
         let note = |reason: &str| Note { at: now, by: by.to_owned(), reason: reason.to_owned() };
+        // What was held may be something that only a full reading sees.
+        let mut held_till_now = false;
         let reply = match command {
             Command::Sweep { scopes, full } => {
                 let scopes = (!scopes.is_empty()).then_some(scopes);
@@ -42,11 +44,17 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 Reply::Done(told)
             }
             Command::Resume(reach) => match self.orders.resume(&self.store, &reach, &note(""))? {
-                true => Reply::Done(format!("{reach} goes on")),
+                true => {
+                    held_till_now = true;
+                    Reply::Done(format!("{reach} goes on"))
+                }
                 false => return Ok(Reply::Refused(format!("{reach} is not paused; look at `wheelwright status`"))),
             },
             Command::ResumeStateLost => match self.orders.resume_state(&self.store, &note(""))? {
-                true => Reply::Done("the state counts from now on; what mode says `enforce` is written again".into()),
+                true => {
+                    held_till_now = true;
+                    Reply::Done("the state counts from now on; what mode says `enforce` is written again".into())
+                }
                 false => return Ok(Reply::Refused("the state is not lost".into())),
             },
             Command::ResumeFight(resource) => return self.resume_fight(&resource, &note("")),
@@ -56,7 +64,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
                 false => return Ok(Reply::Refused(self.why_not_stopped(&subscription))),
             },
         };
-        self.ask(ORDER, false, None, now);
+        self.ask(ORDER, held_till_now, None, now);
         Ok(reply)
     }
 

@@ -43,6 +43,17 @@ pub enum Reply {
 /// A command with where its answer goes.
 pub(super) type Asked = (Command, String, oneshot::Sender<Reply>);
 
+/// What came to its end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Nothing.
+    Nothing,
+    /// Routes go on that were held off.
+    Stops,
+    /// What was paused goes on, and routes perhaps as well.
+    Pauses,
+}
+
 /// The orders that are in force.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Orders {
@@ -58,8 +69,8 @@ impl Orders {
         Ok(Self { pauses: store.pauses()?, stops: store.stops()?, state_lost })
     }
 
-    /// Ends what has come to its time. Returns whether anything did.
-    pub(super) fn expire(&mut self, store: &Store, now: Moment) -> Result<bool, StoreError> {
+    /// Ends what has come to its time. Returns what did.
+    pub(super) fn expire(&mut self, store: &Store, now: Moment) -> Result<Over, StoreError> {
         let over: Vec<Reach> =
             self.pauses.iter().filter(|pause| pause.order.until <= now).map(|pause| pause.reach.clone()).collect();
         for reach in &over {
@@ -72,7 +83,11 @@ impl Orders {
             store.remove_stop(subscription, &ended(now))?;
         }
         self.stops.retain(|stop| now < stop.order.until);
-        Ok(!over.is_empty() || !done.is_empty())
+        Ok(match (over.is_empty(), done.is_empty()) {
+            (true, true) => Over::Nothing,
+            (true, false) => Over::Stops,
+            (false, _) => Over::Pauses,
+        })
     }
 
     /// When the next of them ends.

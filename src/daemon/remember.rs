@@ -45,7 +45,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     /// Makes incidents and messages of what a sweep saw, and keeps all of it at once.
     pub(super) async fn remember(&mut self, ended: Ended, config: &Config) {
-        let Ended { record, writes, sight, plan, tripped } = ended;
+        let Ended { record, writes, sight, plan, tripped, again: _ } = ended;
         let (told, alerts) = self.tell(&sight, &record, config);
         log_sweep(&record, &told);
         let incidents: Vec<Incident> = told.open.into_iter().chain(told.resolved).collect();

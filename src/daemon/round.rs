@@ -9,7 +9,7 @@ use crate::model::history::{SweepRecord, WriteEnd, WriteRecord};
 use crate::model::ids::{Moment, Scope};
 use crate::model::incident::{Concern, Subject};
 use crate::model::order::LiveStop;
-use crate::model::plan::{Guard, Plan, Step, StepKey};
+use crate::model::plan::{Guard, Plan, Step};
 use crate::model::resource::ResourceId;
 use crate::model::world::Observation;
 use crate::plan::{Approval, Restraints, restrain, waiting};
@@ -54,6 +54,8 @@ pub(super) struct Ended {
     pub(super) plan: Plan,
     /// What is left alone from now on.
     pub(super) tripped: Vec<ResourceId>,
+    /// Where something could not be done that only a full reading sees.
+    pub(super) again: BTreeSet<Scope>,
 }
 
 impl<F: Fleet, C: Clock> Round<'_, F, C> {
@@ -82,7 +84,8 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
             memory.waiting = waiting(&after, &memory.waiting, |scope| self.read.get(scope) == Some(&true));
         }
         let Steps { outcomes, scopes } = heard.into_steps();
-        count_in_vain(&mut memory.in_vain, &outcomes, &after);
+        memory.in_vain.count(&outcomes, &after, self.depth);
+        let again = memory.in_vain.to_look_at_again(&outcomes);
         let writes: Vec<WriteRecord> = outcomes.iter().filter_map(|ended| self.write_record(ended, &plan)).collect();
         let now = self.clock.now();
         let reverted = writes.iter().filter(|write| write.is_revert()).map(|write| write.resource.clone()).collect();
@@ -90,7 +93,7 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         let sight = self.sight(&plan, &after, &outcomes, scopes, memory, now);
         let record = self.record(&plan, &after, &outcomes, &sight, memory, now);
         met::see(&mut memory.world, &after, &sight.read);
-        Ended { record, writes, sight, plan: after, tripped }
+        Ended { record, writes, sight, plan: after, tripped, again }
     }
 
     fn sweep_settings(&self) -> SweepSettings {
@@ -126,7 +129,7 @@ impl<F: Fleet, C: Clock> Round<'_, F, C> {
         let mut concerns: Vec<Concern> = after.findings.iter().map(Concern::from).collect();
         concerns.extend(standing);
         concerns.extend(held(after));
-        concerns.extend(outcomes.iter().filter_map(|ended| unwritten(ended, &memory.in_vain)));
+        concerns.extend(outcomes.iter().filter_map(|ended| memory.in_vain.concern(ended)));
         let swept = self.desired.scopes.clone();
         Sight { at: now, revision: self.config.revision.id.clone(), before, after: concerns, read, swept }
     }
@@ -267,54 +270,11 @@ fn held(plan: &Plan) -> Option<Concern> {
     })
 }
 
-/// Counts how often in a row each step was tried in vain; what is not planned any more is forgotten.
-fn count_in_vain(in_vain: &mut BTreeMap<StepKey, u32>, outcomes: &[StepEnd], after: &Plan) {
-    let planned: BTreeSet<StepKey> = after.steps.iter().map(Step::key).collect();
-    in_vain.retain(|key, _| planned.contains(key));
-    for StepEnd { step, outcome, at: _ } in outcomes {
-        if outcome.is_ok() {
-            in_vain.remove(&step.key());
-        } else if !matches!(outcome, StepOutcome::Blocked(_)) {
-            *in_vain.entry(step.key()).or_default() += 1;
-        }
-    }
-}
-
-/// Sweeps in a row after which trouble that passes by itself is told.
-const TRIES_IN_VAIN_MIN: u32 = 3;
-
-/// The concern that a step could not be done. What may go well by itself next time is told only when it does not.
-fn unwritten(ended: &StepEnd, in_vain: &BTreeMap<StepKey, u32>) -> Option<Concern> {
-    let StepEnd { step, outcome, at: _ } = ended;
-    let passes = match outcome {
-        StepOutcome::Failed(error) => error.class.is_transient(),
-        StepOutcome::Conflict(_) => true,
-        _ => false,
-    };
-    if passes && in_vain.get(&step.key()).is_none_or(|tries| *tries < TRIES_IN_VAIN_MIN) {
-        return None;
-    }
-    let detail = match outcome {
-        StepOutcome::Failed(error) => format!("{}: {error}; {}", step.action.verb(), error.mend()),
-        StepOutcome::Conflict(what) => format!("{}: somebody else changed it meanwhile: {what}", step.action.verb()),
-        StepOutcome::NotVerified(what) => format!("{}: written, and not there: {what}", step.action.verb()),
-        StepOutcome::Done { .. } | StepOutcome::AlreadyDone | StepOutcome::Blocked(_) => return None,
-    };
-    Some(Concern {
-        subject: Subject::Resource(step.action.resource()),
-        code: FindingCode::Unwritten,
-        outcome: Outcome::Waiting,
-        detail,
-        team: step.team.clone(),
-        origin: step.origin.clone(),
-    })
-}
-
 /// A step that ended.
-struct StepEnd {
-    step: Step,
-    outcome: StepOutcome,
-    at: Moment,
+pub(super) struct StepEnd {
+    pub(super) step: Step,
+    pub(super) outcome: StepOutcome,
+    pub(super) at: Moment,
 }
 
 /// What a sweep did and read on the way.

@@ -6,7 +6,7 @@ use super::lost::Unknown;
 use super::memory::Memory;
 use super::met;
 use super::obey::reverts_that_count;
-use super::orders::{Asked, Command, Orders, Reply};
+use super::orders::{Asked, Command, Orders, Over, Reply};
 use super::reader::{Arrival, Reader};
 use super::remember::Unkept;
 use super::round::Round;
@@ -108,6 +108,8 @@ pub struct Daemon<F, C> {
     pub(super) desired: Option<Arc<Desired>>,
     /// Scopes that are swept though the topology does not name them.
     pub(super) beyond: Beyond,
+    /// Scopes to be read in full soon, as something could not be done there that only such a reading sees; and when.
+    again: (BTreeSet<Scope>, Moment),
     pub(super) waiting: BTreeSet<Scope>,
     /// What came in to the end since the last sweep, and whether all that we set was read.
     pub(super) read: BTreeMap<Scope, bool>,
@@ -196,6 +198,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             memory: Memory { last_sweep: None, ..memory },
             desired: None,
             beyond: Beyond::restore(&store)?,
+            again: (BTreeSet::new(), now),
             waiting: BTreeSet::new(),
             read: BTreeMap::new(),
             asked_settled: BTreeSet::new(),
@@ -291,6 +294,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             tracing::warn!(from = %self.seen_now, to = %now, "the machine's clock was set back");
             self.memory.clock_set_back(now);
             self.last_ended = self.last_ended.map(|ended| ended.min(now));
+            self.again.1 = self.again.1.min(now);
             self.ask("clock", true, None, now);
             self.next_source = self.next_source.min(now);
             if let Some(pending) = &mut self.pending {
@@ -307,8 +311,10 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.look_at_source(now).await;
         }
         match self.orders.expire(&self.store, now) {
-            Ok(true) => self.ask(ORDER, false, None, now),
-            Ok(false) => {}
+            Ok(Over::Stops) => self.ask(ORDER, false, None, now),
+            // What was held may be something that only a full reading sees.
+            Ok(Over::Pauses) => self.ask(ORDER, true, None, now),
+            Ok(Over::Nothing) => {}
             Err(error) => tracing::error!(%error, "orders could not be kept"),
         }
         if self.next_prune <= now {
@@ -326,6 +332,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             self.ask("settled", false, Some(aged), now);
         }
         self.asked_settled = settled;
+        if let Some(at) = self.again_due().filter(|at| *at <= now) {
+            self.ask(AGAIN, false, Some(self.again.0.clone()), at);
+        }
         if let Some(desired) = self.desired.clone() {
             let deadline_ms = u64::from(config.settings.pace.scope_deadline_secs) * 1_000;
             for scope in self.memory.backoff.due(now) {
@@ -336,6 +345,11 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
     fn full_due(&self, config: &Config) -> Option<Moment> {
         Some(self.memory.last_full?.plus_ms(u64::from(config.settings.sweep.full_every_secs) * 1_000))
+    }
+
+    fn again_due(&self) -> Option<Moment> {
+        let (scopes, at) = &self.again;
+        (!scopes.is_empty()).then_some(*at)
     }
 
     fn fast_due(&self, config: &Config) -> Option<Moment> {
@@ -352,6 +366,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
             // What is due already is asked for already.
             times.extend(self.full_due(config).filter(|due| now < *due));
             times.extend(self.fast_due(config).filter(|due| now < *due));
+            times.extend(self.again_due().filter(|due| now < *due));
             let settle_ms = u64::from(config.settings.pace.settle_secs) * 1_000;
             times.extend(self.memory.settling.next_after(now, settle_ms));
             times.extend(self.memory.backoff.next_due().filter(|due| now < *due));
@@ -413,8 +428,9 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         self.forget_scopes(&desired);
         // What is written is looked at as closely as it was seen: what a sweep over older readings rests on may be a full one.
         let depth = if request.full || request.scopes.is_some() { Depth::Full } else { Depth::Fast };
+        let scopes = request.scopes.clone();
+        let is_meant = |scope: &Scope| scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
         if ["request", SIGNAL, "topology"].contains(&&*request.trigger) {
-            let is_meant = |scope: &Scope| request.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope));
             self.memory.backoff.ask_now(is_meant, began);
         }
         let read = match self.read_scopes(&request, &config, &desired, depth, reader, shutdown).await {
@@ -490,7 +506,16 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         };
         self.memory = memory;
         self.let_go_of_scopes(&ended.sight.read);
+        let again = ended.again.clone();
         self.remember(ended, &config).await;
+        if depth == Depth::Full {
+            self.again.0.retain(|scope| !is_meant(scope));
+        }
+        if !again.is_empty() {
+            let half_ms = u64::from(config.settings.sweep.fast_every_secs) * 500;
+            self.again.0.extend(again);
+            self.again.1 = self.clock.now().plus_ms(half_ms);
+        }
         for asked in asked_meanwhile {
             self.obey(asked);
         }
@@ -514,6 +539,8 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
 
 /// The trigger of a sweep that a person's order asks for.
 pub(super) const ORDER: &str = "order";
+/// The trigger of a sweep that tries what a full one could not do.
+const AGAIN: &str = "again";
 /// Who asks for a sweep by SIGHUP.
 pub const SIGNAL: &str = "signal";
 /// Reverts that are read back at the start: the longest window that can be set.

@@ -9,6 +9,7 @@ use crate::model::desired::Desired;
 use crate::model::few::Few;
 use crate::model::ids::Scope;
 use crate::model::mark::{Mark, archive_prefix, is_our_target, statement_prefix};
+use crate::model::plan::Action;
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, BusSettings, ResourceId, RuleId};
 use crate::model::topology::Tags;
 use crate::model::world::{
@@ -31,6 +32,23 @@ pub enum Depth {
     /// Everything that there is, whosever it is: all rules with their targets and tags, all buses, all archives. For a person who
     /// wants to bring it in (`wheelwright import`), and far too many calls for a sweep.
     Whole,
+}
+
+impl Depth {
+    /// Whether a reading of this depth shows what `action` writes, so that a plan made of it would have the step.
+    pub fn shows(self, action: &Action) -> bool {
+        let needs_full = matches!(
+            action,
+            Action::UpdateBus { .. }
+                | Action::TagBus { .. }
+                | Action::UntagBus { .. }
+                | Action::TagRule { .. }
+                | Action::UntagRule { .. }
+                | Action::CreateArchive { .. }
+                | Action::UpdateArchive { .. }
+        );
+        self > Self::Fast || !needs_full
+    }
 }
 
 /// How fast we ask, and for how much.

@@ -77,8 +77,10 @@ pub(super) const VERBS: &[&str] = &[
 ];
 
 /// What sets off sweeps.
-pub(super) const TRIGGERS: &[&str] =
-    &["start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "answer", "write", "clock"];
+pub(super) const TRIGGERS: &[&str] = &[
+    "start", "interval", "schedule", "topology", "signal", "request", "order", "settled", "again", "answer", "write",
+    "clock",
+];
 
 /// A trigger's name, if it is one that we know.
 pub(super) fn trigger(name: &str) -> &'static str {

@@ -93,14 +93,23 @@ pub(crate) fn start_silenced<F: Fleet + 'static>(bench: Bench<F>) -> (Running, A
     let Bench { example, world, fleet, clock, settings: _ } = bench;
     let silent = Arc::default();
     let fleet = Silenced { fleet, silent: Arc::clone(&silent) };
-    let files = Files::of(example.texts.clone(), example.desired.revision.sequence);
-    let store = Arc::new(Store::in_memory().unwrap());
-    (go_on(fleet, world, clock, files, store), silent)
+    (begin(fleet, &example, world, clock, Arc::new(Store::in_memory().unwrap())), silent)
 }
 
 /// Starts a daemon at `bench`, with what `store` remembers.
 pub(crate) fn start<F: Fleet + 'static>(bench: Bench<F>, store: Arc<Store>) -> Running {
     let Bench { example, world, fleet, clock, settings: _ } = bench;
+    begin(fleet, &example, world, clock, store)
+}
+
+/// Starts a daemon before any fleet.
+pub(crate) fn begin<F: Fleet + 'static>(
+    fleet: F,
+    example: &Example,
+    world: Arc<Mutex<SimulatedAws>>,
+    clock: SimulatedClock,
+    store: Arc<Store>,
+) -> Running {
     let files = Files::of(example.texts.clone(), example.desired.revision.sequence);
     go_on(fleet, world, clock, files, store)
 }

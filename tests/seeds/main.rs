@@ -62,11 +62,11 @@ const CALL_REGRESSIONS: &[u64] = &[
     2_002_763, 2_003_578,
 ];
 const SDK_REGRESSIONS: &[u64] = &[];
-const PAIR_REGRESSIONS: &[u64] = &[49, 112, 1_103, 1_126];
+const PAIR_REGRESSIONS: &[u64] = &[49, 112, 1_103, 1_126, 8_881, 9_538, 10_004, 10_012];
 const OWNERS_REGRESSIONS: &[u64] = &[4, 15];
 const BOTH_REGRESSIONS: &[u64] = &[];
 const CRASH_REGRESSIONS: &[u64] = &[3_500];
-const DAEMON_REGRESSIONS: &[u64] = &[3_278, 3_840, 4_552, 4_614, 5_455, 6_507, 7_227];
+const DAEMON_REGRESSIONS: &[u64] = &[3_278, 3_840, 4_552, 4_614, 5_455, 6_507, 7_227, 9_715];
 /// With so many crash seeds, so many plans have to be among them that are cut at every write.
 const CRASH_SEEDS_WHOLE: usize = 300;
 const CRASH_PLANS_WHOLE: usize = 500;
