@@ -12,17 +12,19 @@ use crate::spec::{Deliver, Place, Spec};
 use crate::trouble::Trouble;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use wheelwright::eventbridge::Arn;
 use wheelwright::model::finding::FindingCode;
 use wheelwright::model::plan::Guard;
 use wheelwright::sim::fault::{Fault, Schedule};
-use wheelwright::sim::{SimulatedAws, SnapshotItem};
+use wheelwright::sim::{LogEntry, SimulatedAws, SnapshotItem};
 
 /// Two of one owner, one with the topology before the other's: no route of all topologies is lost, the end is the newer
 /// one's, and the older says so.
 ///
 /// EventBridge writes nothing on a condition, so what the older one's last write did between a reading and a write of the newer
 /// one's can show: a key whose owner cannot be told any more is left and told, and a tag of which nothing says any more that it is ours is
-/// left. Seeds that come to that are not judged by it.
+/// left, and a target that the older one put on a bus while the newer one was about to take the grant away delivers nothing. Seeds that
+/// come to that are not judged by it.
 pub async fn of_one_owner(seed: u64) -> Report {
     let mut rng = Rng::new(seed);
     let first = generator::topology(&mut rng);
@@ -43,7 +45,12 @@ pub async fn of_one_owner(seed: u64) -> Report {
     run.next_hour();
     run.watch(&[&first, &older, &newer]);
     for _ in 0..run.rng.within(1, 3) {
+        let began = run.fleet.world().log().len();
         side_by_side(&mut run, (&older, 2), (&newer, 3)).await;
+        let found = run.oracle.violations();
+        if !found.is_empty() && found.iter().all(|found| is_of_what_came_unseen(found, &run.fleet.world(), began)) {
+            return run.pardoned();
+        }
         if run.stopped() {
             return run.reported();
         }
@@ -102,6 +109,21 @@ fn is_an_unknown_key(violation: &Violation) -> bool {
 fn is_a_tag_too_many(violation: &Violation) -> bool {
     let detail = &violation.detail;
     violation.check == Check::Settings && detail.contains(": tag ") && detail.ends_with(", not None")
+}
+
+/// Whether a route ended with a grant on a bus that somebody put a target on while both swept.
+fn is_of_what_came_unseen(violation: &Violation, aws: &SimulatedAws, began: usize) -> bool {
+    let Some((_, write)) = violation.detail.split_once("after Some(\"RemovePermission ") else { return false };
+    let is_it = |entry: &LogEntry| {
+        let targets = entry.input["Targets"].as_array().into_iter().flatten();
+        let arns = targets.filter_map(|target| target["Arn"].as_str()?.parse::<Arn>().ok());
+        entry.operation == "PutTargets"
+            && arns.into_iter().any(|arn| {
+                let bus = arn.bus_name().unwrap_or_default();
+                write.starts_with(&format!("{} {{\\\"EventBusName\\\":\\\"{bus}\\\"", arn.account))
+            })
+    };
+    violation.check == Check::RouteInterrupted && aws.log()[began..].iter().any(|entry| is_it(entry))
 }
 
 async fn older_looks_on(run: &mut Run, older: &Spec) {
