@@ -231,6 +231,8 @@ class Peer:
 
     def round(self, pause_s: float = 0) -> Sample:
         time.sleep(pause_s)
+        # What others asked since the last round is not this one's.
+        self.counted = self.sim.counts()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         wall_us = self.process.stdout.readline()
@@ -238,7 +240,7 @@ class Peer:
             raise RuntimeError(f"{self.process.args} ended with {self.process.wait()}")
         spent, counted = cpu_ns(self.process.pid), self.sim.counts()
         sample = Sample(int(wall_us) / 1000, (spent - self.spent) / 1e6, dict(counted - self.counted))
-        self.spent, self.counted = spent, counted
+        self.spent = spent
         return sample
 
     def end(self) -> float:
@@ -278,18 +280,53 @@ def converge(binary: str, shape: topology.Shape, sim: Simulation, state: Path) -
     return median([sample], shape.accounts, writes=writes, rss_peak_mib=ended["rss_peak_mib"])
 
 
-def sweeps(binary: str, shape: topology.Shape, sim: Simulation, state: Path, fast: int, full: int) -> dict:
+class Beside:
+    """The bare loop, which makes a sweep's calls once more after each: a processor is not equally fast all the time, so what is to be
+    compared takes turns."""
+
+    def __init__(self, binary: str, shape: topology.Shape, sim: Simulation, folder: Path):
+        self.binary, self.shape, self.sim, self.folder = binary, shape, sim, folder
+        self.running, self.first, self.rounds = {}, {}, {True: [], False: []}
+
+    def follow(self, full: bool, calls: dict) -> bool:
+        """A round. Whether it was the first of this kind, with signing in: that may take longer than there is to the next sweep."""
+        if full in self.running:
+            self.rounds[full].append(self.running[full].round())
+            return False
+        self.running[full] = Peer([self.binary, spec(self.shape, self.folder, full, calls)], self.sim)
+        self.first[full] = self.running[full].round()
+        return True
+
+    def end(self, told: dict) -> dict:
+        floors = {}
+        for full, name in [(False, "fast"), (True, "full")]:
+            peak = self.running[full].end()
+            first = median([self.first[full]], self.shape.accounts)
+            floors[f"floor_{name}"] = floor = median(self.rounds[full], self.shape.accounts, rss_peak_mib=peak, first=first)
+            if floor["by_action"] != told[name]["by_action"]:
+                raise RuntimeError(f"other calls than the {name} sweep made: {floor['by_action']}, not {told[name]['by_action']}")
+        return floors
+
+
+def sweeps(
+    binary: str, shape: topology.Shape, sim: Simulation, state: Path, fast: int, full: int, beside: Beside | None = None
+) -> dict:
     """A daemon that is started on accounts in step: the first sweep, then warm ones."""
     daemon = Daemon(binary, shape, sim, state)
     line, first = daemon.sweep()
     kinds = {True: [], False: []}
+    is_mixed = False
     while len(kinds[False]) < fast or len(kinds[True]) < full:
         line, sample = daemon.sweep()
         if line["done"] or line["failed"] or line["findings"] or line["scopes-unread"]:
             raise RuntimeError(f"accounts in step were written, or not read: {line}")
         # Others follow an answer that came late.
-        if line["trigger"] == "interval":
+        if line["trigger"] == "interval" and not is_mixed:
             kinds[line["full"]].append(sample)
+        is_mixed = False
+        if beside is not None:
+            is_mixed = beside.follow(line["full"], sample.calls)
+            daemon.counted = sim.counts()
     ended = daemon.end()
     peak = {"rss_peak_mib": ended["rss_peak_mib"]}
     return {
@@ -446,25 +483,22 @@ class Bench:
                 yield Path(folder), shape, sim
 
     def ours(self, shape: topology.Shape, sim: Simulation, folder: Path, fast: int, full: int, **settings: int) -> dict:
-        """Converge, then sweeps, then the same calls by the bare loop."""
+        """Converge, then sweeps in turn with the same calls by the bare loop."""
         binary = self.built["wheelwright"]
         shape.settings()
         self.say(f"{shape.name} {shape.accounts}: first converge")
         told = {"converge": converge(binary, shape, sim, folder / "state")}
         shape.settings(**settings)
         self.say(f"{shape.name} {shape.accounts}: sweeps")
-        told |= sweeps(binary, shape, sim, folder / "state", fast, full)
-        for depth, rounds in [("fast", fast), ("full", full)]:
-            self.say(f"{shape.name} {shape.accounts}: the bare loop, {depth}")
-            path = spec(shape, folder, depth == "full", told[depth]["by_action"])
-            told[f"floor_{depth}"] = peer([self.built["floor"], path], shape, sim, rounds, told[depth])
-        return told
+        beside = Beside(self.built["floor"], shape, sim, folder)
+        told |= sweeps(binary, shape, sim, folder / "state", fast, full, beside)
+        return told | beside.end(told)
 
     def spokes(self, accounts: int) -> None:
         with self.site("spokes", accounts) as (folder, shape, sim):
             # The daemon goes on without who has not answered within half of the interval.
-            many, every = (15, 1) if accounts <= 200 else (3, 20) if accounts <= 1000 else (2, 50)
-            told = self.ours(shape, sim, folder, many, 2, fast_every=every, full_every=every * 2)
+            many, every = (20, 1) if accounts <= 200 else (9, 8) if accounts <= 1000 else (3, 50)
+            told = self.ours(shape, sim, folder, many, 3, fast_every=every, full_every=every * (4 if accounts <= 1000 else 2))
             if accounts <= self.args.peer_size:
                 path = spec(shape, folder, False, told["fast"]["by_action"])
                 for threads in (8, 32):

@@ -479,6 +479,14 @@ impl Spec {
         statements
     }
 
+    /// What the name of the rule of ours begins with that brings a subscription its events; none of another taker.
+    pub fn own_rule(&self, taker: &Taker) -> Option<String> {
+        let Taker::Subscription { team, name, .. } = taker else { return None };
+        let team = self.teams.iter().find(|found| found.name == *team)?;
+        let subscription = team.subscriptions.iter().find(|found| found.name == *name)?;
+        Some(format!("ww.{}.{}.", team.name, subscription.first.as_ref().unwrap_or(name)))
+    }
+
     /// The rules of ours that there must be on each bus: what their names begin with, and the tags that they must bear.
     pub fn rules(&self) -> BTreeMap<Place, Vec<(String, Tags)>> {
         let mut rules: BTreeMap<Place, Vec<(String, Tags)>> = BTreeMap::new();
