@@ -136,7 +136,9 @@ fn compare(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>, live: &Li
     if let Some(settings) = &live.settings {
         set(diff, bus, wanted, &ours, settings, cause, asked);
     }
-    if let Some(change) = live.tags.as_ref().and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
+    // Whose a key is shows by mark, settings and tags together (`set`): where the settings could not be read, the tags stay as well.
+    let tags = live.tags.as_ref().filter(|_| live.settings.is_some());
+    if let Some(change) = tags.and_then(|live| TagChange::of(&wanted.spec.tags, live)) {
         let seen = seen_bus(live);
         let key = |tags| Action::TagBus { bus: bus.clone(), tags };
         let untag = |keys| Action::UntagBus { bus: bus.clone(), keys };
