@@ -462,7 +462,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         let mut memory = std::mem::take(&mut self.memory);
         let mut asked_meanwhile = Vec::new();
         let mut is_ending = false;
-        let ended = {
+        let mut ended = {
             let round = Round {
                 fleet: &*fleet,
                 clock: &clock,
@@ -506,7 +506,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
         };
         self.memory = memory;
         self.let_go_of_scopes(&ended.sight.read);
-        let again = ended.again.clone();
+        let again = std::mem::take(&mut ended.again);
         self.remember(ended, &config).await;
         if depth == Depth::Full {
             self.again.0.retain(|scope| !is_meant(scope));

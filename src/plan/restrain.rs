@@ -1,7 +1,11 @@
-//! What the daemon may not do now: modes, drift that waits, freezes, pauses, fights, a lost state, what waits for a person already. Each is a guard on steps of a
-//! finished plan, so that whatever waits for a step that is held waits too, and the plan says all of it.
+//! What the daemon may not do now. Each thing that forbids is a guard on steps of a finished plan, so that whatever waits for a step
+//! that is held waits too, and the plan says all of it.
 //!
-//! A person's order to hold a route off, or to let it go on, is one write of a rule's state. Where the daemon writes at all, nothing of this holds it, nor do the guards that count changes.
+//! These are modes (`places.rs` knows which holds where), drift that waits for a person, freezes, pauses, fights, a lost state, and
+//! what a fuller reading left to a person already (`waiting.rs`).
+//!
+//! A person's order to hold a route off, or to let it go on, is one write of a rule's state. Where the daemon writes at all, nothing
+//! of this holds it, nor do the guards that count changes.
 
 use super::mark_held_findings;
 use super::places::{Places, mode_at};
