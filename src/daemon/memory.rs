@@ -56,8 +56,7 @@ impl Memory {
                 self.backoff.answered(&scope);
             }
         }
-        let observation = observation.sharing(self.world.scopes.get(&scope));
-        self.world.scopes.insert(scope, observation);
+        self.world.take_in(scope, observation);
         true
     }
 

@@ -123,7 +123,7 @@ impl<F: Fleet + 'static, C: Clock + Clone + 'static> Daemon<F, C> {
     /// What is known of scopes that nobody asks for any more goes.
     pub(super) fn forget_scopes(&mut self, desired: &Desired) {
         let swept = |scope: &Scope| desired.scopes.contains(scope) || desired.no_access.contains(scope);
-        self.memory.world.scopes.retain(|scope, _| swept(scope));
+        self.memory.world.keep_only(swept);
         self.memory.backoff.keep_only(swept);
     }
 

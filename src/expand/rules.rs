@@ -3,7 +3,7 @@
 use super::{Context, accounts_at, pattern, publishing_accounts};
 use crate::eventbridge::{Arn, DEFAULT_BUS, Pattern};
 use crate::model::desired::{Desired, StoppedRoute, Wanted};
-use crate::model::few::Few;
+use crate::model::few::{Few, tight};
 use crate::model::ids::{AccountId, HubName, PublicationId, Scope, SpokeName, SubscriptionId, TeamName};
 use crate::model::mark::{rule_name, target_id, target_tag};
 use crate::model::resource::{BusId, RuleId, RuleSpec, RuleState, TargetSpec};
@@ -69,7 +69,7 @@ fn add_forwards(
                 pattern: pattern.at_rest(),
                 state: RuleState::Enabled,
                 tags: kept_tags(keeps, context.tags(Some(team_name), &[&team.tags, from.tags.unwrap_or(&Tags::new())])),
-                targets: Few::from_iter([(id_of(context, &target, keeps), target)]),
+                targets: tight(Few::from_iter([(id_of(context, &target, keeps), target)])),
             };
             let (origin, team) = (publication.origin.clone(), Some(team_name.clone()));
             let wanted = Wanted::new(spec, origin, team, BTreeSet::new());
@@ -180,7 +180,7 @@ fn add_subscription(
         pattern: pattern.at_rest(),
         state: if is_stopped { RuleState::Disabled } else { RuleState::Enabled },
         tags: kept_tags(keeps, context.tags(Some(team_name), &[&hub.tags, &team.tags])),
-        targets: Few::from_iter([(target_id, target)]),
+        targets: tight(Few::from_iter([(target_id, target)])),
     };
     let origin = subscription.origin.clone();
     let routes = [route_id.clone()].into();
@@ -245,7 +245,7 @@ fn add_audit(context: &Context<'_>, name: &HubName, hub: &Hub, forwards: &Forwar
         pattern: pattern.at_rest(),
         state: RuleState::Enabled,
         tags: context.tags(None, &[&hub.tags as &Tags]),
-        targets: Few::from_iter([(target_id, target)]),
+        targets: tight(Few::from_iter([(target_id, target)])),
     };
     let routes = [route_id.clone()].into();
     desired.rules.insert(rule, Wanted::new(spec, hub.origin.clone(), None, routes));
@@ -302,7 +302,7 @@ fn id_of(context: &Context<'_>, target: &TargetSpec, keeps: &Keeps) -> String {
 /// A rule's tags; one of them says which target became ours under an Id of before.
 fn kept_tags(keeps: &Keeps, mut tags: Tags) -> Tags {
     tags.extend(keeps.target.as_deref().map(|id| (target_tag(id), "kept".to_owned())));
-    tags
+    tight(tags)
 }
 
 fn parse(value: &Value) -> Option<Pattern> {

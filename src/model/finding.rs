@@ -340,7 +340,7 @@ impl FindingCode {
                 "A rule of ours has no targets at all: an apply was cut short between its two calls, or somebody removed them. The route delivers nothing until they are put."
             }
             Self::DestinationUnready => {
-                "A route delivers to a bus that could not be read, or that is another's, so it is not known whether events would be let in there. Its target is not put and the old one, if there is one, stays. The finding about that scope or bus says what to mend; the next plan goes on by itself."
+                "A route delivers to a bus that could not be read, or that is another's, so it is not known whether events would be let in there. Its target is not put and the old one, if there is one, stays. (The daemon puts back what was taken away by hand all the same, if the bus was there, and let the hub in, when its account last answered.) The finding about that scope or bus says what to mend; the next plan goes on by itself."
             }
             Self::Superseded => {
                 "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."

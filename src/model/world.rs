@@ -21,6 +21,8 @@ use std::sync::Arc;
 pub struct World {
     /// What each scope last answered.
     pub scopes: BTreeMap<Scope, Observation>,
+    /// What scopes that do not answer now answered before: good for what drift's mending requires of them, never for a break.
+    pub answered_before: BTreeMap<Scope, Arc<ScopeView>>,
     /// What is remembered of the past, if anything is.
     pub met: Option<Met>,
 }
@@ -96,18 +98,21 @@ impl Observation {
 
     /// The same, with the view of `before` where that is the same: nearly all that is read is as it was, and is kept once.
     #[must_use]
-    pub fn sharing(mut self, before: Option<&Self>) -> Self {
-        let shared = |one: &Self| match one {
-            Self::Complete { view, .. } | Self::Partial { view, .. } => Some(Arc::clone(view)),
-            Self::Unreachable { .. } | Self::NoAccess => None,
-        };
+    fn sharing(mut self, before: Option<&Self>) -> Self {
         if let (Self::Complete { view, .. } | Self::Partial { view, .. }, Some(known)) =
-            (&mut self, before.and_then(shared))
+            (&mut self, before.and_then(Self::shared_view))
             && *view == known
         {
             *view = known;
         }
         self
+    }
+
+    fn shared_view(&self) -> Option<Arc<ScopeView>> {
+        match self {
+            Self::Complete { view, .. } | Self::Partial { view, .. } => Some(Arc::clone(view)),
+            Self::Unreachable { .. } | Self::NoAccess => None,
+        }
     }
 
     /// What was read, complete or not.
@@ -147,6 +152,24 @@ impl Met {
 }
 
 impl World {
+    /// Takes in what `scope` answered. Where it answered nothing, what it answered before is kept beside that.
+    pub fn take_in(&mut self, scope: Scope, observation: Observation) {
+        let before = self.scopes.get(&scope);
+        match (&observation, before.and_then(Observation::shared_view)) {
+            (Observation::Unreachable { .. }, Some(view)) => _ = self.answered_before.insert(scope.clone(), view),
+            (Observation::Unreachable { .. }, None) => {}
+            _ => _ = self.answered_before.remove(&scope),
+        }
+        let observation = observation.sharing(before);
+        self.scopes.insert(scope, observation);
+    }
+
+    /// What is known of scopes other than these goes.
+    pub fn keep_only(&mut self, is_kept: impl Fn(&Scope) -> bool) {
+        self.scopes.retain(|scope, _| is_kept(scope));
+        self.answered_before.retain(|scope, _| is_kept(scope));
+    }
+
     /// Whether `scope` is known to have had all that this revision asks of it.
     pub fn had_all_of(&self, revision: &Revision, scope: &Scope) -> bool {
         self.met.as_ref().is_some_and(|met| met.is_of(revision) && met.scopes.contains(scope))

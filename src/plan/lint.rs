@@ -9,15 +9,20 @@ use crate::model::desired::Desired;
 use crate::model::plan::{Guard, Hold, Step};
 use crate::model::route::{Route, RouteId};
 use std::collections::BTreeSet;
+use std::ops::Deref;
 
 /// Holds every step that would take the last destination of a route that stays.
-pub(super) fn lint(steps: &mut [Step], desired: &Desired, mut wheel: Wheel) -> Vec<Hold> {
+pub(super) fn lint(steps: &mut [Step], desired: &Desired, wheel: &impl Deref<Target = Wheel>) -> Vec<Hold> {
     let carried = |wheel: &Wheel, route: &Route| wheel.carries(route, desired) || wheel.delivers(route, desired);
-    // A route that is held off has to deliver again when its time comes: it is looked at as if it were not.
-    wheel.ignore_stops(desired);
     let route = |id: &RouteId| desired.routes.get(id);
     let breaks = steps.iter().filter(|step| step.is_break());
     let at_risk: BTreeSet<RouteId> = breaks.flat_map(|step| step.routes.iter().cloned()).collect();
+    if at_risk.is_empty() {
+        return Vec::new();
+    }
+    let mut wheel = Wheel::clone(wheel);
+    // A route that is held off has to deliver again when its time comes: it is looked at as if it were not.
+    wheel.ignore_stops(desired);
     let mut delivering: BTreeSet<RouteId> =
         at_risk.iter().filter(|id| route(id).is_some_and(|route| carried(&wheel, route))).cloned().collect();
     let mut held = 0;

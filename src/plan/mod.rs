@@ -46,6 +46,7 @@ use crate::model::mark::long_digest;
 use crate::model::plan::{Cause, Guard, Hold, Plan, PlanSettings, Step};
 use crate::model::resource::{BusId, ResourceId};
 use crate::model::world::World;
+use std::cell::LazyCell;
 
 /// Plans what takes `world` to `desired`, as of `now`.
 pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Moment) -> Plan {
@@ -64,8 +65,9 @@ pub fn plan(desired: &Desired, world: &World, settings: &PlanSettings, now: Mome
     let is_hub = |bus: &BusId| desired.buses.get(bus).is_some_and(|wanted| wanted.team.is_none());
     let mut steps = order::order(draft.steps, is_hub);
     holds.extend(guard::guard(&mut steps, desired, world, settings));
-    let wheel = wheel::Wheel::of(desired, world);
-    holds.extend(lint::lint(&mut steps, desired, wheel.clone()));
+    // All that is live once more: made when a step asks of it.
+    let wheel = LazyCell::new(|| wheel::Wheel::of(desired, world));
+    holds.extend(lint::lint(&mut steps, desired, &wheel));
     if let Some(stamp) = stamp::stamp(desired, world, &steps) {
         steps.insert(0, stamp);
     }

@@ -12,9 +12,15 @@ use crate::model::topology::Via;
 use crate::model::world::World;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 
 /// The effect of `steps` on every route that they touch, and on live ones that nobody asks for any more.
-pub(super) fn changes(desired: &Desired, world: &World, wheel: &Wheel, steps: &[Step]) -> Vec<RouteChange> {
+pub(super) fn changes(
+    desired: &Desired,
+    world: &World,
+    wheel: &impl Deref<Target = Wheel>,
+    steps: &[Step],
+) -> Vec<RouteChange> {
     let mut by_route: BTreeMap<&RouteId, Vec<&Step>> = BTreeMap::new();
     for step in steps {
         for route in &step.routes {

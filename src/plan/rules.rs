@@ -1,6 +1,7 @@
 //! Rules that are asked for.
 
 use super::diff::{Asked, Change, Diff, Footing};
+use super::grants::lets_in;
 use super::narrow::{self, Halfway};
 use super::own::{self, Ownership};
 use super::surplus::unwanted_rules;
@@ -52,7 +53,7 @@ fn wanted_rule(
     let Some(live) = bus.and_then(|bus| bus.rules.get(&rule.name)) else {
         // A rule that a cut-short listing did not show may be there all the same.
         if bus.is_none_or(|bus| bus.rules_read) {
-            match unready.first() {
+            match waits_for(&unready, diff.missing_cause(resource.scope())) {
                 Some(bus) => tell_unready(diff, resource, bus, &asked),
                 None => create(diff, rule, wanted, &resource, &asked, created),
             }
@@ -76,15 +77,40 @@ fn wanted_rule(
     }
 }
 
-/// Those of the topology's buses that the rule is to deliver to and on which nothing can be planned: they were not read, or
-/// are not ours. A partner's own are taken to be let in.
-fn unready(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, footing: &BTreeMap<BusId, Footing>) -> Vec<BusId> {
+/// One of the topology's buses on which nothing can be planned: it was not read, or is not ours.
+struct Unready {
+    bus: BusId,
+    /// Whether it was there for us when its account last answered.
+    stood: bool,
+}
+
+/// The one for which what is to be put waits. What was there, and somebody took away while an account does not answer, is put back all
+/// the same: that makes nothing that was not there, and AWS itself refuses what a bus's policy does not let in.
+fn waits_for(unready: &[Unready], cause: Cause) -> Option<&BusId> {
+    unready.iter().find(|unready| cause == Cause::Intent || !unready.stood).map(|unready| &unready.bus)
+}
+
+/// The unready ones among those that the rule is to deliver to. A partner's own are taken to be let in.
+fn unready(diff: &Diff<'_>, wanted: &Wanted<RuleSpec>, footing: &BTreeMap<BusId, Footing>) -> Vec<Unready> {
     // By the targets and not by the routes: what is collected is forwarded also while nobody subscribes to it.
     let destinations: BTreeSet<BusId> =
         wanted.spec.targets.values().filter_map(|target| BusId::of_arn(&target.arn)).collect();
     let is_unready =
         |bus: &BusId| footing.get(bus) == Some(&Footing::None) && !diff.desired.no_access.contains(&bus.scope);
-    destinations.into_iter().filter(is_unready).collect()
+    let with_what_it_was = |bus: BusId| Unready { stood: stood(diff, &bus), bus };
+    destinations.into_iter().filter(is_unready).map(with_what_it_was).collect()
+}
+
+/// Whether a bus whose account does not answer was there, ours or a default one, with every grant that it is to have, when it last did.
+fn stood(diff: &Diff<'_>, bus: &BusId) -> bool {
+    let view = diff.world.answered_before.get(&bus.scope);
+    let Some(live) = view.and_then(|view| view.buses.get(&bus.name)) else { return false };
+    let is_ours = || matches!(own::of_bus(diff.desired, bus, live), Ownership::Marked(_) | Ownership::MarkLost);
+    let statements = live.policy.iter().flatten().flat_map(|policy| &policy.statements);
+    let is_granted = |grantee| statements.clone().any(|statement| lets_in(statement, grantee));
+    let from_here = diff.desired.grants.range((bus.clone(), String::new())..);
+    let mut grants = from_here.take_while(|((granted, _), _)| granted == bus);
+    (bus.is_default() || is_ours()) && grants.all(|(_, wanted)| is_granted(&wanted.spec))
 }
 
 fn tell_unready(diff: &mut Diff<'_>, resource: ResourceId, bus: &BusId, asked: &Asked) {
@@ -177,7 +203,7 @@ fn compare(
     rule: &RuleId,
     wanted: &Wanted<RuleSpec>,
     live: &LiveRule,
-    unready: &[BusId],
+    unready: &[Unready],
     asked: &Asked,
     held_by: Option<Guard>,
 ) {
@@ -204,7 +230,7 @@ fn compare(
     };
     let mut targets = Targets::of(diff, wanted, live);
     // A target that would be put where nobody may be let in waits, and what it replaces stays with it.
-    if let (Some(bus), Some(found)) = (unready.first(), &targets)
+    if let (Some(bus), Some(found)) = (waits_for(unready, cause), &targets)
         && !found.puts.is_empty()
     {
         tell_unready(diff, ResourceId::Rule(rule.clone()), bus, asked);

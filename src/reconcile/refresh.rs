@@ -6,7 +6,7 @@
 use crate::call::{Answer, Call, CallError, ErrorClass, Page, RuleSummary};
 use crate::eventbridge::{BusPolicy, DEFAULT_BUS, Pattern};
 use crate::model::desired::Desired;
-use crate::model::few::Few;
+use crate::model::few::{Few, tight};
 use crate::model::ids::Scope;
 use crate::model::mark::{Mark, archive_prefix, is_our_target, statement_prefix};
 use crate::model::plan::Action;
@@ -297,6 +297,7 @@ impl<F: Fleet> Reading<'_, F> {
             let bus = LiveBus { description: summary.description, policy, ..LiveBus::default() };
             view.buses.insert(summary.name, bus);
         }
+        view.buses = tight(view.buses);
         let names: Vec<String> = view.buses.keys().cloned().collect();
         for name in names {
             let id = BusId { scope: self.scope.clone(), name: name.clone() };
@@ -349,6 +350,7 @@ impl<F: Fleet> Reading<'_, F> {
             bus.rules.insert(name, rule);
             gaps.extend(missing);
         }
+        bus.rules = tight(std::mem::take(&mut bus.rules));
     }
 
     /// A rule's targets and tags, where they can decide anything.
@@ -423,7 +425,7 @@ impl<F: Fleet> Reading<'_, F> {
     async fn tags(&self, arn: String, gaps: &mut Vec<Gap>) -> Option<Tags> {
         let call = Call::ListTagsForResource { arn };
         let error = match self.fleet.call(self.scope, call.clone()).await {
-            Ok(Answer::Tags(tags)) => return Some(tags),
+            Ok(Answer::Tags(tags)) => return Some(tight(tags)),
             Ok(_) => unexpected(self.scope, &call),
             Err(error) => error,
         };
@@ -526,7 +528,7 @@ pub(super) async fn rule_summary<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<O
 pub(super) async fn targets<F: Fleet>(fleet: &F, rule: &RuleId) -> Result<Few<String, LiveTarget>, CallError> {
     let list = |next_token| Call::ListTargetsByRule { bus: rule.bus.name.clone(), rule: rule.name.clone(), next_token };
     match pages(fleet, &rule.bus.scope, list, as_targets).await {
-        (targets, None) => Ok(targets.into_iter().collect()),
+        (targets, None) => Ok(tight(targets.into_iter().collect())),
         (_, Some(error)) => Err(error),
     }
 }

@@ -48,5 +48,5 @@ pub fn wished(desired: &Desired) -> World {
         at: Moment::default(),
         view: Arc::new(ScopeView { buses_read: true, ..view }),
     };
-    World { scopes: views.into_iter().map(|(scope, view)| (scope, complete(view))).collect(), met: None }
+    World { scopes: views.into_iter().map(|(scope, view)| (scope, complete(view))).collect(), ..World::default() }
 }

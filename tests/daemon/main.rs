@@ -7,6 +7,7 @@ mod regions;
 mod rows;
 #[path = "../support/mod.rs"]
 mod support;
+mod unanswered;
 mod world;
 
 use rows::{After, Edit, Row, TABLE};
@@ -340,7 +341,7 @@ async fn in_step_after(running: &Running, seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn an_account_that_hangs_is_told_holds_nobody_up_and_comes_in_when_it_answers() {
     let (example, aws) = example(ENFORCE);
-    let (running, silent) = start_silenced(Bench::by_call(&example, aws));
+    let (running, silent) = start_silenced(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
     in_step(&running).await;
     let cards = rule(&running, "ww.fraud.cards");
     silent.lock().unwrap().insert(LEDGER.to_owned());

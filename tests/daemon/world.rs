@@ -89,11 +89,14 @@ impl<F: Fleet> Fleet for Silenced<F> {
 }
 
 /// Starts a daemon at `bench`, before which the accounts in what is returned beside it never answer.
-pub(crate) fn start_silenced<F: Fleet + 'static>(bench: Bench<F>) -> (Running, Arc<Mutex<BTreeSet<String>>>) {
+pub(crate) fn start_silenced<F: Fleet + 'static>(
+    bench: Bench<F>,
+    store: Arc<Store>,
+) -> (Running, Arc<Mutex<BTreeSet<String>>>) {
     let Bench { example, world, fleet, clock, settings: _ } = bench;
     let silent = Arc::default();
     let fleet = Silenced { fleet, silent: Arc::clone(&silent) };
-    (begin(fleet, &example, world, clock, Arc::new(Store::in_memory().unwrap())), silent)
+    (begin(fleet, &example, world, clock, store), silent)
 }
 
 /// Starts a daemon at `bench`, with what `store` remembers.

@@ -152,8 +152,12 @@ impl Pattern {
     /// Whether both certainly match the same events. `false` may also be doubt.
     #[must_use]
     pub fn same_meaning(&self, other: &Self) -> bool {
+        // What is one and the same is not woken from its rest to be compared with itself.
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return true;
+        }
         let (mine, theirs) = (self.branches(), other.branches());
-        Arc::ptr_eq(&self.0, &other.0) || mine == theirs && !mine.is_empty()
+        mine == theirs && !mine.is_empty()
     }
 
     /// Whether some event may match both. `false` is certain for events of EventBridge's envelope (where source,
@@ -234,8 +238,7 @@ impl std::str::FromStr for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        let (mine, theirs) = (self.branches(), other.branches());
-        Arc::ptr_eq(&self.0, &other.0) || mine == theirs && !mine.is_empty()
+        self.same_meaning(other)
     }
 }
 

@@ -352,6 +352,14 @@ proptest! {
     }
 
     #[test]
+    fn a_pattern_at_rest_is_not_woken_to_be_compared_with_itself(value in pattern_value()) {
+        let rested = Pattern::from_value(&value).unwrap().at_rest();
+        let shared = rested.clone();
+        prop_assert!(shared.same_meaning(&rested) && shared == rested && shared.covers(&rested));
+        prop_assert!(rested.0.branches.get().is_none());
+    }
+
+    #[test]
     fn equal_patterns_match_the_same_events(value in fields(), events in prop::collection::vec(event(), 8)) {
         let one = Pattern::from_value(&value).unwrap();
         let two = Pattern::from_value(&reversed(&value)).unwrap();

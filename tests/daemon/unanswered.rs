@@ -1,0 +1,107 @@
+//! What is mended at a hub while the account that it delivers to does not answer.
+
+use crate::support::probes::{FRAUD, PLATFORM, US};
+use crate::support::{Bench, Hands};
+use crate::world::{ENFORCE, Running, example, start, start_silenced};
+use crate::{HUB, in_step, rule};
+use serde_json::json;
+use std::sync::Arc;
+use wheelwright::model::finding::FindingCode;
+use wheelwright::store::Store;
+
+/// The ARNs that a rule of the hub delivers to; none, too, where the rule is not there.
+fn destinations(running: &Running, rule: &str) -> Vec<String> {
+    let named = json!({"EventBusName": HUB, "NamePrefix": rule});
+    running.aws(|aws| {
+        let mut hands = Hands { aws };
+        let rules = hands.call(PLATFORM, US, "ListRules", named);
+        if rules["Rules"].as_array().unwrap().is_empty() {
+            return Vec::new();
+        }
+        let targets = hands.call(PLATFORM, US, "ListTargetsByRule", json!({"EventBusName": HUB, "Rule": rule}));
+        let arns =
+            targets["Targets"].as_array().unwrap().iter().map(|target| target["Arn"].as_str().unwrap().to_owned());
+        arns.collect()
+    })
+}
+
+fn take_targets(running: &Running, rule: &str) {
+    running.aws(|aws| {
+        let mut hands = Hands { aws };
+        let named = json!({"EventBusName": HUB, "Rule": rule});
+        let targets = hands.call(PLATFORM, US, "ListTargetsByRule", named.clone());
+        let ids: Vec<_> = targets["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
+        let mut removal = named;
+        removal["Ids"] = json!(ids);
+        hands.call(PLATFORM, US, "RemoveTargets", removal);
+    });
+}
+
+/// What the plan leaves until the account answers.
+fn waiting(running: &Running) -> Vec<String> {
+    let plan = running.handle.status().plan.clone().unwrap();
+    let unready = plan.findings.iter().filter(|finding| finding.code == FindingCode::DestinationUnready);
+    unready.map(|finding| finding.resource.to_string()).collect()
+}
+
+async fn unread(running: &Running) {
+    let is_unread = |running: &Running| {
+        let plan = running.handle.status().plan.clone();
+        plan.is_some_and(|plan| plan.findings.iter().any(|finding| finding.code == FindingCode::Unread))
+    };
+    running.until(5 * 60, "it is told that the account does not answer", is_unread).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_takes_away_is_put_back_and_what_is_newly_asked_for_waits() {
+    let (example, aws) = example(ENFORCE);
+    let (running, silent) = start_silenced(Bench::by_call(&example, aws), Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let settled = rule(&running, "ww.fraud.settled");
+    let before = destinations(&running, &settled);
+    assert_eq!(before.len(), 1);
+    silent.lock().unwrap().insert(FRAUD.to_owned());
+    unread(&running).await;
+    take_targets(&running, &settled);
+    running.until(120, "its target is back", |running| destinations(running, &settled) == before).await;
+    take_targets(&running, &settled);
+    running.aws(|aws| Hands { aws }.call(PLATFORM, US, "DeleteRule", json!({"EventBusName": HUB, "Name": settled})));
+    running.until(120, "the rule is back", |running| destinations(running, &settled) == before).await;
+    // A route that nobody had waits.
+    running.files.commit(|files| {
+        let fraud = files.get_mut("topology/teams/fraud.toml").unwrap();
+        fraud.push_str("\n[subscribe.more]\nfrom = \"payments.settlements\"\nwhere.detail.kind = [\"odd\"]\n");
+    });
+    let is_told = |running: &Running| waiting(running).iter().any(|resource| resource.contains("ww.fraud.more"));
+    running.until(120, "it is told what waits", is_told).await;
+    running.wait_secs(20 * 60).await;
+    let more = rule(&running, "ww.fraud.more");
+    assert_eq!(destinations(&running, &more), Vec::<String>::new());
+    silent.lock().unwrap().clear();
+    running.until(20 * 60, "it is made", |running| destinations(running, &more) == before).await;
+    in_step(&running).await;
+    running.end().await;
+}
+
+/// Nobody knows whether the account's bus is still there, and who it lets in.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_put_back_for_an_account_that_never_answered() {
+    let (example, aws) = example(ENFORCE);
+    let store = Arc::new(Store::in_memory().unwrap());
+    let running = start(Bench::by_call(&example, aws), store.clone());
+    in_step(&running).await;
+    let settled = rule(&running, "ww.fraud.settled");
+    let before = destinations(&running, &settled);
+    take_targets(&running, &settled);
+    let aws = running.aws(|aws| aws.clone());
+    running.end().await;
+    let (running, silent) = start_silenced(Bench::by_call(&example, aws), store);
+    silent.lock().unwrap().insert(FRAUD.to_owned());
+    unread(&running).await;
+    running.wait_secs(20 * 60).await;
+    assert_eq!(destinations(&running, &settled), Vec::<String>::new());
+    assert!(waiting(&running).iter().any(|resource| resource.contains(&settled)));
+    silent.lock().unwrap().clear();
+    running.until(11 * 60, "its target is back", |running| destinations(running, &settled) == before).await;
+    running.end().await;
+}
