@@ -400,14 +400,16 @@ fn obligations(specs: &[&Spec], now_ms: u64, is_thorough: bool) -> (Vec<Event>, 
     let mut wanted: BTreeMap<(Taker, BTreeSet<String>, String, Content), Event> = BTreeMap::new();
     let mut boxes: BTreeMap<(String, String, Place, Content), Event> = BTreeMap::new();
     let events: BTreeSet<Event> = specs.iter().flat_map(|spec| spec.events()).collect();
+    let are_stopped: BTreeSet<Taker> = specs.iter().flat_map(|spec| spec.stopped(now_ms)).collect();
     for event in events {
         let expected: Vec<Vec<(Taker, String)>> = specs.iter().map(|spec| spec.expected(&event, now_ms)).collect();
         let content = is_thorough.then_some((event.kind, event.sample));
         let Some((before, to_come)) = expected.split_first() else { continue };
         let after = to_come.last().unwrap_or(before);
-        // A person's order to hold a route off is obeyed at once, also where its events came for another as well, or did before it moved.
+        // A person's order to hold a route off is obeyed at once, also where its events came for another as well, or did before it moved
+        // or took others.
         let stopped: Vec<(Taker, String)> = specs.iter().flat_map(|spec| spec.held_off(&event, now_ms)).collect();
-        let had_it_before = |(taker, _): &&(Taker, String)| stopped.iter().any(|(stopped, _)| stopped == taker);
+        let had_it_before = |(taker, _): &&(Taker, String)| are_stopped.contains(taker);
         let held_off: BTreeSet<String> =
             stopped.iter().chain(before.iter().filter(had_it_before)).map(|(_, mailbox)| mailbox.clone()).collect();
         // Whose own stop has just ended has its events so far by others' routes alone: with such an order they end, too.

@@ -390,6 +390,17 @@ impl Spec {
         takers.into_iter().filter(|(taker, _)| matches!(taker, Taker::Subscription { .. })).collect()
     }
 
+    /// The subscriptions that somebody holds off at `now_ms`, whatever they take.
+    pub fn stopped(&self, now_ms: u64) -> impl Iterator<Item = Taker> {
+        self.teams.iter().flat_map(move |team| {
+            let stopped = team.subscriptions.iter().filter(move |one| one.stop.is_some_and(|until| now_ms < until));
+            stopped.map(|subscription| {
+                let from = self.publication(subscription).1.source.clone();
+                Taker::Subscription { team: team.name.clone(), name: subscription.name.clone(), from }
+            })
+        })
+    }
+
     fn takers(&self, event: &Event, now_ms: u64, held_off: bool) -> Vec<(Taker, String)> {
         let mut found = Vec::new();
         // Nobody but AWS puts events of an AWS service, and only on default buses.
