@@ -8,7 +8,7 @@ use super::{buses, grants, kept, rules};
 use crate::model::desired::{Desired, StoppedRoute, Wanted};
 use crate::model::finding::{Finding, FindingCode, Outcome};
 use crate::model::ids::{AccountId, Moment, Scope, TeamName};
-use crate::model::mark::archive_prefix;
+use crate::model::mark::{Mark, archive_prefix};
 use crate::model::plan::{Action, Cause, Guard, Hold, PlanSettings, Seen, Step, StepKind};
 use crate::model::resource::{ArchiveId, ArchiveSpec, BusId, ResourceId};
 use crate::model::route::{Route, RouteId};
@@ -30,6 +30,8 @@ pub(super) struct Diff<'a> {
     pub(super) world: &'a World,
     /// This topology, or one of its sequence, was applied here before: what is missing now was taken away.
     applied_before: bool,
+    /// Whether the hubs tell of a newer topology: then the plan is held as a whole.
+    is_superseded: bool,
     /// Breaks that lack evidence, by the scopes that were not read, to be told once each.
     unproven: BTreeMap<Scope, usize>,
     settings: &'a PlanSettings,
@@ -77,11 +79,13 @@ pub(super) enum Footing {
 }
 
 pub(super) fn diff(desired: &Desired, world: &World, settings: &PlanSettings, now: Moment) -> Draft {
-    let applied_before = own::newest_sequence(desired, world) >= Some(desired.revision.sequence);
+    let newest = own::newest_sequence(desired, world);
+    let sequence = Some(desired.revision.sequence);
     let mut diff = Diff {
         desired,
         world,
-        applied_before,
+        applied_before: newest >= sequence,
+        is_superseded: newest > sequence,
         unproven: BTreeMap::new(),
         settings,
         now,
@@ -123,6 +127,19 @@ impl Diff<'_> {
     ) {
         let Asked { team, origin, .. } = asked.clone();
         self.draft.findings.push(Finding { resource, code, outcome, detail, team, origin });
+    }
+
+    /// Whether a newer topology wrote what bears `mark`. Where the hubs tell of none (one was not read, or a newer topology has a hub
+    /// that this one does not know), what it wrote elsewhere tells by itself, and an older one leaves that alone.
+    pub(super) fn is_newers(&self, mark: Option<&Mark>) -> bool {
+        let Desired { owner, revision, .. } = self.desired;
+        !self.is_superseded && mark.is_some_and(|mark| mark.owner == *owner && mark.sequence > revision.sequence)
+    }
+
+    /// What a newer topology wrote stays as it is.
+    pub(super) fn left_to_newer(&mut self, resource: ResourceId, asked: &Asked) {
+        let detail = format!("a topology newer than this one (sequence {}) wrote it", self.desired.revision.sequence);
+        self.find(resource, FindingCode::Superseded, Outcome::Left, detail, asked);
     }
 
     /// Why something that should be there is not: taken away, or never made.

@@ -285,7 +285,8 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     for (rule, live) in &users {
         routes.extend(diff.index.replaced(rule, live, diff.desired));
     }
-    let asked = Asked { routes, ..Asked::default() };
+    let team = diff.desired.buses.get(bus).and_then(|wanted| wanted.team.clone());
+    let asked = Asked { routes, team, origin: None };
     let code = FindingCode::GrantSurplus;
     if !diff.desired.kept.is_empty() {
         let detail = "no file that can be read asks for it; while a file has errors no grant is removed".to_owned();

@@ -10,6 +10,7 @@ use crate::model::settings::{Released, Tool};
 use crate::model::topology::Tags;
 use crate::model::world::{LiveBus, LiveRule, LiveTarget, ScopeView, World};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Whose a live bus or rule is, from its marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +180,9 @@ pub(super) fn hub_scopes(desired: &Desired) -> BTreeSet<&Scope> {
 /// The highest sequence among our live marks in one scope: on custom buses and on rules there. A rule with a name that we do not give
 /// counts where it is asked for, or tagged as ours: who may write some rules of that account could say any number on one else.
 pub(super) fn newest_in_scope(desired: &Desired, world: &World, scope: &Scope) -> Option<u64> {
-    let buses = world.view(scope)?.buses.iter().filter(|(name, _)| *name != "default");
+    // A hub that does not answer now still has what it had.
+    let view = world.view(scope).or_else(|| world.answered_before.get(scope).map(Arc::as_ref))?;
+    let buses = view.buses.iter().filter(|(name, _)| *name != "default");
     buses
         .flat_map(|(name, bus)| {
             let id = BusId { scope: scope.clone(), name: name.clone() };

@@ -11,12 +11,13 @@ use super::mark_held_findings;
 use super::places::{Places, mode_at};
 use super::waiting::Waiting;
 use crate::eventbridge::Pattern;
-use crate::model::desired::Desired;
+use crate::model::desired::{Desired, Digested as _};
 use crate::model::finding::FindingCode;
 use crate::model::ids::Moment;
+use crate::model::mark::Mark;
 use crate::model::order::{Pause, Reach};
 use crate::model::plan::{Action, Cause, Guard, Hold, Plan, RulePart, Seen, Step, StepKey};
-use crate::model::resource::{ResourceId, RuleState};
+use crate::model::resource::{ResourceId, RuleId, RuleSpec, RuleState};
 use crate::model::settings::{Freeze, FreezeHolds, Mode, Modes};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,18 +138,29 @@ fn covers(reach: &Reach, step: &Step, places: &Places) -> bool {
 }
 
 /// Whether a step holds a route off that has a stop, or lets go on what was held off. The first may bring other changes of the rule
-/// with it: the stop comes first. The second is a rule that our own mark says was disabled, and that matches the same events as before.
+/// with it: the stop comes first. The second matches the same events as before, and was disabled by us: a stop of it was there until
+/// lately, or its mark says so. What a hand disabled waits as other drift does.
 fn is_switch(step: &Step, desired: &Desired) -> bool {
     let Action::PutRule { rule, pattern, state, part, .. } = &step.action else { return false };
-    let Seen::Rule { pattern: seen_pattern, state: seen_state, .. } = &step.seen else { return false };
+    let Seen::Rule { description, pattern: seen_pattern, state: seen_state, .. } = &step.seen else { return false };
     let has_stop = || desired.stops.iter().any(|stop| stop.rule == *rule && stop.is_active);
     match state {
         RuleState::Disabled => seen_state != "DISABLED" && *part != RulePart::Narrow && has_stop(),
         RuleState::Enabled => {
             let same_events = seen_pattern.as_deref().is_some_and(|seen| means_the_same(pattern, seen));
-            seen_state == "DISABLED" && step.cause == Cause::Intent && *part == RulePart::Whole && same_events
+            let is_back = seen_state == "DISABLED" && step.cause == Cause::Intent && *part == RulePart::Whole;
+            is_back && same_events && was_held_off(rule, description, desired)
         }
     }
+}
+
+/// Whether we disabled a rule: a stop that is over is still told, or its live mark is that of the same rule, disabled.
+fn was_held_off(rule: &RuleId, description: &str, desired: &Desired) -> bool {
+    let Some(wanted) = desired.rules.get(rule) else { return false };
+    let held_off = RuleSpec { state: RuleState::Disabled, ..wanted.spec.clone() };
+    let digest = held_off.digest(&ResourceId::Rule(rule.clone()));
+    desired.stops.iter().any(|stop| stop.rule == *rule)
+        || Mark::on_rule(description, rule).is_some_and(|mark| mark.digest == digest)
 }
 
 fn means_the_same(one: &str, other: &str) -> bool {

@@ -61,6 +61,7 @@ fn wanted_rule(
         return;
     };
     match own::of_rule(diff.desired, rule, live) {
+        Ownership::Marked(mark) if diff.is_newers(Some(&mark)) => diff.left_to_newer(resource, &asked),
         Ownership::Marked(_) | Ownership::MarkLost => {
             compare(diff, rule, wanted, live, &unready, &asked, None);
         }

@@ -7,7 +7,7 @@ use super::rules::seen_rule;
 use super::targets::remove_targets;
 use crate::model::few::Few;
 use crate::model::finding::{FindingCode, Outcome};
-use crate::model::mark::{Mark, OWNER_TAG, is_our_target};
+use crate::model::mark::{Mark, OWNER_TAG, TEAM_TAG, is_our_target};
 use crate::model::plan::{Action, Cause, Guard};
 use crate::model::resource::{BusId, ResourceId, RuleId};
 use crate::model::world::{LiveBus, LiveRule};
@@ -49,7 +49,12 @@ pub(super) fn unwanted_rules(diff: &mut Diff<'_>, bus: &BusId, live_bus: &LiveBu
 
 fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: ResourceId) {
     let code = FindingCode::RuleSurplus;
-    let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), ..Asked::default() };
+    // Whose it was its tag says: what holds for a team holds for what is taken away from it, too.
+    let team = live.tags.as_ref().and_then(|tags| tags.get(TEAM_TAG)?.parse().ok());
+    let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), team, origin: None };
+    if diff.is_newers(live.mark(rule).as_ref()) {
+        return diff.left_to_newer(resource, &asked);
+    }
     if let Some(why) = kept::why(diff.desired, rule, live) {
         return diff.find(resource, code, Outcome::Waiting, why, &asked);
     }

@@ -1,12 +1,13 @@
 //! What is mended at a hub while the account that it delivers to does not answer.
 
 use crate::support::probes::{FRAUD, PLATFORM, US};
-use crate::support::{Bench, Hands};
+use crate::support::{Bench, Hands, difference};
 use crate::world::{ENFORCE, Running, example, start, start_silenced};
-use crate::{HUB, in_step, rule};
+use crate::{HOUR, HUB, in_step, rule};
 use serde_json::json;
 use std::sync::Arc;
 use wheelwright::model::finding::FindingCode;
+use wheelwright::stage;
 use wheelwright::store::Store;
 
 /// The ARNs that a rule of the hub delivers to; none, too, where the rule is not there.
@@ -103,5 +104,31 @@ async fn nothing_is_put_back_for_an_account_that_never_answered() {
     assert!(waiting(&running).iter().any(|resource| resource.contains(&settled)));
     silent.lock().unwrap().clear();
     running.until(11 * 60, "its target is back", |running| destinations(running, &settled) == before).await;
+    running.end().await;
+}
+
+/// What a newer topology wrote is left alone also where the hub, whose marks tell that there is one, does not answer.
+#[tokio::test(start_paused = true)]
+async fn an_older_topology_takes_nothing_away_while_the_hub_does_not_answer() {
+    let (example, mut aws) = example(ENFORCE);
+    let extra = "\n[publish.extra]\nsource = \"com.acme.extra\"\nsubscribers = [\"*\"]\nvia = \"spoke\"\n";
+    let newer = example.with("topology/teams/orders.toml", extra);
+    stage::prepare(&mut aws, &newer.topology, &newer.settings, &newer.desired);
+    let store = Arc::new(Store::in_memory().unwrap());
+    let running = start(Bench::by_call(&newer, aws), store.clone());
+    in_step(&running).await;
+    let aws = running.aws(|aws| aws.clone());
+    running.end().await;
+    let before = aws.snapshot(|_| true);
+    let is_there = before.to_string().contains("ww.orders.extra");
+    assert!(is_there);
+    let (running, silent) = start_silenced(Bench::by_call(&example, aws), store);
+    silent.lock().unwrap().insert(PLATFORM.to_owned());
+    unread(&running).await;
+    running.wait_secs(2 * HOUR).await;
+    assert_eq!(difference(&before, &running.aws(|aws| aws.snapshot(|_| true))), Vec::<String>::new());
+    let plan = running.handle.status().plan.clone().unwrap();
+    let left = |code: FindingCode| plan.findings.iter().any(|finding| finding.code == code);
+    assert!(left(FindingCode::Superseded), "{:?}", plan.findings);
     running.end().await;
 }
