@@ -343,7 +343,7 @@ impl FindingCode {
                 "A route delivers to a bus that could not be read, or that is another's, so it is not known whether events would be let in there. Its target is not put and the old one, if there is one, stays. (The daemon puts back what was taken away by hand all the same, if the bus was there, and let the hub in, when its account last answered.) The finding about that scope or bus says what to mend; the next plan goes on by itself."
             }
             Self::Superseded => {
-                "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written. Update this checkout, or point the daemon at the newer one."
+                "A live mark has a higher sequence than this topology: a newer topology was already applied. Nothing is written; where the mark is not on a hub's account, what bears it is left as it is. Update this checkout, or point the daemon at the newer one."
             }
             Self::Unread => {
                 "A scope could not be read, or not to the end. Nothing there is taken away, and what could not be seen is not judged. The reason and the mending are in the text."

@@ -21,7 +21,8 @@ use std::sync::Arc;
 pub struct World {
     /// What each scope last answered.
     pub scopes: BTreeMap<Scope, Observation>,
-    /// What scopes that do not answer now answered before: good for what drift's mending requires of them, never for a break.
+    /// What scopes that do not answer now answered before: good for what drift's mending requires of them, and for knowing that a
+    /// newer topology was applied; never for a break.
     pub answered_before: BTreeMap<Scope, Arc<ScopeView>>,
     /// What is remembered of the past, if anything is.
     pub met: Option<Met>,
@@ -162,6 +163,13 @@ impl World {
         }
         let observation = observation.sharing(before);
         self.scopes.insert(scope, observation);
+    }
+
+    /// Takes in what was read anew of some scopes.
+    pub fn take_in_all(&mut self, read: Self) {
+        for (scope, observation) in read.scopes {
+            self.take_in(scope, observation);
+        }
     }
 
     /// What is known of scopes other than these goes.

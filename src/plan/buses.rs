@@ -24,6 +24,10 @@ pub(super) fn bus(diff: &mut Diff<'_>, bus: &BusId, wanted: &Wanted<BusSpec>) ->
         return if view.buses_read { create(diff, bus, wanted, &resource, &asked) } else { Footing::None };
     };
     match own::of_bus(diff.desired, bus, live) {
+        Ownership::Marked(mark) if diff.is_newer(Some(&mark)) => {
+            diff.left_to_newer(resource, &asked);
+            Footing::There
+        }
         // The tag alone is enough for a bus: plans never take one away.
         Ownership::Marked(_) | Ownership::MarkLost => {
             compare(diff, bus, wanted, live, &asked);

@@ -131,7 +131,7 @@ impl Diff<'_> {
 
     /// Whether a newer topology wrote what bears `mark`. Where the hubs tell of none (one was not read, or a newer topology has a hub
     /// that this one does not know), what it wrote elsewhere tells by itself, and an older one leaves that alone.
-    pub(super) fn is_newers(&self, mark: Option<&Mark>) -> bool {
+    pub(super) fn is_newer(&self, mark: Option<&Mark>) -> bool {
         let Desired { owner, revision, .. } = self.desired;
         !self.is_superseded && mark.is_some_and(|mark| mark.owner == *owner && mark.sequence > revision.sequence)
     }

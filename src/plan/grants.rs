@@ -287,6 +287,11 @@ fn surplus(diff: &mut Diff<'_>, bus: &BusId, sid: &str, live: &Statement) {
     }
     let team = diff.desired.buses.get(bus).and_then(|wanted| wanted.team.clone());
     let asked = Asked { routes, team, origin: None };
+    // A statement bears no sequence: its bus speaks for it.
+    let mark = diff.world.bus(bus).and_then(|live| live.mark(bus));
+    if diff.is_newer(mark.as_ref()) {
+        return diff.left_to_newer(ResourceId::Grant(bus.clone(), sid.to_owned()), &asked);
+    }
     let code = FindingCode::GrantSurplus;
     if !diff.desired.kept.is_empty() {
         let detail = "no file that can be read asks for it; while a file has errors no grant is removed".to_owned();

@@ -156,11 +156,14 @@ fn is_switch(step: &Step, desired: &Desired) -> bool {
 
 /// Whether we disabled a rule: a stop that is over is still told, or its live mark is that of the same rule, disabled.
 fn was_held_off(rule: &RuleId, description: &str, desired: &Desired) -> bool {
-    let Some(wanted) = desired.rules.get(rule) else { return false };
-    let held_off = RuleSpec { state: RuleState::Disabled, ..wanted.spec.clone() };
-    let digest = held_off.digest(&ResourceId::Rule(rule.clone()));
+    let is_that_disabled = |mark: Mark| {
+        desired.rules.get(rule).is_some_and(|wanted| {
+            let held_off = RuleSpec { state: RuleState::Disabled, ..wanted.spec.clone() };
+            mark.digest == held_off.digest(&ResourceId::Rule(rule.clone()))
+        })
+    };
     desired.stops.iter().any(|stop| stop.rule == *rule)
-        || Mark::on_rule(description, rule).is_some_and(|mark| mark.digest == digest)
+        || Mark::on_rule(description, rule).is_some_and(is_that_disabled)
 }
 
 fn means_the_same(one: &str, other: &str) -> bool {

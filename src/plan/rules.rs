@@ -61,7 +61,7 @@ fn wanted_rule(
         return;
     };
     match own::of_rule(diff.desired, rule, live) {
-        Ownership::Marked(mark) if diff.is_newers(Some(&mark)) => diff.left_to_newer(resource, &asked),
+        Ownership::Marked(mark) if diff.is_newer(Some(&mark)) => diff.left_to_newer(resource, &asked),
         Ownership::Marked(_) | Ownership::MarkLost => {
             compare(diff, rule, wanted, live, &unready, &asked, None);
         }
@@ -86,7 +86,7 @@ struct Unready {
 }
 
 /// The one for which what is to be put waits. What was there, and somebody took away while an account does not answer, is put back all
-/// the same: that makes nothing that was not there, and AWS itself refuses what a bus's policy does not let in.
+/// the same: that makes nothing that was not there.
 fn waits_for(unready: &[Unready], cause: Cause) -> Option<&BusId> {
     unready.iter().find(|unready| cause == Cause::Intent || !unready.stood).map(|unready| &unready.bus)
 }

@@ -52,7 +52,7 @@ fn surplus_rule(diff: &mut Diff<'_>, rule: &RuleId, live: &LiveRule, resource: R
     // Whose it was its tag says: what holds for a team holds for what is taken away from it, too.
     let team = live.tags.as_ref().and_then(|tags| tags.get(TEAM_TAG)?.parse().ok());
     let asked = Asked { routes: diff.index.replaced(rule, live, diff.desired), team, origin: None };
-    if diff.is_newers(live.mark(rule).as_ref()) {
+    if diff.is_newer(live.mark(rule).as_ref()) {
         return diff.left_to_newer(resource, &asked);
     }
     if let Some(why) = kept::why(diff.desired, rule, live) {

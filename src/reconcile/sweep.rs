@@ -170,7 +170,7 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
                 self.listener.settling(self.settings.settle_ms);
                 self.clock.wait_ms(self.settings.settle_ms).await;
             }
-            world.scopes.extend(self.look_unless_ending(&touched(plan)).await.scopes);
+            world.take_in_all(self.look_unless_ending(&touched(plan)).await);
             let later = plan_again(world);
             let again = approve(&later, &same_guards(approval, plan))?;
             outcomes.extend(self.phase(&again.only_of(&approved), &later, true, which).await);
@@ -187,7 +187,7 @@ impl<F: Fleet, C: Clock, L: Listener> Sweeper<'_, F, C, L> {
         }
         let tried = plan.steps.iter().filter(|step| outcomes.contains_key(&step.key()));
         let written: BTreeSet<Scope> = tried.map(|step| step.action.scope()).collect();
-        world.scopes.extend(self.look_unless_ending(&written).await.scopes);
+        world.take_in_all(self.look_unless_ending(&written).await);
         Ok(Swept { outcomes, left_out, after: plan_again(world) })
     }
 

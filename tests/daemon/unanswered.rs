@@ -1,12 +1,16 @@
-//! What is mended at a hub while the account that it delivers to does not answer.
+//! What is done, and what is left, while an account does not answer.
 
 use crate::support::probes::{FRAUD, PLATFORM, US};
 use crate::support::{Bench, Hands, difference};
-use crate::world::{ENFORCE, Running, example, start, start_silenced};
+use crate::world::{ENFORCE, Running, begin, example, start, start_silenced};
 use crate::{HOUR, HUB, in_step, rule};
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wheelwright::call::{Answer, Call, CallError, ErrorClass};
 use wheelwright::model::finding::FindingCode;
+use wheelwright::model::ids::Scope;
+use wheelwright::port::Fleet;
 use wheelwright::stage;
 use wheelwright::store::Store;
 
@@ -27,15 +31,34 @@ fn destinations(running: &Running, rule: &str) -> Vec<String> {
 }
 
 fn take_targets(running: &Running, rule: &str) {
-    running.aws(|aws| {
-        let mut hands = Hands { aws };
-        let named = json!({"EventBusName": HUB, "Rule": rule});
-        let targets = hands.call(PLATFORM, US, "ListTargetsByRule", named.clone());
-        let ids: Vec<_> = targets["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
-        let mut removal = named;
-        removal["Ids"] = json!(ids);
-        hands.call(PLATFORM, US, "RemoveTargets", removal);
-    });
+    running.aws(|aws| Hands { aws }.remove_targets(PLATFORM, US, HUB, rule));
+}
+
+/// A fleet in which an account takes no more calls after the first write there, once it is armed.
+struct Refusing<F> {
+    fleet: F,
+    is_armed: Arc<AtomicBool>,
+    refuses: AtomicBool,
+}
+
+impl<F: Fleet> Fleet for Refusing<F> {
+    async fn call(&self, scope: &Scope, call: Call) -> Result<Answer, CallError> {
+        let is_there = scope.account.to_string() == FRAUD;
+        if is_there && self.refuses.load(Ordering::SeqCst) {
+            return Err(CallError {
+                class: ErrorClass::RoleRefused,
+                scope: scope.clone(),
+                action: "sts:AssumeRole".into(),
+                code: None,
+                message: "the role is gone".into(),
+                request_id: None,
+            });
+        }
+        if is_there && call.is_write() && self.is_armed.load(Ordering::SeqCst) {
+            self.refuses.store(true, Ordering::SeqCst);
+        }
+        self.fleet.call(scope, call).await
+    }
 }
 
 /// What the plan leaves until the account answers.
@@ -45,11 +68,12 @@ fn waiting(running: &Running) -> Vec<String> {
     unready.map(|finding| finding.resource.to_string()).collect()
 }
 
+fn is_unread(running: &Running) -> bool {
+    let plan = running.handle.status().plan.clone();
+    plan.is_some_and(|plan| plan.findings.iter().any(|finding| finding.code == FindingCode::Unread))
+}
+
 async fn unread(running: &Running) {
-    let is_unread = |running: &Running| {
-        let plan = running.handle.status().plan.clone();
-        plan.is_some_and(|plan| plan.findings.iter().any(|finding| finding.code == FindingCode::Unread))
-    };
     running.until(5 * 60, "it is told that the account does not answer", is_unread).await;
 }
 
@@ -84,6 +108,27 @@ async fn what_somebody_takes_away_is_put_back_and_what_is_newly_asked_for_waits(
     running.end().await;
 }
 
+/// It answered when the sweep began, and not any more when what was written there was to be read back.
+#[tokio::test(start_paused = true)]
+async fn what_somebody_takes_away_is_put_back_where_an_account_fell_silent_during_a_sweep() {
+    let (example, aws) = example(ENFORCE);
+    let Bench { example, world, fleet, clock, settings: _ } = Bench::by_call(&example, aws);
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let fleet = Refusing { fleet, is_armed: is_armed.clone(), refuses: AtomicBool::new(false) };
+    let running = begin(fleet, &example, world, clock, Arc::new(Store::in_memory().unwrap()));
+    in_step(&running).await;
+    let settled = rule(&running, "ww.fraud.settled");
+    let before = destinations(&running, &settled);
+    is_armed.store(true, Ordering::SeqCst);
+    let arn = format!("arn:aws:events:{US}:{FRAUD}:event-bus/fraud");
+    let untagged = json!({"ResourceARN": arn, "TagKeys": ["cost-center"]});
+    running.aws(|aws| Hands { aws }.call(FRAUD, US, "UntagResource", untagged));
+    running.until(2 * HOUR, "it is written, and refuses then", is_unread).await;
+    take_targets(&running, &settled);
+    running.until(120, "its target is back", |running| destinations(running, &settled) == before).await;
+    running.end().await;
+}
+
 /// Nobody knows whether the account's bus is still there, and who it lets in.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_put_back_for_an_account_that_never_answered() {
@@ -112,7 +157,9 @@ async fn nothing_is_put_back_for_an_account_that_never_answered() {
 async fn an_older_topology_takes_nothing_away_while_the_hub_does_not_answer() {
     let (example, mut aws) = example(ENFORCE);
     let extra = "\n[publish.extra]\nsource = \"com.acme.extra\"\nsubscribers = [\"*\"]\nvia = \"spoke\"\n";
-    let newer = example.with("topology/teams/orders.toml", extra);
+    let tags = "tags = { cost-center = \"commerce\" }";
+    let retagged = example.edited(&[("topology/teams/orders.toml", tags, "tags = { cost-center = \"trade\" }")]);
+    let newer = retagged.with("topology/teams/orders.toml", extra);
     stage::prepare(&mut aws, &newer.topology, &newer.settings, &newer.desired);
     let store = Arc::new(Store::in_memory().unwrap());
     let running = start(Bench::by_call(&newer, aws), store.clone());

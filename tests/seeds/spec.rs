@@ -394,11 +394,14 @@ impl Spec {
     pub fn stopped(&self, now_ms: u64) -> impl Iterator<Item = Taker> {
         self.teams.iter().flat_map(move |team| {
             let stopped = team.subscriptions.iter().filter(move |one| one.stop.is_some_and(|until| now_ms < until));
-            stopped.map(|subscription| {
-                let from = self.publication(subscription).1.source.clone();
-                Taker::Subscription { team: team.name.clone(), name: subscription.name.clone(), from }
-            })
+            stopped.map(|subscription| self.taker(team, subscription))
         })
+    }
+
+    fn taker(&self, team: &Team, subscription: &Subscription) -> Taker {
+        // The source, as a publication can be renamed.
+        let from = self.publication(subscription).1.source.clone();
+        Taker::Subscription { team: team.name.clone(), name: subscription.name.clone(), from }
     }
 
     fn takers(&self, event: &Event, now_ms: u64, held_off: bool) -> Vec<(Taker, String)> {
@@ -449,10 +452,7 @@ impl Spec {
                     && subscription.stop.is_some_and(|until| now_ms < until) == held_off
                     && self.is_publisher(publisher, publication, at, &event.account);
                 if takes {
-                    // The source, as a publication can be renamed.
-                    let from = publication.source.clone();
-                    let taker = Taker::Subscription { team: team.name.clone(), name: subscription.name.clone(), from };
-                    found.push((taker, self.mailbox(team, subscription)));
+                    found.push((self.taker(team, subscription), self.mailbox(team, subscription)));
                 }
             }
         }

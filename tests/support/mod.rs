@@ -325,17 +325,23 @@ impl Hands<'_> {
     pub(crate) fn delete_bus(&mut self, account: &str, region: &str, bus: &str) {
         let rules = self.call(account, region, "ListRules", json!({"EventBusName": bus}));
         for rule in rules["Rules"].as_array().unwrap() {
-            let named = json!({"EventBusName": bus, "Rule": rule["Name"]});
-            let targets = self.call(account, region, "ListTargetsByRule", named.clone());
-            let ids: Vec<&Value> = targets["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
-            let mut removal = named;
-            removal["Ids"] = json!(ids);
-            if !ids.is_empty() {
-                self.call(account, region, "RemoveTargets", removal);
-            }
+            self.remove_targets(account, region, bus, rule["Name"].as_str().unwrap());
             self.call(account, region, "DeleteRule", json!({"EventBusName": bus, "Name": rule["Name"]}));
         }
         self.call(account, region, "DeleteEventBus", json!({"Name": bus}));
+    }
+
+    /// Takes away all that a rule delivers to.
+    #[allow(dead_code)] // Not in every test that has these.
+    pub(crate) fn remove_targets(&mut self, account: &str, region: &str, bus: &str, rule: &str) {
+        let named = json!({"EventBusName": bus, "Rule": rule});
+        let targets = self.call(account, region, "ListTargetsByRule", named.clone());
+        let ids: Vec<&Value> = targets["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
+        let mut removal = named;
+        removal["Ids"] = json!(ids);
+        if !ids.is_empty() {
+            self.call(account, region, "RemoveTargets", removal);
+        }
     }
 
     /// A call that must succeed.
